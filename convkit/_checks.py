@@ -1,0 +1,200 @@
+"""Every array and argument is normalised and refused here, once and in the same words.
+
+An error names the argument, what came, what was expected, and the line that mends it.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
+Pair: TypeAlias = tuple[int, int]
+
+FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+IMAGE_DTYPES = tuple(np.dtype(d) for d in (np.uint8, np.uint16, np.int16, np.float32, np.float64))
+MAX_THREADS = 1024
+INT64_MAX = 2**63 - 1
+
+# ---- arrays -----------------------------------------------------------------------------------------
+
+
+def as_array(value: Any, name: str, dtype: np.dtype[Any] | None = None) -> Array:
+    """`value` as a native, aligned ndarray, without a copy where it is one.
+
+    Takes arrays, sequences of numbers, images of Pillow, and whatever offers ``__array_interface__``,
+    ``__array__`` or DLPack on the CPU. Python's own numbers carry no dtype: lists of them become `dtype` if given.
+    """
+    if isinstance(value, np.ndarray):
+        array = value
+    elif value is None:
+        raise TypeError(f"{name} is None; expected an array")
+    elif isinstance(value, (list, tuple, int, float)):
+        array = _from_sequence(value, name, dtype)
+    elif isinstance(value, (str, bytes)):
+        raise TypeError(f"{name} is {type(value).__name__}; expected an array (ck.imread reads a file)")
+    elif any(hasattr(value, a) for a in ("__array_interface__", "__array__", "__array_struct__")):
+        array = np.asarray(value)
+    elif hasattr(value, "__dlpack__"):
+        array = np.from_dlpack(value)
+    else:
+        raise TypeError(f"{name} is {type(value).__name__}; expected an array")
+    if array.dtype.kind in "OcSUVmM":
+        raise TypeError(f"{name} has dtype {array.dtype}; expected real numbers")
+    if array.size == 0:
+        raise ValueError(f"{name} is empty: its shape is {array.shape}")
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
+    if not array.flags.aligned or any(stride % array.itemsize for stride in array.strides):
+        array = array.copy()
+    return array
+
+
+def _from_sequence(value: Any, name: str, dtype: np.dtype[Any] | None) -> Array:
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} is a ragged sequence; expected rows of equal length") from error
+    if dtype is not None and array.dtype.kind in "iuf" and not _holds_arrays(value):
+        array = array.astype(dtype)
+    return array
+
+
+def _holds_arrays(value: Any) -> bool:
+    """Whether the innermost items of a sequence carry a dtype of their own."""
+    while isinstance(value, (list, tuple)) and value:
+        value = value[0]
+    return hasattr(value, "dtype")
+
+
+def float_arrays(**arrays: Any) -> list[Array]:
+    """The named arrays, all float32 or all float64; sequences of numbers take the others' dtype."""
+    carriers = [v for v in arrays.values() if hasattr(v, "dtype") and isinstance(v.dtype, np.dtype)]
+    weak = next((v.dtype for v in carriers if v.dtype in FLOATS), np.dtype(np.float64))
+    found: list[Array] = []
+    for name, value in arrays.items():
+        array = as_array(value, name, weak)
+        if array.dtype not in FLOATS:
+            raise TypeError(
+                f"{name} has dtype {array.dtype}; expected float32 or float64: pass {name}.astype(np.float32)"
+            )
+        if found and array.dtype != found[0].dtype:
+            first = next(iter(arrays))
+            raise TypeError(
+                f"{name} has dtype {array.dtype} and {first} has {found[0].dtype}; expected one dtype: "
+                f"pass {name}.astype(np.{found[0].dtype})"
+            )
+        found.append(array)
+    return found
+
+
+def batch(value: Array, name: str, channels: int) -> tuple[Array, bool]:
+    """`value` as BCHW with `channels` channels, and whether it came as CHW."""
+    single = value.ndim == 3
+    if value.ndim not in (3, 4):
+        hint = f"; pass {name}[None] for one channel" if value.ndim == 2 else ""
+        raise ValueError(f"{name} has shape {value.shape}; expected BCHW or CHW{hint}")
+    found = value.shape[-3]
+    if found != channels:
+        message = f"{name} has shape {value.shape}, {found} channels; the weight expects {channels}"
+        if value.shape[-1] == channels:
+            layout, call = ("HWC", "ck.to_bchw(image)") if single else ("BHWC", f"{name}.transpose(0, 3, 1, 2)")
+            message = (
+                f"{name} has shape {value.shape}, which looks like {layout}; the weight expects "
+                f"{channels} channels first: pass {call}"
+            )
+        raise ValueError(message)
+    return (value[None] if single else value), single
+
+
+def output(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any], *inputs: Array) -> Array:
+    """`out`, checked, or a fresh array of `shape` and `dtype` where it is None."""
+    if out is None:
+        return empty(shape, dtype)
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"out is {type(out).__name__}; expected a NumPy array of shape {shape} and dtype {dtype}")
+    if out.shape != shape:
+        raise ValueError(f"out has shape {out.shape}; expected {shape}")
+    if out.dtype != dtype or not out.dtype.isnative:
+        raise TypeError(f"out has dtype {out.dtype.str}; expected {dtype}")
+    if not out.flags.writeable:
+        raise ValueError("out is read-only; pass an array that can be written")
+    if not out.flags.aligned or any(stride % out.itemsize for stride in out.strides):
+        raise ValueError("out is not aligned to its dtype; pass np.empty(...)")
+    if any(stride == 0 and size > 1 for stride, size in zip(out.strides, out.shape, strict=True)):
+        raise ValueError("out is a broadcast view, whose elements share memory; pass np.empty(...)")
+    if any(overlaps(out, array) for array in inputs):
+        raise ValueError("out overlaps an input in memory; pass an array of its own, or out=None")
+    return out
+
+
+def overlaps(a: Array, b: Array) -> bool:
+    """Whether two arrays share memory; where the proof would take long, whether their extents do."""
+    if not np.may_share_memory(a, b):
+        return False
+    try:
+        return np.shares_memory(a, b, max_work=10_000)
+    except np.exceptions.TooHardError:
+        return True
+
+
+def empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """A fresh, uninitialised array whose data starts on a 64-byte boundary."""
+    size = checked_size(shape, dtype.itemsize)
+    buffer = np.empty(size + 64, np.uint8)
+    start = -buffer.ctypes.data % 64
+    return buffer[start : start + size].view(dtype).reshape(shape)
+
+
+def checked_size(shape: tuple[int, ...], itemsize: int = 1) -> int:
+    """Bytes of an array of `shape`; refused where they overflow a 64-bit integer."""
+    size = itemsize
+    for length in shape:
+        size *= length
+    if size > INT64_MAX - 64:
+        raise ValueError(f"an array of shape {shape} would take {size} bytes, more than 64 bits can count")
+    return size
+
+
+# ---- numbers ----------------------------------------------------------------------------------------
+
+
+def integer(value: Any, name: str, minimum: int | None = None) -> int:
+    """`value` as an int (an integer of any kind, no bool), at least `minimum`."""
+    if isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} is {value!r}; expected an integer")
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} is {value!r}; expected an integer") from None
+    if minimum is not None and number < minimum:
+        raise ValueError(f"{name} is {number}; expected at least {minimum}")
+    return number
+
+
+def pair(value: Any, name: str, minimum: int | None = None) -> Pair:
+    """`value`, an integer or two of them (vertical, horizontal), as a pair of ints."""
+    if isinstance(value, (Sequence, np.ndarray)) and not isinstance(value, str):
+        if len(value) != 2:
+            raise ValueError(f"{name} is {value!r}; expected an integer or a pair (vertical, horizontal)")
+        return integer(value[0], f"{name}[0]", minimum), integer(value[1], f"{name}[1]", minimum)
+    number = integer(value, name, minimum)
+    return number, number
+
+
+def choice(value: Any, name: str, allowed: Sequence[str]) -> str:
+    """`value` if it is one of the `allowed` words."""
+    if not isinstance(value, str) or value not in allowed:
+        raise ValueError(f"{name} is {value!r}; expected one of {', '.join(map(repr, allowed))}")
+    return value
+
+
+def thread_count(value: Any) -> int:
+    """A number of threads: an integer from 1 to `MAX_THREADS`."""
+    number = integer(value, "num_threads", 1)
+    if number > MAX_THREADS:
+        raise ValueError(f"num_threads is {number}; expected at most {MAX_THREADS}")
+    return number

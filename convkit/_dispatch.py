@@ -1,0 +1,87 @@
+"""Which build of the kernels runs: asked of the machine once, on first use; `CONVKIT_ISA` overrides.
+
+The sole importer of native modules. `native()` is the chosen build; its attributes are the kernel families,
+imported when first touched, so that `import convkit` loads none of them.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import importlib.util
+import os
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from convkit.errors import UnsupportedMachine
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
+ISAS = ("baseline", "avx2", "avx512")
+"""Instruction sets from the plainest to the widest; index = the level that `cpu.machine_level` reports."""
+
+FAMILIES = {"kernels": "convkit._kernels", "stencil": "convkit._native.stencil"}
+REAL_SUFFIX = {np.dtype(np.float32): "", np.dtype(np.float64): "_f64"}
+
+
+class Native:
+    """The kernel families of one instruction set: ``native.family("kernels", np.float32)``."""
+
+    def __init__(self, isa: str) -> None:
+        self.isa = isa
+        self._modules: dict[tuple[str, Any], Any] = {}
+
+    def family(self, name: str, dtype: DTypeLike) -> Any:
+        """The compiled module of family `name` whose element type is `dtype` (float32 or float64)."""
+        try:
+            return self._modules[name, dtype]
+        except KeyError:
+            module = importlib.import_module(_module_name(name, np.dtype(dtype), self.isa))
+            self._modules[name, dtype] = module
+            return module
+
+
+def _module_name(family: str, dtype: np.dtype[Any], isa: str) -> str:
+    return FAMILIES[family] + REAL_SUFFIX[dtype] + ("" if isa == "baseline" else f"_{isa}")
+
+
+def cpu() -> ModuleType:
+    """The module that asks the machine what it has; safe on every machine."""
+    return importlib.import_module("convkit._native.cpu")
+
+
+@functools.cache
+def available() -> tuple[str, ...]:
+    """The instruction sets that this machine has and this installation was built for."""
+    return tuple(isa for isa in ISAS[: cpu().machine_level() + 1] if _is_built(isa))
+
+
+def _is_built(isa: str) -> bool:
+    name = _module_name("kernels", np.dtype(np.float32), isa)
+    return importlib.util.find_spec(name) is not None
+
+
+@functools.cache
+def load(isa: str) -> Native:
+    """The build for `isa`, refused with `UnsupportedMachine` where the machine or the installation lacks it."""
+    if isa not in available():
+        known = "" if isa in ISAS else f" ({isa!r} is not one of {', '.join(ISAS)})"
+        raise UnsupportedMachine(
+            f"CONVKIT_ISA={isa} cannot run here{known}: this machine and build have "
+            f"{', '.join(available())}; unset CONVKIT_ISA to take {available()[-1]}"
+        )
+    return Native(isa)
+
+
+_chosen: Native | None = None
+
+
+def native() -> Native:
+    """The build in use: `CONVKIT_ISA`'s, else the widest available."""
+    global _chosen
+    if _chosen is None:
+        _chosen = load(os.environ.get("CONVKIT_ISA") or available()[-1])
+    return _chosen

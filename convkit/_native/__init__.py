@@ -1,0 +1,1 @@
+"""Compiled kernel families. `convkit._dispatch` alone imports the modules in here."""

@@ -1,0 +1,32 @@
+"""What the machine at hand can run, asked with instructions that every machine has."""
+from convkit._native.simd cimport VECTOR_BYTES, cpu_level
+
+cdef extern from *:
+    """
+    #if defined(_OPENMP)
+    #define CONVKIT_OPENMP _OPENMP
+    #else
+    #define CONVKIT_OPENMP 0
+    #endif
+    #if defined(__clang__)
+    #define CONVKIT_COMPILER "clang " __clang_version__
+    #else
+    #define CONVKIT_COMPILER "gcc " __VERSION__
+    #endif
+    """
+    const char* CONVKIT_COMPILER
+    int CONVKIT_OPENMP
+
+
+def machine_level():
+    """0: the baseline of the architecture; 1: x86-64-v3 (AVX2 and FMA); 2: x86-64-v4 (AVX-512)."""
+    return cpu_level()
+
+
+def build_facts():
+    """Compiler, OpenMP's version date (0 where the build is serial) and the baseline's vector width in bytes."""
+    return {
+        "compiler": (<bytes>CONVKIT_COMPILER).decode(),
+        "openmp": CONVKIT_OPENMP,
+        "baseline_vector_bytes": VECTOR_BYTES,
+    }

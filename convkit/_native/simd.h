@@ -1,0 +1,92 @@
+/* The portable vector layer: GNU vector types, and what a vector type cannot say as named inline functions.
+ *
+ * The only file that knows instruction sets. Porting to another machine: give it a row in the table below.
+ *
+ * `real` is the element type of the build (float, or double under CONVKIT_FLOAT64), `vec` a register of VL of them.
+ */
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- the machine: bytes of a vector register, and the GEMM register tile (GEMM_MR × GEMM_NV accumulators,
+ *      GEMM_NV loaded vectors and a broadcast must fit the register file) --------------------------------- */
+#if defined(__AVX512F__) /* 32 registers of 64 bytes */
+#define VECTOR_BYTES 64
+#define GEMM_MR 8
+#define GEMM_NV 3
+#elif defined(__AVX2__) /* 16 registers of 32 bytes */
+#define VECTOR_BYTES 32
+#define GEMM_MR 4
+#define GEMM_NV 3
+#elif defined(__aarch64__) /* 32 registers of 16 bytes */
+#define VECTOR_BYTES 16
+#define GEMM_MR 8
+#define GEMM_NV 3
+#else /* x86-64 SSE2 (16 registers of 16 bytes, no FMA) and any other machine */
+#define VECTOR_BYTES 16
+#define GEMM_MR 4
+#define GEMM_NV 2
+#endif
+
+#ifdef CONVKIT_FLOAT64
+typedef double real;
+typedef int64_t lane_index;
+#define VL (VECTOR_BYTES / 8)
+#else
+typedef float real;
+typedef int32_t lane_index;
+#define VL (VECTOR_BYTES / 4)
+#endif
+
+#define INLINE static inline __attribute__((always_inline))
+
+typedef real vec __attribute__((vector_size(VECTOR_BYTES)));
+typedef real vec_unaligned __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(real)), may_alias));
+
+INLINE vec vec_load(const real *p) { return *(const vec_unaligned *)p; }
+INLINE void vec_store(real *p, vec v) { *(vec_unaligned *)p = v; }
+INLINE vec vec_set(real x) { return x - (vec){0}; }
+
+/* The VL elements p[0], p[2], p[4], ...; reads 2·VL elements. */
+INLINE vec vec_load_even(const real *p) {
+  vec a = vec_load(p), b = vec_load(p + VL);
+#if VL == 16
+  return __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+#elif VL == 8
+  return __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14);
+#elif VL == 4
+  return __builtin_shufflevector(a, b, 0, 2, 4, 6);
+#else
+  return __builtin_shufflevector(a, b, 0, 2);
+#endif
+}
+
+/* ---- memory ------------------------------------------------------------------------------------------- */
+/* 64-byte-aligned scratch (NULL when there is no memory). */
+INLINE void *scratch_alloc(size_t bytes) {
+  void *p = NULL;
+  return posix_memalign(&p, 64, bytes ? bytes : 1) ? NULL : p;
+}
+INLINE void scratch_free(void *p) { free(p); }
+
+/* ---- what the machine at hand has: 0 the baseline, 1 x86-64-v3 (AVX2, FMA), 2 x86-64-v4 (AVX-512) ---- */
+#if defined(__x86_64__)
+#include <cpuid.h>
+INLINE int cpu_level(void) {
+  unsigned a, b, c, d, lo, hi;
+  const unsigned v3_1c = 1u << 12 | 1u << 22 | 1u << 27 | 1u << 28 | 1u << 29; /* FMA MOVBE OSXSAVE AVX F16C */
+  const unsigned v3_7b = 1u << 3 | 1u << 5 | 1u << 8;                          /* BMI1 AVX2 BMI2 */
+  const unsigned v4_7b = 1u << 16 | 1u << 17 | 1u << 28 | 1u << 30 | 1u << 31; /* AVX-512 F DQ CD BW VL */
+  if (!__get_cpuid(1, &a, &b, &c, &d) || (c & v3_1c) != v3_1c) return 0;
+  __asm__("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0)); /* the operating system saves these registers */
+  if ((lo & 0x06) != 0x06) return 0;
+  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || (b & v3_7b) != v3_7b) return 0;
+  unsigned wide = b;
+  if (!__get_cpuid(0x80000001, &a, &b, &c, &d) || !(c & 1u << 5)) return 0; /* LZCNT */
+  return (wide & v4_7b) == v4_7b && (lo & 0xe6) == 0xe6 ? 2 : 1;
+}
+#else
+INLINE int cpu_level(void) { return 0; }
+#endif

@@ -1,0 +1,16 @@
+# What `simd.h` gives to Cython. `real` and `vec` are the build's element and register types.
+cdef extern from "simd.h" nogil:
+    ctypedef float real
+    ctypedef float vec
+    enum:
+        VL
+        VECTOR_BYTES
+        GEMM_MR
+        GEMM_NV
+    vec vec_load(const real* p)
+    void vec_store(real* p, vec v)
+    vec vec_set(real x)
+    vec vec_load_even(const real* p)
+    void* scratch_alloc(size_t size)
+    void scratch_free(void* p)
+    int cpu_level()

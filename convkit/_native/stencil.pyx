@@ -1,0 +1,1 @@
+"""Placeholder until the stencils land in the next commit."""

@@ -1,0 +1,79 @@
+"""How many threads a call may use, and how many its work is worth."""
+
+from __future__ import annotations
+
+import functools
+import math
+import os
+from pathlib import Path
+
+from convkit._checks import thread_count
+from convkit._options import current
+
+SMALL_WORK = 200_000
+"""Multiply-adds below which one thread beats the start of a second (about 5 µs on two cores)."""
+
+force_threads = False
+"""Tests set this to run small work on every thread that was asked for."""
+
+_forked = False
+
+
+def _mark_forked() -> None:
+    """A forked child has its parent's OpenMP pool without the threads: entering a team would hang."""
+    global _forked
+    _forked = True
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_mark_forked)
+
+
+def threads_for(work: float, num_threads: int | None = None) -> int:
+    """The thread count of a call that makes `work` multiply-adds.
+
+    The argument wins over `options`, that over ``CONVKIT_NUM_THREADS``, that over ``OMP_NUM_THREADS``, and
+    all over the processors that affinity and the control group's quota leave to the process. A forked child
+    and work below `SMALL_WORK` stay on one thread.
+    """
+    if num_threads is not None:
+        num_threads = thread_count(num_threads)
+    if _forked or (work < SMALL_WORK and not force_threads):
+        return 1
+    return num_threads or current.get().num_threads or default_threads()
+
+
+def default_threads() -> int:
+    """The threads of a call that names none."""
+    if named := os.environ.get("CONVKIT_NUM_THREADS"):
+        if not named.strip().isdecimal() or int(named) < 1:
+            raise ValueError(f"CONVKIT_NUM_THREADS is {named!r}; expected an integer of at least 1")
+        return thread_count(int(named))
+    named = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    return thread_count(int(named)) if named.isdecimal() and int(named) else usable_processors()
+
+
+def usable_processors() -> int:
+    """Processors left to this process by its affinity mask and its control group's quota."""
+    if hasattr(os, "sched_getaffinity"):
+        processors = len(os.sched_getaffinity(0))
+    else:
+        processors = os.cpu_count() or 1
+    return max(1, min(processors, _cgroup_quota()))
+
+
+@functools.cache
+def _cgroup_quota(root: str = "/sys/fs/cgroup") -> int:
+    """Whole processors that the control group (version 2, else 1) grants; a large number where unlimited."""
+    try:
+        quota, period = Path(root, "cpu.max").read_text().split()
+    except (OSError, ValueError):
+        try:
+            quota = Path(root, "cpu/cpu.cfs_quota_us").read_text()
+            period = Path(root, "cpu/cpu.cfs_period_us").read_text()
+        except OSError:
+            return 1 << 20
+    try:
+        return math.ceil(int(quota) / int(period)) if int(quota) > 0 else 1 << 20
+    except ValueError:  # "max": no quota
+        return 1 << 20

@@ -1,0 +1,1 @@
+"""Sizes of convolutions, by arithmetic alone."""
