@@ -1,0 +1,37 @@
+"""Fixtures that run a test on every build and on several thread counts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from convkit import _dispatch, _threads
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# The fixtures below hold for the whole of a test, so that drawing many examples under one of them is meant.
+settings.register_profile(
+    "convkit",
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+settings.load_profile("convkit")
+
+
+@pytest.fixture(params=_dispatch.available())
+def isa(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Each instruction set that this machine has and this installation was built for."""
+    name: str = request.param
+    monkeypatch.setattr(_dispatch, "_chosen", _dispatch.load(name))
+    return name
+
+
+@pytest.fixture(params=(1, 2, 3, 7))
+def threads(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """A thread count that even small work runs on, to be passed as ``num_threads=``."""
+    monkeypatch.setattr(_threads, "force_threads", True)
+    yield request.param
