@@ -28,7 +28,7 @@ PORTABLE = {"baseline": []}
 MACHINE = sysconfig.get_platform().rsplit("-", 1)[-1]
 ISA_FLAGS = X86_64 if MACHINE in ("x86_64", "amd64") else PORTABLE
 
-REAL_MACROS = {"f32": [], "f64": [("CONVKIT_FLOAT64", None)], "": []}
+REAL_FLAGS = {"f32": [], "f64": ["-DCONVKIT_FLOAT64"], "": []}
 
 
 class Family(NamedTuple):
@@ -93,8 +93,8 @@ def extensions() -> list[Extension]:
                     [source],
                     depends=[header],
                     include_dirs=["convkit/_native"],
-                    define_macros=MACROS + REAL_MACROS[real],
-                    extra_compile_args=COMPILE + ISA_FLAGS[isa],
+                    define_macros=MACROS,
+                    extra_compile_args=COMPILE + ISA_FLAGS[isa] + REAL_FLAGS[real],
                 )
                 found += cythonize(
                     extension,
@@ -122,7 +122,9 @@ class BuildExt(build_ext):
         self.parallel = self.parallel or os.cpu_count()
 
     def build_extensions(self) -> None:
-        flag = next((f for f in ("-fopenmp", "-Xpreprocessor -fopenmp -lomp") if self.links_with(f.split())), "")
+        flag = next(
+            (f for f in ("-fopenmp", "-Xpreprocessor -fopenmp -lomp") if self.links_with(f.split())), ""
+        )
         if not flag:
             self.announce("no OpenMP in this compiler: building single-threaded kernels", level=3)
         for extension in self.extensions:
@@ -137,7 +139,9 @@ class BuildExt(build_ext):
             source.write_text("#include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }\n")
             compile_flags = [f for f in flags if not f.startswith("-l")]
             try:
-                objects = self.compiler.compile([str(source)], output_dir=folder, extra_postargs=compile_flags)
+                objects = self.compiler.compile(
+                    [str(source)], output_dir=folder, extra_postargs=compile_flags
+                )
                 self.compiler.link_executable(objects, "probe", output_dir=folder, extra_postargs=flags)
             except (CompileError, LinkError):
                 return False

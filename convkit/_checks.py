@@ -101,7 +101,9 @@ def batch(value: Array, name: str, channels: int) -> tuple[Array, bool]:
     if found != channels:
         message = f"{name} has shape {value.shape}, {found} channels; the weight expects {channels}"
         if value.shape[-1] == channels:
-            layout, call = ("HWC", "ck.to_bchw(image)") if single else ("BHWC", f"{name}.transpose(0, 3, 1, 2)")
+            layout, call = (
+                ("HWC", "ck.to_bchw(image)") if single else ("BHWC", f"{name}.transpose(0, 3, 1, 2)")
+            )
             message = (
                 f"{name} has shape {value.shape}, which looks like {layout}; the weight expects "
                 f"{channels} channels first: pass {call}"
@@ -115,7 +117,9 @@ def output(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any], *inputs: Arra
     if out is None:
         return empty(shape, dtype)
     if not isinstance(out, np.ndarray):
-        raise TypeError(f"out is {type(out).__name__}; expected a NumPy array of shape {shape} and dtype {dtype}")
+        raise TypeError(
+            f"out is {type(out).__name__}; expected a NumPy array of shape {shape} and dtype {dtype}"
+        )
     if out.shape != shape:
         raise ValueError(f"out has shape {out.shape}; expected {shape}")
     if out.dtype != dtype or not out.dtype.isnative:

@@ -7,6 +7,7 @@ cdef extern from "simd.h" nogil:
         VECTOR_BYTES
         GEMM_MR
         GEMM_NV
+        GEMM_DEPTH
     vec vec_load(const real* p)
     void vec_store(real* p, vec v)
     vec vec_set(real x)

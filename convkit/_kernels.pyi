@@ -1,0 +1,22 @@
+from typing import Any
+
+from convkit._checks import Array
+
+VECTOR_LANES: int
+TILE_PIXELS: int
+
+def panel_rows(outputs: int) -> int: ...
+def pack_weights(weight_gockk: Array, kernel_index: Array, rows: int, packed: Array) -> None: ...
+def conv_taps(
+    x_bchw: Array,
+    weights: Array,
+    bias: Array,
+    y_bchw: Array,
+    taps: Array,
+    stride_h: int,
+    stride_w: int,
+    groups: int,
+    border: int,
+    cval: float,
+    num_threads: int,
+) -> None: ...

@@ -1,0 +1,305 @@
+"""`conv2d` and its plans: check, choose the algorithm, pack the weights, call the kernel."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from convkit import _checks, shapes
+from convkit._checks import Array, Pair
+from convkit.ops.taps import TapConv, conv_taps
+from convkit.shapes import Axis
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+Algorithm = Literal["auto", "direct", "gemm"]
+PaddingMode = Literal["zeros", "constant", "reflect", "replicate", "circular"]
+Padding = int | Pair | tuple[int, int, int, int] | Literal["same", "valid"]
+
+ALGORITHMS = ("auto", "direct", "gemm")
+PADDING_BORDERS = {
+    "zeros": "constant",
+    "constant": "constant",
+    "reflect": "reflect",
+    "replicate": "edge",
+    "circular": "wrap",
+}
+
+
+class Conv2dPlan:
+    """A convolution with its weights packed, to be called many times and from many threads.
+
+    Made by `conv2d_plan`. Weights and bias are copied: later changes to the arrays do not reach the plan.
+
+    Attributes
+    ----------
+    algorithm : str
+        The algorithm that the plan runs.
+    input_shape, output_shape : tuple of int
+        BCHW, or CHW where the plan was made for CHW.
+    dtype : numpy.dtype
+        float32 or float64, of input, weights and output.
+    """
+
+    __slots__ = ("_conv", "_num_threads", "algorithm", "dtype", "input_shape", "output_shape")
+
+    def __init__(
+        self,
+        weight: Array,
+        bias: Array | None,
+        input_shape: tuple[int, ...],
+        axes: list[Axis],
+        groups: int,
+        border: str,
+        cval: float,
+        algorithm: str,
+        num_threads: int | None,
+    ) -> None:
+        outputs = weight.shape[0]
+        self.algorithm = choose_algorithm(algorithm)
+        self.dtype = weight.dtype
+        self.input_shape = input_shape
+        self.output_shape = (*input_shape[:-3], outputs, axes[0].output, axes[1].output)
+        self._num_threads = num_threads
+        weight_gockk = weight.reshape(groups, outputs // groups, *weight.shape[1:])
+        stride = (axes[0].stride, axes[1].stride)
+        self._conv = TapConv(weight_gockk, bias, conv_taps(*axes), stride, border, cval)
+
+    def __call__(self, x: ArrayLike, out: Array | None = None, *, num_threads: int | None = None) -> Array:
+        """Convolve `x`.
+
+        Parameters
+        ----------
+        x : array_like
+            Of the plan's `input_shape` (another batch size is taken too) and `dtype`; any strides.
+        out : ndarray, optional
+            Written and returned; of the output's shape and dtype, not overlapping `x`.
+        num_threads : int, optional
+            As in `conv2d`; unset, the plan's own.
+
+        Returns
+        -------
+        ndarray
+            Of `output_shape`, with `x`'s batch size.
+
+        Raises
+        ------
+        TypeError, ValueError
+            `x` or `out` does not fit the plan.
+        """
+        x_array = _checks.as_array(x, "x", self.dtype)
+        if x_array.dtype != self.dtype:
+            raise TypeError(
+                f"x has dtype {x_array.dtype}; the plan was made for {self.dtype}: pass x.astype(np.{self.dtype})"
+            )
+        if x_array.ndim != len(self.input_shape) or x_array.shape[-3:] != self.input_shape[-3:]:
+            raise ValueError(f"x has shape {x_array.shape}; the plan was made for {self.input_shape}")
+        y = _checks.output(out, (*x_array.shape[:-3], *self.output_shape[-3:]), self.dtype, x_array)
+        self.run(x_array, y, num_threads)
+        return y
+
+    def run(self, x: Array, y: Array, num_threads: int | None = None) -> None:
+        """`__call__` for arrays that are already checked."""
+        if x.ndim == 3:
+            x, y = x[None], y[None]
+        self._conv.run(x, y, num_threads or self._num_threads)
+
+    def __repr__(self) -> str:
+        return f"<Conv2dPlan {self.input_shape} -> {self.output_shape} {self.dtype}, {self.algorithm}>"
+
+
+def choose_algorithm(asked: str) -> str:
+    """The algorithm that runs where `asked` is asked for; "direct" leaves out those with wider error bounds."""
+    return "gemm" if asked in ("auto", "direct") else asked
+
+
+def conv2d(
+    input: ArrayLike,
+    weight: ArrayLike,
+    bias: ArrayLike | None = None,
+    stride: int | Pair = 1,
+    padding: Padding = 0,
+    dilation: int | Pair = 1,
+    groups: int = 1,
+    *,
+    padding_mode: PaddingMode = "zeros",
+    cval: float = 0.0,
+    out: Array | None = None,
+    algorithm: Algorithm = "auto",
+    num_threads: int | None = None,
+) -> Array:
+    """2-D convolution as neural networks mean it: a correlation, the kernel is not flipped.
+
+    ``y[b, o, i, j] = bias[o] + Σ weight[o, c, r, s] · x[b, c, i·stride + r·dilation - top, j·stride + s·dilation - left]``,
+    the sum over the channels c of o's group and the kernel's rows r and columns s.
+
+    Parameters
+    ----------
+    input : array_like, (B, C, H, W) or (C, H, W)
+        float32 or float64, any strides, read only. Lists, Pillow images, and whatever offers
+        ``__array_interface__`` or DLPack on the CPU are taken as arrays.
+    weight : array_like, (O, C / groups, kh, kw)
+        Of `input`'s dtype.
+    bias : array_like, (O,), optional
+    stride : int or (vertical, horizontal), at least 1
+    padding : int, (vertical, horizontal), (top, bottom, left, right), "same" or "valid"
+        Pixels added on each side, at least 0. "valid" is 0. "same" gives ceil(H / stride) rows, and columns
+        likewise, with the odd pixel at the bottom and right (TensorFlow's rule, for any stride).
+    dilation : int or (vertical, horizontal), at least 1
+    groups : int
+        Divides C and O; group g's outputs see group g's channels alone. ``groups == C`` is depthwise.
+    padding_mode : {"zeros", "constant", "reflect", "replicate", "circular"}
+        What padded pixels hold: 0, `cval`, or the image mirrored without its edge pixel, its edge pixel
+        repeated, the image repeated. Padding may exceed the image.
+    cval : float
+        For ``padding_mode="constant"``.
+    out : ndarray, optional
+        Written and returned; of the output's shape and dtype, not overlapping the inputs.
+    algorithm : {"auto", "direct", "gemm"}
+        "direct" and "gemm" sum every product as written; "auto" chooses.
+    num_threads : int, optional
+        At most so many; unset, `options`, ``CONVKIT_NUM_THREADS``, ``OMP_NUM_THREADS`` or the processors that
+        the process may use. The result's bits do not depend on it.
+
+    Returns
+    -------
+    ndarray, (B, O, H', W') or (O, H', W')
+        Of `input`'s dtype; ``H' = floor((H + top + bottom - dilation·(kh - 1) - 1) / stride) + 1``.
+
+    Raises
+    ------
+    TypeError
+        An array is None, not numeric, or of another dtype than `input`.
+    ValueError
+        Shapes that do not fit, an output without pixels, an `out` that cannot take the result.
+
+    See Also
+    --------
+    conv2d_plan : the same with the weights packed once.
+
+    Notes
+    -----
+    In float32, ``|y - exact| ≤ γₙ · (|x| ⊛ |w|)`` with ``γₙ = n·u / (1 - n·u)``, ``u = 2⁻²⁴`` and n the number of
+    products and the bias (Higham, *Accuracy and Stability of Numerical Algorithms*, 2002, §3.1); integers whose
+    sums stay below 2²⁴ come out exact.
+
+    Examples
+    --------
+    >>> import convkit as ck, numpy as np
+    >>> x = np.arange(9, dtype=np.float32).reshape(1, 1, 3, 3)
+    >>> ck.conv2d(x, np.ones((1, 1, 3, 3), np.float32), padding=1)[0, 0]
+    array([[ 8., 15., 12.],
+           [21., 36., 27.],
+           [20., 33., 24.]], dtype=float32)
+    """
+    arrays = {"input": input, "weight": weight} | ({} if bias is None else {"bias": bias})
+    x, w, *rest = _checks.float_arrays(**arrays)
+    b = rest[0] if rest else None
+    channels, groups = check_weight(w, b, groups)
+    if x.ndim in (3, 4):
+        check_groups(x.shape[-3], groups)
+    batch, single = _checks.batch(x, "input", channels)
+    axes = shapes.conv_axes(batch.shape[2:], w.shape[2:], stride, padding, dilation)
+    border, cval = check_border(padding_mode, cval)
+    _checks.choice(algorithm, "algorithm", ALGORITHMS)
+    shape = (batch.shape[0], w.shape[0], axes[0].output, axes[1].output)
+    y = _checks.output(out, shape[single:], x.dtype, x, w, *rest)
+    plan = Conv2dPlan(w, b, x.shape, axes, groups, border, cval, algorithm, num_threads)
+    plan.run(x, y)
+    return y
+
+
+def conv2d_plan(
+    weight: ArrayLike,
+    bias: ArrayLike | None = None,
+    *,
+    input_shape: tuple[int, ...],
+    stride: int | Pair = 1,
+    padding: Padding = 0,
+    dilation: int | Pair = 1,
+    groups: int = 1,
+    padding_mode: PaddingMode = "zeros",
+    cval: float = 0.0,
+    algorithm: Algorithm = "auto",
+    num_threads: int | None = None,
+) -> Conv2dPlan:
+    """Check a convolution and pack its weights once; the plan is then called with inputs alone.
+
+    Parameters
+    ----------
+    weight, bias, stride, padding, dilation, groups, padding_mode, cval, algorithm, num_threads
+        As in `conv2d`; `weight`'s dtype is the plan's.
+    input_shape : tuple of int
+        BCHW or CHW.
+
+    Returns
+    -------
+    Conv2dPlan
+        ``plan(x, out=None)``, with `algorithm`, `input_shape`, `output_shape` and `dtype`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `conv2d`.
+
+    Examples
+    --------
+    >>> import convkit as ck, numpy as np
+    >>> plan = ck.conv2d_plan(np.ones((8, 3, 3, 3), np.float32), input_shape=(1, 3, 32, 32), padding=1, stride=2)
+    >>> plan.output_shape, plan(np.ones((1, 3, 32, 32), np.float32)).max()
+    ((1, 8, 16, 16), np.float32(27.0))
+    """
+    arrays = {"weight": weight} | ({} if bias is None else {"bias": bias})
+    w, *rest = _checks.float_arrays(**arrays)
+    b = rest[0] if rest else None
+    channels, groups = check_weight(w, b, groups)
+    shape = tuple(_checks.integer(n, "input_shape", 1) for n in input_shape)
+    if len(shape) not in (3, 4) or shape[-3] != channels:
+        raise ValueError(f"input_shape is {shape}; expected (B, {channels}, H, W) or ({channels}, H, W)")
+    axes = shapes.conv_axes(shape[-2:], w.shape[2:], stride, padding, dilation)
+    border, cval = check_border(padding_mode, cval)
+    _checks.choice(algorithm, "algorithm", ALGORITHMS)
+    if num_threads is not None:
+        num_threads = _checks.thread_count(num_threads)
+    _checks.checked_size((*shape[:-3], w.shape[0], axes[0].output, axes[1].output), w.itemsize)
+    return Conv2dPlan(w, b, shape, axes, groups, border, cval, algorithm, num_threads)
+
+
+# ---- the arguments of a convolution --------------------------------------------------------------------
+
+
+def check_weight(weight: Array, bias: Array | None, groups: Any) -> tuple[int, int]:
+    """The input channels that `weight` expects, and `groups`, of a weight in `conv2d`'s layout."""
+    if weight.ndim != 4:
+        raise ValueError(f"weight has shape {weight.shape}; expected (O, C / groups, kh, kw)")
+    groups = _checks.integer(groups, "groups", 1)
+    if weight.shape[0] % groups:
+        raise ValueError(
+            f"groups is {groups}, which does not divide the weight's {weight.shape[0]} output channels"
+        )
+    check_bias(bias, weight.shape[0])
+    return weight.shape[1] * groups, groups
+
+
+def check_groups(channels: int, groups: int) -> None:
+    """Refuse `groups` that do not divide the input's channels."""
+    if channels % groups:
+        raise ValueError(f"groups is {groups}, which does not divide the input's {channels} channels")
+
+
+def check_bias(bias: Array | None, outputs: int) -> None:
+    """Refuse a bias that is not one number for each output channel."""
+    if bias is not None and bias.shape != (outputs,):
+        raise ValueError(f"bias has shape {bias.shape}; expected ({outputs},), one number per output channel")
+
+
+def check_border(padding_mode: str, cval: float) -> tuple[str, float]:
+    """`numpy.pad`'s name of the border, and the number that a constant one holds."""
+    _checks.choice(padding_mode, "padding_mode", tuple(PADDING_BORDERS))
+    if not isinstance(cval, (int, float, np.floating, np.integer)) or isinstance(cval, bool):
+        raise TypeError(f"cval is {cval!r}; expected a number")
+    if cval != 0 and padding_mode != "constant":
+        raise ValueError(f"cval is {cval} with padding_mode={padding_mode!r}; pass padding_mode='constant'")
+    return PADDING_BORDERS[padding_mode], float(cval)

@@ -1,0 +1,164 @@
+"""`conv_transpose2d`: one convolution without stride for each phase of the output's stride."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from convkit import _checks, shapes
+from convkit._checks import Array, Pair
+from convkit.ops.conv import ALGORITHMS, Algorithm, check_bias, check_groups
+from convkit.ops.taps import Tap, TapConv
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+
+def conv_transpose2d(
+    input: ArrayLike,
+    weight: ArrayLike,
+    bias: ArrayLike | None = None,
+    stride: int | Pair = 1,
+    padding: int | Pair = 0,
+    output_padding: int | Pair = 0,
+    groups: int = 1,
+    dilation: int | Pair = 1,
+    *,
+    output_size: Pair | None = None,
+    out: Array | None = None,
+    algorithm: Algorithm = "auto",
+    num_threads: int | None = None,
+) -> Array:
+    """Transposed 2-D convolution: the gradient of `conv2d` by its input, used to enlarge feature maps.
+
+    Every input pixel adds ``x[b, c, i, j] · weight[c, o, r, s]`` to the output pixel
+    ``(i·stride + r·dilation - padding, j·stride + s·dilation - padding)``.
+
+    Parameters
+    ----------
+    input : array_like, (B, C, H, W) or (C, H, W)
+        float32 or float64, any strides.
+    weight : array_like, (C, O / groups, kh, kw)
+        PyTorch's layout: the weight of the `conv2d` whose gradient this is.
+    bias : array_like, (O,), optional
+    stride : int or (vertical, horizontal), at least 1
+        Output pixels from one input pixel to the next.
+    padding : int or (vertical, horizontal), at least 0
+        Pixels taken off each side of the output.
+    output_padding : int or (vertical, horizontal)
+        Rows and columns added at the bottom and right; below stride or below dilation.
+    groups : int
+        Divides C.
+    dilation : int or (vertical, horizontal), at least 1
+    output_size : (height, width), optional
+        Chooses `output_padding`: among the sizes that a convolution of this stride maps to the input's.
+    out, algorithm, num_threads
+        As in `conv2d`.
+
+    Returns
+    -------
+    ndarray, (B, O, H', W') or (O, H', W')
+        Of `input`'s dtype; ``H' = (H - 1)·stride - 2·padding + dilation·(kh - 1) + output_padding + 1``.
+
+    Raises
+    ------
+    TypeError
+        An array is None, not numeric, or of another dtype than `input`.
+    ValueError
+        Shapes that do not fit, an `output_padding` or `output_size` out of range, an output without pixels.
+
+    Notes
+    -----
+    The formula is Dumoulin and Visin's, *A guide to convolution arithmetic for deep learning* (2016), §4.
+
+    Examples
+    --------
+    >>> import convkit as ck, numpy as np
+    >>> x = np.arange(1, 5, dtype=np.float32).reshape(1, 1, 2, 2)
+    >>> ck.conv_transpose2d(x, np.ones((1, 1, 2, 2), np.float32), stride=2)[0, 0]
+    array([[1., 1., 2., 2.],
+           [1., 1., 2., 2.],
+           [3., 3., 4., 4.],
+           [3., 3., 4., 4.]], dtype=float32)
+    """
+    arrays = {"input": input, "weight": weight} | ({} if bias is None else {"bias": bias})
+    x, w, *rest = _checks.float_arrays(**arrays)
+    b = rest[0] if rest else None
+    groups = _checks.integer(groups, "groups", 1)
+    if w.ndim != 4:
+        raise ValueError(f"weight has shape {w.shape}; expected (C, O / groups, kh, kw)")
+    batch, single = _checks.batch(x, "input", w.shape[0])
+    check_groups(batch.shape[1], groups)
+    outputs = w.shape[1] * groups
+    check_bias(b, outputs)
+    _checks.choice(algorithm, "algorithm", ALGORITHMS)
+    stride = _checks.pair(stride, "stride", 1)
+    padding = _checks.pair(padding, "padding", 0)
+    dilation = _checks.pair(dilation, "dilation", 1)
+    size, kernel = (batch.shape[2], batch.shape[3]), (w.shape[2], w.shape[3])
+    if output_size is not None:
+        output_padding = padding_for(output_size, size, kernel, stride, padding, output_padding, dilation)
+    output = shapes.conv_transpose2d_output(size, kernel, stride, padding, output_padding, dilation)
+    y = _checks.output(out, (batch.shape[0], outputs, *output)[single:], x.dtype, x, w, *rest)
+    weight_gockk = w.reshape(groups, w.shape[0] // groups, *w.shape[1:]).swapaxes(1, 2)
+    run_phases(batch, weight_gockk, b, y[None] if single else y, stride, padding, dilation, num_threads)
+    return y
+
+
+def padding_for(
+    output_size: Any,
+    size: Pair,
+    kernel: Pair,
+    stride: Pair,
+    padding: Pair,
+    output_padding: Any,
+    dilation: Pair,
+) -> Pair:
+    """The `output_padding` that makes the output `output_size`."""
+    if _checks.pair(output_padding, "output_padding", 0) != (0, 0):
+        raise ValueError(f"output_size and output_padding={output_padding} are both given; pass one of them")
+    wanted = _checks.pair(output_size, "output_size", 1)
+    least = [
+        (n - 1) * s - 2 * p + d * (k - 1) + 1
+        for n, k, s, p, d in zip(size, kernel, stride, padding, dilation, strict=True)
+    ]
+    extra = [w - n for w, n in zip(wanted, least, strict=True)]
+    if any(not 0 <= e < max(s, d) for e, s, d in zip(extra, stride, dilation, strict=True)):
+        most = [n + max(s, d) - 1 for n, s, d in zip(least, stride, dilation, strict=True)]
+        raise ValueError(
+            f"output_size is {wanted}; an input of {size} gives sizes from {tuple(least)} to {tuple(most)}"
+        )
+    return extra[0], extra[1]
+
+
+def run_phases(
+    x: Array,
+    weight_gockk: Array,
+    bias: Array | None,
+    y: Array,
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair,
+    num_threads: int | None,
+) -> None:
+    """Write every output pixel: those of one phase (row mod stride, column mod stride) share their taps."""
+    rows, columns = (
+        phase_taps(weight_gockk.shape[3 + axis], stride[axis], padding[axis], dilation[axis])
+        for axis in (0, 1)
+    )
+    if len(rows) < stride[0] or len(columns) < stride[1]:  # some pixels have no tap
+        y[...] = 0 if bias is None else bias[:, None, None]
+    for row, row_taps in rows.items():
+        for column, column_taps in columns.items():
+            phase = y[:, :, row :: stride[0], column :: stride[1]]
+            if phase.size:
+                taps = [Tap((r, s), (up, left)) for r, up in row_taps for s, left in column_taps]
+                TapConv(weight_gockk, bias, taps).run(x, phase, num_threads)
+
+
+def phase_taps(kernel: int, stride: int, padding: int, dilation: int) -> dict[int, list[Pair]]:
+    """For each phase of one axis that has taps: their places in the kernel and their offsets into the input."""
+    phases: dict[int, list[Pair]] = {}
+    for r in range(kernel):
+        phase = (r * dilation - padding) % stride
+        phases.setdefault(phase, []).append((r, (phase + padding - r * dilation) // stride))
+    return phases
