@@ -1,7 +1,7 @@
 """The build table: every kernel family, and the instruction sets and element types it is compiled for.
 
-One Cython source becomes one extension module per (element type, instruction set). The baseline float32
-build keeps the plain name (``convkit._kernels``); the others carry a suffix (``convkit._kernels_f64_avx512``).
+One Cython source becomes one extension module per (element type, instruction set). The baseline float32 build
+keeps the plain name (``convkit._kernels``); the others carry a suffix (``convkit._kernels_f64_avx512``).
 
 ``CONVKIT_BUILD_ISA=avx512`` (or a comma-separated list) builds those instruction sets and the baseline
 families alone: the developer's quick build. Everything else about the package is in ``pyproject.toml``.
@@ -42,6 +42,7 @@ class Family(NamedTuple):
 FAMILIES = [
     Family("convkit._kernels"),
     Family("convkit._native.stencil"),
+    Family("convkit._native.peak", reals=("f32",)),
     Family("convkit._native.cpu", isas=("baseline",), reals=("",)),
 ]
 

@@ -23,7 +23,11 @@ if TYPE_CHECKING:
 ISAS = ("baseline", "avx2", "avx512")
 """Instruction sets from the plainest to the widest; index = the level that `cpu.machine_level` reports."""
 
-FAMILIES = {"kernels": "convkit._kernels", "stencil": "convkit._native.stencil"}
+FAMILIES = {
+    "kernels": "convkit._kernels",
+    "stencil": "convkit._native.stencil",
+    "peak": "convkit._native.peak",
+}
 REAL_SUFFIX = {np.dtype(np.float32): "", np.dtype(np.float64): "_f64"}
 
 

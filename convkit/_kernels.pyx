@@ -13,7 +13,7 @@ from libc.string cimport memcpy, memset
 
 from convkit._native.border cimport border_index
 from convkit._native.gemm cimport Tile, multiply
-from convkit._native.simd cimport (GEMM_DEPTH, GEMM_MR, GEMM_NV, VL, real, scratch_alloc, scratch_free, vec_load,
+from convkit._native.simd cimport (GEMM_DEPTH, GEMM_MR, GEMM_NV, VL, real, copy_part, scratch_alloc, scratch_free, vec_load,
                                    vec_load_even, vec_store)
 
 cdef enum:
@@ -52,17 +52,29 @@ cdef struct Conv:
 # ---- blocks of K: taps × channels, at most GEMM_DEPTH of them ------------------------------------------
 # A block's pixel tile stays in the L1 cache while all panels pass over it; partial sums keep rounding errors short.
 
+cdef inline Py_ssize_t elements(Py_ssize_t stride) noexcept nogil:
+    return stride // <Py_ssize_t>sizeof(real)
+
+
 cdef inline Py_ssize_t ceil_div(Py_ssize_t a, Py_ssize_t b) noexcept nogil:
     return (a + b - 1) // b
 
 
-cdef inline Py_ssize_t tap_block(Py_ssize_t taps) noexcept nogil:
-    return ceil_div(taps, ceil_div(taps, GEMM_DEPTH))
+cdef inline Py_ssize_t even_parts(Py_ssize_t n, Py_ssize_t most) noexcept nogil:
+    # The size of the fewest parts of about the same size, at most `most`, that n is cut into.
+    return ceil_div(n, ceil_div(n, most))
 
 
-cdef inline Py_ssize_t channel_block(Py_ssize_t taps, Py_ssize_t channels) noexcept nogil:
-    cdef Py_ssize_t most = max(<Py_ssize_t>1, GEMM_DEPTH // tap_block(taps))
-    return ceil_div(channels, ceil_div(channels, most))
+cdef inline Py_ssize_t channel_block(Py_ssize_t row_taps, Py_ssize_t channels) noexcept nogil:
+    # Taps of one kernel row read the same pixels a column apart: a block takes whole rows where it can.
+    return even_parts(channels, max(<Py_ssize_t>1, GEMM_DEPTH // row_taps))
+
+
+cdef inline Py_ssize_t tap_block(Py_ssize_t taps, Py_ssize_t row_taps, Py_ssize_t channels) noexcept nogil:
+    cdef Py_ssize_t most = GEMM_DEPTH // channel_block(row_taps, channels)
+    if most < row_taps:
+        return most
+    return row_taps * even_parts(taps // row_taps, most // row_taps)
 
 
 cpdef int panel_rows(Py_ssize_t outputs) noexcept:
@@ -74,11 +86,16 @@ cpdef int panel_rows(Py_ssize_t outputs) noexcept:
 
 
 def pack_weights(const real[:, :, :, :, :] weight_gockk not None, const Py_ssize_t[:, ::1] kernel_index not None,
-                 int rows, real[::1] packed not None):
-    """Fill `packed` with panels of `rows` output channels; `kernel_index[:, t]` is tap t's place in the kernel."""
+                 Py_ssize_t row_taps, Py_ssize_t rows, real[::1] packed not None):
+    """Fill `packed` with panels of `rows` output channels.
+
+    `kernel_index[:, t]` is tap t's place in the kernel, `row_taps` the taps of each of its rows.
+    """
     cdef Py_ssize_t outputs = weight_gockk.shape[1], channels = weight_gockk.shape[2], taps = kernel_index.shape[1]
-    cdef Py_ssize_t block_t = tap_block(taps), block_c = channel_block(taps, channels)
-    cdef Py_ssize_t g, t0, c0, first, t, c, o
+    cdef Py_ssize_t block_t = tap_block(taps, row_taps, channels)
+    cdef Py_ssize_t block_c = channel_block(row_taps, channels)
+    cdef Py_ssize_t g, t0, c0, first
+    cdef Py_ssize_t depth
     cdef real* to = &packed[0]
     with nogil:
         for g in range(weight_gockk.shape[0]):
@@ -86,37 +103,57 @@ def pack_weights(const real[:, :, :, :, :] weight_gockk not None, const Py_ssize
             while t0 < taps:
                 c0 = 0
                 while c0 < channels:
+                    depth = (min(t0 + block_t, taps) - t0) * (min(c0 + block_c, channels) - c0)
                     first = 0
                     while first < outputs:
-                        for t in range(t0, min(t0 + block_t, taps)):
-                            for c in range(c0, min(c0 + block_c, channels)):
-                                for o in range(first, first + rows):
-                                    to[0] = weight_gockk[g, o, c, kernel_index[0, t], kernel_index[1, t]] \
-                                        if o < outputs else 0
-                                    to += 1
+                        pack_panel(weight_gockk, kernel_index, g, first, min(first + rows, outputs), t0,
+                                   min(t0 + block_t, taps), c0, min(c0 + block_c, channels), rows, to)
+                        to += depth * rows
                         first += rows
                     c0 += block_c
                 t0 += block_t
 
 
+cdef void pack_panel(const real[:, :, :, :, :] weight_gockk, const Py_ssize_t[:, ::1] kernel_index, Py_ssize_t g,
+                     Py_ssize_t o0, Py_ssize_t o1, Py_ssize_t t0, Py_ssize_t t1, Py_ssize_t c0, Py_ssize_t c1,
+                     Py_ssize_t rows, real* to) noexcept nogil:
+    # [tap][channel][output]; read in the weight's own order, and 0 for the outputs that fill up the panel.
+    cdef Py_ssize_t o, c, t
+    cdef const real* kernel
+    cdef Py_ssize_t down = elements(weight_gockk.strides[3]), right = elements(weight_gockk.strides[4])
+    if o1 - o0 < rows:
+        memset(to, 0, (t1 - t0) * (c1 - c0) * rows * sizeof(real))
+    for o in range(o0, o1):
+        for c in range(c0, c1):
+            kernel = &weight_gockk[g, o, c, 0, 0]
+            for t in range(t0, t1):
+                to[((t - t0) * (c1 - c0) + c - c0) * rows + o - o0] = \
+                    kernel[kernel_index[0, t] * down + kernel_index[1, t] * right]
+
+
 # ---- packing pixels ------------------------------------------------------------------------------------
 
-cdef inline void copy_run(real* to, const real* x, Py_ssize_t n, Py_ssize_t step) noexcept nogil:
-    # n elements of x, `step` apart; the last vector overlaps the one before it rather than end in a scalar loop.
-    cdef Py_ssize_t i = 0
-    if step == 1 and n >= VL:
-        while i < n - VL:
-            vec_store(to + i, vec_load(x + i))
-            i += VL
-        vec_store(to + n - VL, vec_load(x + n - VL))
-        return
-    if step == 2:
-        while i + VL < n:       # strictly: it reads one element past the last that it needs
-            vec_store(to + i, vec_load_even(x + 2 * i))
-            i += VL
-    while i < n:
-        to[i] = x[i * step]
-        i += 1
+cdef void copy_rows(real* to, Py_ssize_t to_row, const real* x, Py_ssize_t x_row, Py_ssize_t rows, Py_ssize_t n,
+                    Py_ssize_t step) noexcept nogil:
+    # rows × n elements of x, `step` apart.
+    cdef Py_ssize_t _, i, whole = n - n % VL
+    for _ in range(rows):
+        i = 0
+        if step == 1:
+            while i < whole:
+                vec_store(to + i, vec_load(x + i))
+                i += VL
+            copy_part(to + i, x + i, n - whole)
+        else:
+            if step == 2:
+                while i + VL < n:       # strictly: it reads one element past the last that it needs
+                    vec_store(to + i, vec_load_even(x + 2 * i))
+                    i += VL
+            while i < n:
+                to[i] = x[i * step]
+                i += 1
+        to += to_row
+        x += x_row
 
 
 cdef inline void fill(real* to, real value, Py_ssize_t n) noexcept nogil:
@@ -125,13 +162,14 @@ cdef inline void fill(real* to, real value, Py_ssize_t n) noexcept nogil:
         to[i] = value
 
 
-cdef inline void border_run(const Conv* conv, real* to, const real* row, Py_ssize_t column,
-                            Py_ssize_t n) noexcept nogil:
-    # n pixels of which the first would lie at input column `column`, each of them outside the input.
-    cdef Py_ssize_t i, inside
+cdef inline void border_rows(const Conv* conv, real* to, Py_ssize_t to_row, const real* row, Py_ssize_t channels,
+                             Py_ssize_t column, Py_ssize_t n) noexcept nogil:
+    # n pixels of each channel, the first at input column `column`, each of them left or right of the input.
+    cdef Py_ssize_t i, c, inside
     for i in range(n):
         inside = border_index(column + i * conv.stride_w, conv.width, conv.border)
-        to[i] = conv.cval if inside < 0 else row[inside * conv.x_column]
+        for c in range(channels):
+            to[c * to_row + i] = conv.cval if inside < 0 else row[c * conv.x_channel + inside * conv.x_column]
 
 
 cdef void pack_run(const Conv* conv, const real* x, Py_ssize_t tap, Py_ssize_t channels, Py_ssize_t y,
@@ -144,18 +182,15 @@ cdef void pack_run(const Conv* conv, const real* x, Py_ssize_t tap, Py_ssize_t c
     cdef Py_ssize_t c
     if row < 0 or row >= conv.height:
         row = border_index(row, conv.height, conv.border)
-    for c in range(channels):
-        if row < 0:
-            fill(to, conv.cval, n)
-        else:
-            if inside:
-                border_run(conv, to, x + row * conv.x_row, first, inside)
-            copy_run(to + inside, x + row * conv.x_row + (first + inside * conv.stride_w) * conv.x_column,
-                     outside - inside, conv.stride_w * conv.x_column)
-            if outside < n:
-                border_run(conv, to + outside, x + row * conv.x_row, first + outside * conv.stride_w, n - outside)
-        x += conv.x_channel
-        to += to_row
+    if row < 0:
+        for c in range(channels):
+            fill(to + c * to_row, conv.cval, n)
+        return
+    x += row * conv.x_row
+    border_rows(conv, to, to_row, x, channels, first, inside)
+    border_rows(conv, to + outside, to_row, x, channels, first + outside * conv.stride_w, n - outside)
+    copy_rows(to + inside, to_row, x + (first + inside * conv.stride_w) * conv.x_column, conv.x_channel, channels,
+              outside - inside, conv.stride_w * conv.x_column)
 
 
 cdef void pack_tile(const Conv* conv, const real* x, Py_ssize_t t0, Py_ssize_t t1, Py_ssize_t channels,
@@ -230,9 +265,9 @@ cdef inline void multiply_panels(int rows, int vectors, const Tile* tile) noexce
 cdef void store_rows(const Conv* conv, const real* tile, Py_ssize_t lanes, Py_ssize_t rows, real* y,
                      Py_ssize_t pixel, Py_ssize_t pixels) noexcept nogil:
     # From scratch into an output of any strides, without the lanes past the last pixel.
-    cdef Py_ssize_t r, lane, row, column, n, i
+    cdef Py_ssize_t _, lane, row, column, n, i
     cdef real* to
-    for r in range(rows):
+    for _ in range(rows):
         lane = 0
         row = pixel // conv.columns
         column = pixel % conv.columns
@@ -376,6 +411,14 @@ cdef void partition(Conv* conv, Py_ssize_t images, Py_ssize_t threads) noexcept 
     conv.chunks = ceil_div(conv.panels, conv.chunk_panels)
 
 
+cdef inline bint is_pointwise(const Conv* conv) noexcept nogil:
+    # One tap, every output pixel from the input pixel at its own place, and both planes without gaps.
+    return (conv.taps == 1 and conv.tap_row[0] == 0 and conv.tap_column[0] == 0
+            and conv.stride_h == 1 and conv.stride_w == 1
+            and conv.rows == conv.height and conv.columns == conv.width
+            and conv.x_row == conv.width * conv.x_column and conv.y_row == conv.columns * conv.y_column)
+
+
 cdef inline void find_inside(Conv* conv) noexcept nogil:
     cdef Py_ssize_t t, column
     for t in range(conv.taps):
@@ -386,12 +429,13 @@ cdef inline void find_inside(Conv* conv) noexcept nogil:
 
 def conv_taps(const real[:, :, :, :] x_bchw not None, const real[::1] weights not None,
               const real[::1] bias not None, real[:, :, :, :] y_bchw not None,
-              const Py_ssize_t[:, ::1] taps not None, Py_ssize_t stride_h, Py_ssize_t stride_w, Py_ssize_t groups,
-              int border, real cval, int num_threads):
+              const Py_ssize_t[:, ::1] taps not None, Py_ssize_t row_taps, Py_ssize_t stride_h,
+              Py_ssize_t stride_w, Py_ssize_t groups, int border, real cval, int num_threads):
     """Convolve `x_bchw` into `y_bchw`, both of any strides.
 
     `weights` comes from `pack_weights`; `bias` holds a vector of VECTOR_LANES equal values for every row of every
-    panel; `taps[0]` and `taps[1]` are the taps' vertical and horizontal offsets into the input.
+    panel; `taps[0]` and `taps[1]` are the taps' vertical and horizontal offsets into the input,
+    in rows of `row_taps`.
     """
     cdef Conv conv
     cdef Py_ssize_t images = x_bchw.shape[0], units, u, thread_scratch
@@ -414,8 +458,11 @@ def conv_taps(const real[:, :, :, :] x_bchw not None, const real[::1] weights no
     conv.weights, conv.bias = &weights[0], &bias[0]
     conv.panel_rows = panel_rows(conv.outputs)
     conv.panels = ceil_div(conv.outputs, conv.panel_rows)
-    conv.block_taps = tap_block(conv.taps)
-    conv.block_channels = channel_block(conv.taps, conv.channels)
+    conv.block_taps = tap_block(conv.taps, row_taps, conv.channels)
+    conv.block_channels = channel_block(row_taps, conv.channels)
+    if is_pointwise(&conv):     # rows of a plane follow one another: one long row has no ends to pack around
+        conv.width = conv.columns = conv.height * conv.width
+        conv.height = conv.rows = 1
     conv.dense = conv.y_column == 1 and (conv.rows == 1 or conv.y_row == conv.columns)
     partition(&conv, images, num_threads)
     units = images * groups * conv.bands * conv.chunks
@@ -437,7 +484,3 @@ def conv_taps(const real[:, :, :, :] x_bchw not None, const real[::1] weights no
                 run_unit(&conv, u, scratch + threadid() * thread_scratch)
         scratch_free(inside)
         scratch_free(scratch)
-
-
-cdef inline Py_ssize_t elements(Py_ssize_t stride) noexcept nogil:
-    return stride // <Py_ssize_t>sizeof(real)

@@ -1,5 +1,9 @@
 # The register tile of the implicit GEMM: MR output channels × NV vectors of output pixels, kept in registers.
-from convkit._native.simd cimport VL, real, vec, vec_load, vec_set, vec_store
+from convkit._native.simd cimport VL, prefetch, real, vec, vec_load, vec_set, vec_store
+
+
+cdef enum:
+    AHEAD = 32      # rows of a weight panel: they come from the L2 cache, a line every second row
 
 
 cdef struct Tile:
@@ -18,7 +22,7 @@ cdef struct Tile:
 
 
 cdef inline void multiply(const int MR, const int NV, const Tile* tile) noexcept nogil:
-    # MR and NV are constants once inlined. The panel loop lives in here because gcc unrolls the loops over
+    # MR ≤ 8 and NV ≤ 3 are constants once inlined. The panel loop lives in here because gcc unrolls the loops over
     # `acc` early enough to keep it in registers only where they are nested in another loop.
     cdef vec acc[24]
     cdef vec x[3]
@@ -27,9 +31,9 @@ cdef inline void multiply(const int MR, const int NV, const Tile* tile) noexcept
     cdef const real* pixels
     cdef const real* addend = tile.addend
     cdef real* y = tile.y
-    cdef Py_ssize_t panel, k
+    cdef Py_ssize_t _, k
     cdef int i, j
-    for panel in range(tile.panels):
+    for _ in range(tile.panels):
         for i in range(MR):
             for j in range(NV):
                 acc[i * NV + j] = vec_set(0)
@@ -37,6 +41,7 @@ cdef inline void multiply(const int MR, const int NV, const Tile* tile) noexcept
         for k in range(tile.depth):
             for j in range(NV):
                 x[j] = vec_load(pixels + j * VL)
+            prefetch(weights + (k + AHEAD) * MR)
             for i in range(MR):
                 w = vec_set(weights[k * MR + i])
                 for j in range(NV):

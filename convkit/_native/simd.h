@@ -11,13 +11,13 @@
 #include <string.h>
 
 /* ---- the machine: bytes of a vector register, and the GEMM register tile (GEMM_MR × GEMM_NV accumulators,
- *      GEMM_NV loaded vectors and a broadcast must fit the register file; GEMM_DEPTH rows of GEMM_NV vectors of
+ *      GEMM_NV loaded vectors and a broadcast must fit the register file; GEMM_DEPTH 288rows of GEMM_NV vectors of
  *      pixels, about 24 KB, must fit the L1 cache beside a panel of weights) -------------------------------- */
 #if defined(__AVX512F__) /* 32 registers of 64 bytes */
 #define VECTOR_BYTES 64
 #define GEMM_MR 8
 #define GEMM_NV 3
-#define GEMM_DEPTH 128
+#define GEMM_DEPTH 192
 #elif defined(__AVX2__) /* 16 registers of 32 bytes */
 #define VECTOR_BYTES 32
 #define GEMM_MR 4
@@ -37,11 +37,9 @@
 
 #ifdef CONVKIT_FLOAT64
 typedef double real;
-typedef int64_t lane_index;
 #define VL (VECTOR_BYTES / 8)
 #else
 typedef float real;
-typedef int32_t lane_index;
 #define VL (VECTOR_BYTES / 4)
 #endif
 
@@ -68,13 +66,35 @@ INLINE vec vec_load_even(const real *p) {
 #endif
 }
 
+/* n elements, fewer than VL: two overlapping copies of the largest power of two that fits, no loop. */
+INLINE void copy_part(real *to, const real *from, ptrdiff_t n) {
+#define CONVKIT_COPY_PART(k)                        \
+  if (VL > k && n >= k) {                           \
+    memcpy(to, from, k * sizeof(real));             \
+    memcpy(to + n - k, from + n - k, k * sizeof(real)); \
+    return;                                         \
+  }
+  CONVKIT_COPY_PART(8)
+  CONVKIT_COPY_PART(4)
+  CONVKIT_COPY_PART(2)
+  CONVKIT_COPY_PART(1)
+#undef CONVKIT_COPY_PART
+}
+
 /* ---- memory ------------------------------------------------------------------------------------------- */
+INLINE void prefetch_near(const real *p) { __builtin_prefetch(p, 0, 3); }
+INLINE void prefetch_write(const real *p) { __builtin_prefetch(p, 1, 3); }
 /* 64-byte-aligned scratch (NULL when there is no memory). */
+#if defined(_WIN32)
+INLINE void *scratch_alloc(size_t bytes) { return _aligned_malloc(bytes ? bytes : 1, 64); }
+INLINE void scratch_free(void *p) { _aligned_free(p); }
+#else
 INLINE void *scratch_alloc(size_t bytes) {
   void *p = NULL;
   return posix_memalign(&p, 64, bytes ? bytes : 1) ? NULL : p;
 }
 INLINE void scratch_free(void *p) { free(p); }
+#endif
 
 /* ---- what the machine at hand has: 0 the baseline, 1 x86-64-v3 (AVX2, FMA), 2 x86-64-v4 (AVX-512) ---- */
 #if defined(__x86_64__)

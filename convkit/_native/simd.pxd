@@ -12,6 +12,8 @@ cdef extern from "simd.h" nogil:
     void vec_store(real* p, vec v)
     vec vec_set(real x)
     vec vec_load_even(const real* p)
+    void copy_part(real* to, const real* source, Py_ssize_t n)
+    void prefetch(const real* p)
     void* scratch_alloc(size_t size)
     void scratch_free(void* p)
     int cpu_level()

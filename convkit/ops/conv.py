@@ -65,7 +65,7 @@ class Conv2dPlan:
         self._num_threads = num_threads
         weight_gockk = weight.reshape(groups, outputs // groups, *weight.shape[1:])
         stride = (axes[0].stride, axes[1].stride)
-        self._conv = TapConv(weight_gockk, bias, conv_taps(*axes), stride, border, cval)
+        self._conv = TapConv(weight_gockk, bias, conv_taps(*axes), axes[1].kernel, stride, border, cval)
 
     def __call__(self, x: ArrayLike, out: Array | None = None, *, num_threads: int | None = None) -> Array:
         """Convolve `x`.

@@ -152,7 +152,7 @@ def run_phases(
             phase = y[:, :, row :: stride[0], column :: stride[1]]
             if phase.size:
                 taps = [Tap((r, s), (up, left)) for r, up in row_taps for s, left in column_taps]
-                TapConv(weight_gockk, bias, taps).run(x, phase, num_threads)
+                TapConv(weight_gockk, bias, taps, len(column_taps)).run(x, phase, num_threads)
 
 
 def phase_taps(kernel: int, stride: int, padding: int, dilation: int) -> dict[int, list[Pair]]:

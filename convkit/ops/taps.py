@@ -37,13 +37,14 @@ def conv_taps(vertical: Axis, horizontal: Axis) -> list[Tap]:
 class TapConv:
     """Weights packed once for a list of taps; `run` convolves a batch with them, from any number of threads."""
 
-    __slots__ = ("bias", "border", "cval", "groups", "kernels", "offsets", "stride", "taps", "weights")
+    __slots__ = ("bias", "border", "cval", "groups", "kernels", "offsets", "row_taps", "stride", "taps", "weights")
 
     def __init__(
         self,
         weight_gockk: Array,
         bias: Array | None,
         taps: Sequence[Tap],
+        row_taps: int,
         stride: Pair = (1, 1),
         border: str = "constant",
         cval: float = 0.0,
@@ -54,11 +55,15 @@ class TapConv:
         rows = self.kernels.panel_rows(outputs)
         padded = -(-outputs // rows) * rows
         self.groups, self.stride, self.cval, self.border = groups, stride, cval, BORDER_CODES[border]
-        self.taps = len(taps)
+        self.taps, self.row_taps = len(taps), row_taps
         self.offsets = np.array([tap.offset for tap in taps], np.intp).T.copy()
         self.weights = empty((groups * padded * channels * len(taps),), dtype)
         self.kernels.pack_weights(
-            weight_gockk, np.array([tap.kernel for tap in taps], np.intp).T.copy(), rows, self.weights
+            weight_gockk,
+            np.array([tap.kernel for tap in taps], np.intp).T.copy(),
+            row_taps,
+            rows,
+            self.weights,
         )
         self.bias = np.zeros((groups, padded, self.kernels.VECTOR_LANES), dtype)
         if bias is not None:
@@ -74,6 +79,7 @@ class TapConv:
             self.bias,
             y_bchw,
             self.offsets,
+            self.row_taps,
             *self.stride,
             self.groups,
             self.border,

@@ -1,0 +1,1 @@
+"""convkit beside its peers in one process: ``python -m benchmarks --help``."""

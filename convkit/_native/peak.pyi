@@ -1,0 +1,3 @@
+VECTOR_WIDTH: int
+
+def multiply_add(steps: int) -> int: ...
