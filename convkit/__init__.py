@@ -1,6 +1,6 @@
 """convkit: image filters and PyTorch's Conv2d family on NumPy arrays, at the speed of the machine."""
 
-from convkit import errors, shapes
+from convkit import errors, filters, shapes
 from convkit._options import options
 from convkit._version import __version__
 from convkit.errors import ConvkitError
@@ -15,6 +15,7 @@ __all__ = [
     "conv2d_plan",
     "conv_transpose2d",
     "errors",
+    "filters",
     "options",
     "shapes",
 ]
