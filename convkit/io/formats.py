@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from convkit._checks import Array
+from convkit.errors import UnsupportedFormat
 
 # ---- is the file whole? -----------------------------------------------------------------------------
 # A decoder fills what is missing with gray and says nothing, so the end is looked at first.
@@ -93,9 +95,14 @@ def sniff(data: bytes) -> Format | None:
     return next((f for f in FORMATS if f.starts(data)), None)
 
 
-def of_suffix(suffix: str) -> Format | None:
-    """The format that a file name ending in `suffix` (".png") asks for."""
-    return next((f for f in FORMATS if suffix.lower() in f.suffixes), None)
+def for_name(name: str) -> Format:
+    """The format that a file name asks for by its ending; `UnsupportedFormat` where it asks for none."""
+    suffix = Path(name).suffix
+    for known in FORMATS:
+        if suffix.lower() in known.suffixes:
+            return known
+    expected = ", ".join(s for f in FORMATS for s in f.suffixes)
+    raise UnsupportedFormat(f"{name} ends in {suffix or 'no suffix'!r}; expected one of {expected}")
 
 
 def channel_count(image: Array) -> int:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from convkit._checks import Array, as_array
 from convkit._opencv import opencv
-from convkit.errors import ImageFileError, UnsupportedFormat
-from convkit.io.formats import FORMATS, Format, channel_count, names, of_suffix
+from convkit.errors import ImageFileError
+from convkit.io.formats import FORMATS, Format, channel_count, for_name, names
 from convkit.layout import rgb_to_bgr
 
 if TYPE_CHECKING:
@@ -56,10 +55,7 @@ def imwrite(path: str | os.PathLike[str], image: ArrayLike) -> None:
     [[-1.0, 0.0, 1.0]]
     """
     name = os.fsdecode(path)
-    suffix = Path(name).suffix
-    target = of_suffix(suffix)
-    if target is None:
-        raise UnsupportedFormat(f"{name} ends in {suffix or 'no suffix'!r}; expected one of {_suffixes()}")
+    target = for_name(name)
     pixels = as_array(image, "image")
     _check_held(pixels, target)
     _put(os.path.realpath(name), _encode(pixels, target, name), name)
@@ -108,10 +104,6 @@ def _channel_mending(channels: int, target: Format) -> str:
     if channels == 1:
         return "np.dstack([image] * 3)"
     return "image[..., :3]" if channels == 4 and 3 in target.channels else "ck.to_gray(image)"
-
-
-def _suffixes() -> str:
-    return ", ".join(suffix for f in FORMATS for suffix in f.suffixes)
 
 
 # ---- bytes and files --------------------------------------------------------------------------------
