@@ -190,10 +190,11 @@ def saturated(array: Array, dtype: DTypeLike) -> Array:
     if array.dtype.kind == "f":
         if np.isnan(array).any():
             raise ValueError(f"NaN cannot become {target}; pass np.nan_to_num(array), or keep a float dtype")
-        array = np.rint(array)
-    # The ends of 16 bits are exact in float32, but need not fit the source's integers.
-    wide = array.astype(np.int32) if array.dtype.kind in "iu" else array
-    return np.ascontiguousarray(np.clip(wide, limits.min, limits.max).astype(target))
+        wide = np.rint(array)
+    else:
+        wide = array.astype(np.int32)  # holds both the source's range and the target's
+    np.clip(wide, limits.min, limits.max, out=wide)
+    return wide.astype(target, order="C")
 
 
 # ---- colours ----------------------------------------------------------------------------------------
@@ -225,8 +226,9 @@ def rgb_to_bgr(image: ArrayLike) -> Array:
     [[[3, 2, 1, 9]]]
     """
     hwc = _coloured(image)
-    order = [2, 1, 0, 3][: hwc.shape[2]]
-    return np.ascontiguousarray(hwc[..., order])
+    swapped = np.array(hwc, order="C", copy=True)
+    swapped[..., 0], swapped[..., 2] = hwc[..., 2], hwc[..., 0]
+    return swapped
 
 
 def bgr_to_rgb(image: ArrayLike) -> Array:
