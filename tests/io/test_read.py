@@ -1,5 +1,6 @@
 """Every file is read right or refused with the reason; never None, never gray rows for missing ones."""
 
+import contextlib
 import io
 import os
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 import convkit as ck
 from convkit import _opencv
 from convkit.errors import ConvkitError, CorruptImage, UnsupportedFormat
+from convkit.io.formats import FORMATS
 
 rng = np.random.default_rng(22)
 RGB = rng.integers(0, 256, (24, 31, 3), np.uint8)
@@ -129,6 +131,23 @@ def test_a_truncated_file(tmp_path, suffix, kept):
     data = encoded(tmp_path, suffix)
     with pytest.raises(CorruptImage, match=r"a\.bin is a \w+ file cut short"):
         ck.imread(placed(tmp_path, data[: int(len(data) * kept)]))
+
+
+@pytest.mark.parametrize("kind", FORMATS, ids=lambda f: f.name)
+def test_no_cut_and_no_flipped_byte_goes_wrong_silently(tmp_path, kind):
+    """A cut anywhere is refused; other damage gives an image or an exception of ours, nothing else."""
+    channels = 3 if 3 in kind.channels else 1
+    image = RGB[..., 0] if channels == 1 else RGB
+    data = encoded(tmp_path, kind.suffixes[0], image.astype(kind.dtypes[0]))
+    for cut in np.linspace(0, len(data) - 1, 40, dtype=int):
+        with pytest.raises(ConvkitError):
+            ck.imread(placed(tmp_path, data[:cut]))
+    for _ in range(40):
+        damaged = bytearray(data)
+        for place in rng.integers(0, len(data), 3):
+            damaged[place] = rng.integers(0, 256)
+        with contextlib.suppress(ConvkitError):
+            assert ck.imread(placed(tmp_path, damaged)).ndim in (2, 3)
 
 
 def test_a_truncated_jpeg_with_a_whole_thumbnail(tmp_path):
