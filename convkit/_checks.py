@@ -202,3 +202,128 @@ def thread_count(value: Any) -> int:
     if number > MAX_THREADS:
         raise ValueError(f"num_threads is {number}; expected at most {MAX_THREADS}")
     return number
+
+
+# ---- images and their filters -----------------------------------------------------------------------
+
+CHANNELS_FIRST_WIDTH = 32
+"""A 3-D array of 1, 3 or 4 rows whose last axis is longer than this is taken for CHW, and refused."""
+
+MAX_EXTENT = 2**15 - 1
+"""The largest extent of a filter's kernel, in either direction."""
+
+_CONVERSIONS = {
+    "c": "np.abs({name}).astype(np.float32)",
+    "b": "{name}.astype(np.uint8) * 255",
+    "f": "{name}.astype(np.float32)",
+    "O": "np.asarray({name}, np.float32)",
+}
+
+
+def image(value: Any, name: str = "image") -> Array:
+    """`value` as an HW or HWC image of one of the `IMAGE_DTYPES`; sequences of numbers become float64."""
+    array = value if isinstance(value, np.ndarray) else None
+    if array is None or array.dtype.kind not in _CONVERSIONS:  # the others are told how to convert below
+        array = as_array(value, name, np.dtype(np.float64))
+    if array.dtype not in IMAGE_DTYPES:
+        fix = _CONVERSIONS.get(array.dtype.kind, "{name}.astype(np.float64)").format(name=name)
+        raise TypeError(
+            f"{name} has dtype {array.dtype}; expected uint8, uint16, int16, float32 or float64: pass {fix}"
+        )
+    array = as_array(array, name)
+    if array.ndim == 4:
+        raise ValueError(
+            f"{name} has shape {array.shape}, a batch; expected one image, HW or HWC: pass {name}[i]"
+        )
+    if array.ndim not in (2, 3):
+        raise ValueError(f"{name} has shape {array.shape}; expected an image of shape HW or HWC")
+    if array.ndim == 3 and array.shape[0] in (1, 3, 4) and array.shape[2] > CHANNELS_FIRST_WIDTH:
+        raise ValueError(
+            f"{name} has shape {array.shape}, which looks like CHW; expected HWC: pass ck.to_hwc({name})"
+        )
+    return array
+
+
+def image_dtype(value: Any, name: str = "dtype") -> np.dtype[Any]:
+    """`value` as one of the `IMAGE_DTYPES`."""
+    try:
+        dtype: np.dtype[Any] = np.dtype(value)
+    except TypeError:
+        dtype = np.dtype(object)
+    if value is None or dtype not in IMAGE_DTYPES:
+        raise TypeError(f"{name} is {value!r}; expected uint8, uint16, int16, float32 or float64")
+    return dtype
+
+
+def coefficients(value: Any, name: str, ndim: int) -> Array:
+    """`value` as a float64 kernel of `ndim` axes whose coefficients are finite."""
+    array = np.ascontiguousarray(as_array(value, name), np.float64)
+    if array.ndim != ndim:
+        expected = "rows and columns" if ndim == 2 else "one axis"
+        raise ValueError(f"{name} has shape {array.shape}; expected {ndim}-D, {expected}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} holds NaN or Inf; expected finite coefficients: pass np.nan_to_num({name})")
+    if max(array.shape) > MAX_EXTENT:
+        raise ValueError(f"{name} has shape {array.shape}; expected at most {MAX_EXTENT} in each direction")
+    return array
+
+
+def finite(value: Any, name: str) -> float:
+    """`value` as a finite float."""
+    if isinstance(value, (bool, np.bool_, str, bytes)) or np.ndim(value):
+        raise TypeError(f"{name} is {value!r}; expected a number")
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} is {value!r}; expected a number") from None
+    if not np.isfinite(number):
+        raise ValueError(f"{name} is {number}; expected a finite number")
+    return number
+
+
+def positive(value: Any, name: str) -> float:
+    """`value` as a finite float above zero."""
+    number = finite(value, name)
+    if number <= 0:
+        raise ValueError(f"{name} is {number}; expected a number above 0")
+    return number
+
+
+def positive_pair(value: Any, name: str) -> tuple[float, float]:
+    """`value`, a number above zero or two of them (vertical, horizontal), as a pair."""
+    if isinstance(value, (Sequence, np.ndarray)) and not isinstance(value, (str, bytes)) and np.ndim(value):
+        if len(value) != 2:
+            raise ValueError(f"{name} is {value!r}; expected a number or a pair (vertical, horizontal)")
+        return positive(value[0], f"{name}[0]"), positive(value[1], f"{name}[1]")
+    number = positive(value, name)
+    return number, number
+
+
+def extent(value: Any, name: str) -> int:
+    """`value` as the extent of a kernel, 1 to `MAX_EXTENT`."""
+    number = integer(value, name, 1)
+    if number > MAX_EXTENT:
+        raise ValueError(f"{name} is {number}; expected at most {MAX_EXTENT}")
+    return number
+
+
+def odd(value: Any, name: str, maximum: int = MAX_EXTENT) -> int:
+    """`value` as an odd extent from 1 to `maximum`."""
+    number = integer(value, name)
+    if not 1 <= number <= maximum or number % 2 == 0:
+        raise ValueError(f"{name} is {number}; expected an odd number from 1 to {maximum}")
+    return number
+
+
+def fill_value(value: Any, dtype: np.dtype[Any]) -> float:
+    """The `cval` of a constant border, refused where an image of `dtype` could not hold it."""
+    if dtype in FLOATS and isinstance(value, (float, np.floating)):
+        return float(value)  # NaN and Inf are values of a float image
+    number = finite(value, "cval")
+    if dtype not in FLOATS:
+        limits = np.iinfo(dtype)
+        if not number.is_integer() or not limits.min <= number <= limits.max:
+            raise ValueError(
+                f"cval is {value!r}; expected an integer that {dtype} holds, {limits.min} to {limits.max}"
+            )
+    return number

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from math import comb
+from typing import Any
+
 import numpy as np
 
 from convkit._checks import Array, Pair
@@ -67,3 +71,102 @@ def conv_transpose2d(
     y = y.reshape(batch, groups * outputs, *full)
     y = y[:, :, padding[0] : full[0] - padding[0], padding[1] : full[1] - padding[1]]
     return y if bias is None else y + bias[:, None, None]
+
+
+# ---- filters: a 2-D kernel, which is laid on the padded image -----------------------------------------
+
+
+def correlate(image: Array, kernel: Array, border: str, cval: float = 0.0, anchor: Any = None) -> Array:
+    """Σ kernel[i, j] · image[y + i − anchor, x + j − anchor]."""
+    rows, columns = kernel.shape
+    top, left = anchor or (rows // 2, columns // 2)
+    padded = image.astype(np.float64)
+    if border != "valid":
+        widths = [(top, rows - 1 - top), (left, columns - 1 - left)] + [(0, 0)] * (image.ndim - 2)
+        options: dict[str, Any] = {"constant_values": cval} if border == "constant" else {}
+        padded = np.pad(padded, widths, mode=border, **options)  # type: ignore[call-overload]
+    height, width = padded.shape[0] - rows + 1, padded.shape[1] - columns + 1
+    result = np.zeros((height, width, *image.shape[2:]))
+    for i, j in zip(*np.nonzero(kernel), strict=True):
+        result += kernel[i, j] * padded[i : i + height, j : j + width]
+    return result
+
+
+def to_dtype(values: Array, dtype: Any, *, half_up: bool = False) -> Array:
+    """`values` as `dtype`: integers are the nearest (ties to even, or up) that the dtype holds, NaN is 0."""
+    if np.dtype(dtype).kind == "f":
+        return values.astype(dtype)
+    limits = np.iinfo(dtype)
+    nearest = np.floor(values + 0.5) if half_up else np.rint(values)
+    return np.nan_to_num(nearest).clip(limits.min, limits.max).astype(dtype)
+
+
+def binomial_derivative(size: int, order: int) -> Array:
+    """The `order`-th difference of a row of Pascal's triangle, `size` long."""
+    row = [comb(size - 1 - order, i) for i in range(size - order)]
+    padded = np.array([0] * order + row + [0] * order, np.float64)
+    return np.diff(padded, order) * (-1) ** order
+
+
+def sobel(ksize: int = 3) -> Array:
+    """∂/∂x; its transpose is ∂/∂y."""
+    smooth = binomial_derivative(ksize, 0) if ksize > 1 else np.array([0.0, 1.0, 0.0])
+    return np.outer(smooth, binomial_derivative(max(ksize, 3), 1))
+
+
+def scharr() -> Array:
+    """∂/∂x."""
+    return np.array([[-3.0, 0, 3], [-10, 0, 10], [-3, 0, 3]])
+
+
+def prewitt() -> Array:
+    """∂/∂x."""
+    return np.array([[-1.0, 0, 1], [-1, 0, 1], [-1, 0, 1]])
+
+
+def laplacian(ksize: int = 3) -> Array:
+    """∂²/∂x² + ∂²/∂y²."""
+    if ksize == 1:
+        return np.array([[0.0, 1, 0], [1, -4, 1], [0, 1, 0]])
+    second = np.outer(binomial_derivative(ksize, 0), binomial_derivative(ksize, 2))
+    return second + second.T
+
+
+def gaussian(sigma: Any, truncate: float = 4.0, ksize: Any = None, quantised: bool = False) -> Array:
+    """The outer product of two Gaussians; quantised: of two in units of 1/256, for uint8."""
+    sizes = [2 * int(truncate * s + 0.5) + 1 for s in np.broadcast_to(sigma, 2)]
+    pair = zip(np.broadcast_to(sigma, 2), sizes if ksize is None else np.broadcast_to(ksize, 2), strict=True)
+    vertical, horizontal = (_gaussian_line(s, int(n) // 2, quantised) for s, n in pair)
+    return np.outer(vertical, horizontal)
+
+
+def _gaussian_line(sigma: float, radius: int, quantised: bool) -> Array:
+    line = np.exp(-(np.arange(-radius, radius + 1) ** 2) / (2 * sigma**2))
+    line = line / line.sum()
+    if not quantised:
+        return line
+    half = np.diff(np.rint(np.cumsum(line[:radius] * 256)), prepend=0)  # errors are carried on
+    return np.concatenate([half, [256 - 2 * half.sum()], half[::-1]]) / 256
+
+
+def box(size: Any) -> Array:
+    """The sum over a rectangle, to be divided by its area."""
+    return np.ones(np.broadcast_to(size, 2))
+
+
+def sharpen(amount: float = 1.0, sigma: Any = 1.0, truncate: float = 4.0) -> Array:
+    """Unsharp masking."""
+    kernel = -amount * gaussian(sigma, truncate)
+    kernel[kernel.shape[0] // 2, kernel.shape[1] // 2] += 1 + amount
+    return kernel
+
+
+KERNELS: dict[str, Callable[..., Array]] = {
+    "box": box,
+    "gaussian": gaussian,
+    "laplacian": laplacian,
+    "prewitt": prewitt,
+    "scharr": scharr,
+    "sharpen": sharpen,
+    "sobel": sobel,
+}

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 from hypothesis import HealthCheck, settings
 
 from convkit import _dispatch, _threads
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 # The fixtures below hold for the whole of a test, so that drawing many examples under one of them is meant.
 settings.register_profile(
@@ -31,7 +26,8 @@ def isa(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 @pytest.fixture(params=(1, 2, 3, 7))
-def threads(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+def threads(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
     """A thread count that even small work runs on, to be passed as ``num_threads=``."""
     monkeypatch.setattr(_threads, "force_threads", True)
-    yield request.param
+    count: int = request.param
+    return count

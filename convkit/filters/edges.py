@@ -1,0 +1,254 @@
+"""First and second derivatives: Sobel, Scharr, Prewitt and the Laplacian."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
+
+from convkit import _checks
+from convkit._checks import FLOATS, Array
+from convkit.filters import coefficients
+from convkit.filters.coefficients import Gradient
+from convkit.filters.registry import Arguments, Halo, derivative_dtype, register
+from convkit.ops import stencil
+from convkit.ops.stencil import Border
+
+Direction: TypeAlias = Literal["magnitude", "x", "y", "angle"]
+
+MAX_KSIZE = 31
+
+
+def _ksize_halo(arguments: Arguments) -> Halo:
+    size = max(_checks.odd(arguments.get("ksize", 3), "ksize", MAX_KSIZE), 3)
+    return Halo.of((size, size))
+
+
+@register(halo=_ksize_halo, output_dtype=derivative_dtype)
+def sobel(
+    image: ArrayLike,
+    direction: Direction = "magnitude",
+    *,
+    ksize: int = 3,
+    border: Border = "reflect",
+    cval: float = 0.0,
+    normalize: bool = False,
+    dtype: DTypeLike | None = None,
+    out: Array | None = None,
+    num_threads: int | None = None,
+) -> Array:
+    """Sobel gradient: a central difference along one axis, binomial smoothing across it.
+
+    Parameters
+    ----------
+    image : array_like, HW or HWC
+        uint8, uint16, int16, float32 or float64; each channel is filtered alone.
+    direction : {"magnitude", "x", "y", "angle"}
+        "x" is positive where values grow to the right, "y" where they grow downwards; "magnitude" is
+        √(x² + y²); "angle" is atan2(y, x), radians in [−π, π], 0 where both are 0.
+    ksize : int
+        Extent of the kernel, odd, 1 to 31; 1 is the difference of the two neighbours without smoothing.
+    border : {"reflect", "constant", "edge", "symmetric", "wrap", "valid"}
+        How the image goes on outside, in the words of `numpy.pad`; "valid" gives a smaller output.
+    cval : float
+        The value outside for ``border="constant"``; the image's dtype must hold it.
+    normalize : bool
+        Divide by the sum of the kernel's absolute values, so that the result stays within half the range
+        of the image. Without, the response to a ramp of 1 per pixel is 8 (ksize 3).
+    dtype : dtype, optional
+        dtype of the result. Default: the image's if that is a float, else float32. Integer dtypes hold "x"
+        and "y" only, rounded to nearest and saturated.
+    out : ndarray, optional
+        Where to write: the shape and dtype of the result, any strides, no memory of the image's.
+    num_threads : int, optional
+        Threads of this call; the bits of the result do not depend on it.
+
+    Returns
+    -------
+    ndarray
+        The shape of `image` (smaller by the kernel's extent less one for "valid").
+
+    Raises
+    ------
+    ValueError
+        An argument is outside its range, or "valid" leaves nothing.
+    TypeError
+        A dtype that is not supported.
+
+    References
+    ----------
+    I. Sobel, "An Isotropic 3×3 Image Gradient Operator", 1968 (published 1990); larger kernels as in
+    R. Gonzalez and R. Woods, "Digital Image Processing", and OpenCV.
+
+    Examples
+    --------
+    >>> import convkit as ck, numpy as np
+    >>> ramp = np.tile(np.arange(5, dtype=np.uint8), (3, 1))
+    >>> ck.filters.sobel(ramp, "x")[1]
+    array([0., 8., 8., 8., 0.], dtype=float32)
+    """
+    kernel = coefficients.sobel(_checks.odd(ksize, "ksize", MAX_KSIZE))
+    return _gradient(kernel, image, direction, border, cval, normalize, dtype, out, num_threads)
+
+
+@register(halo=_ksize_halo, output_dtype=derivative_dtype)
+def scharr(
+    image: ArrayLike,
+    direction: Direction = "magnitude",
+    *,
+    border: Border = "reflect",
+    cval: float = 0.0,
+    normalize: bool = False,
+    dtype: DTypeLike | None = None,
+    out: Array | None = None,
+    num_threads: int | None = None,
+) -> Array:
+    """Scharr gradient: 3×3 with smoothing 3, 10, 3, whose angle depends least on the edge's direction.
+
+    Parameters, result and exceptions are those of `sobel`, without `ksize`. The response to a ramp of 1 per
+    pixel is 32.
+
+    References
+    ----------
+    H. Scharr, "Optimal Operators in Digital Image Processing", thesis, Heidelberg, 2000.
+
+    Examples
+    --------
+    >>> import convkit as ck, numpy as np
+    >>> ramp = np.tile(np.arange(5, dtype=np.uint8), (3, 1))
+    >>> ck.filters.scharr(ramp, "x", normalize=True)[1]
+    array([0., 1., 1., 1., 0.], dtype=float32)
+    """
+    return _gradient(coefficients.SCHARR, image, direction, border, cval, normalize, dtype, out, num_threads)
+
+
+@register(halo=_ksize_halo, output_dtype=derivative_dtype)
+def prewitt(
+    image: ArrayLike,
+    direction: Direction = "magnitude",
+    *,
+    border: Border = "reflect",
+    cval: float = 0.0,
+    normalize: bool = False,
+    dtype: DTypeLike | None = None,
+    out: Array | None = None,
+    num_threads: int | None = None,
+) -> Array:
+    """Prewitt gradient: 3×3, the central difference averaged over three lines.
+
+    Parameters, result and exceptions are those of `sobel`, without `ksize`. The response to a ramp of 1 per
+    pixel is 6.
+
+    References
+    ----------
+    J. Prewitt, "Object Enhancement and Extraction", in "Picture Processing and Psychopictorics", 1970.
+
+    Examples
+    --------
+    >>> import convkit as ck, numpy as np
+    >>> ramp = np.tile(np.arange(5, dtype=np.uint8), (3, 1))
+    >>> ck.filters.prewitt(ramp, "x", dtype=np.int16)[1]
+    array([0, 6, 6, 6, 0], dtype=int16)
+    """
+    return _gradient(coefficients.PREWITT, image, direction, border, cval, normalize, dtype, out, num_threads)
+
+
+def _gradient(
+    kernel: Gradient,
+    image: ArrayLike,
+    direction: Direction,
+    border: Border,
+    cval: float,
+    normalize: bool,
+    dtype: DTypeLike | None,
+    out: Array | None,
+    num_threads: int | None,
+) -> Array:
+    source = _checks.image(image)
+    _checks.choice(direction, "direction", get_args(Direction))
+    x, y = (kernel.smoothing, kernel.derivative), (kernel.derivative, kernel.smoothing)
+    if direction == "x" or direction == "y":
+        operation = stencil.separable(x if direction == "x" else y)
+    else:
+        operation = stencil.separable(x, y, combine=direction)
+    if normalize:
+        gain = float(np.abs(kernel.smoothing).sum() * np.abs(kernel.derivative).sum())
+        operation = stencil.scaled(operation, divisor=gain)
+    result = derivative_dtype(source.dtype, {"dtype": dtype})
+    if direction in ("magnitude", "angle") and result not in FLOATS:
+        raise ValueError(
+            f"dtype is {result}, which cannot hold the {direction} of a gradient; pass dtype=np.float32, "
+            "or direction='x' or 'y'"
+        )
+    return stencil.apply(
+        operation, source, border=border, cval=cval, dtype=result, out=out, num_threads=num_threads
+    )
+
+
+@register(halo=_ksize_halo, output_dtype=derivative_dtype)
+def laplacian(
+    image: ArrayLike,
+    ksize: int = 3,
+    *,
+    border: Border = "reflect",
+    cval: float = 0.0,
+    normalize: bool = False,
+    dtype: DTypeLike | None = None,
+    out: Array | None = None,
+    num_threads: int | None = None,
+) -> Array:
+    """Laplacian: the sum of the second derivatives along both axes.
+
+    Parameters
+    ----------
+    image : array_like, HW or HWC
+        uint8, uint16, int16, float32 or float64; each channel is filtered alone.
+    ksize : int
+        Odd, 1 to 31. 1 is the four neighbours less four times the pixel; from 3 on it is the sum of Sobel's
+        second derivatives, as in OpenCV.
+    normalize : bool
+        Divide by the sum of the kernel's absolute values.
+    border, cval, dtype, out, num_threads
+        As in `sobel`.
+
+    Returns
+    -------
+    ndarray
+        The shape of `image`; float32 for integers unless `dtype` names another.
+
+    Raises
+    ------
+    ValueError
+        An argument is outside its range, or "valid" leaves nothing.
+    TypeError
+        A dtype that is not supported.
+
+    References
+    ----------
+    R. Gonzalez and R. Woods, "Digital Image Processing", 4th ed., section 3.6.
+
+    Examples
+    --------
+    >>> import convkit as ck, numpy as np
+    >>> dot = np.zeros((3, 3), np.uint8); dot[1, 1] = 1
+    >>> ck.filters.laplacian(dot, 1, border="constant", dtype=np.int16)
+    array([[ 0,  1,  0],
+           [ 1, -4,  1],
+           [ 0,  1,  0]], dtype=int16)
+    """
+    source = _checks.image(image)
+    pairs = coefficients.second_derivatives(_checks.odd(ksize, "ksize", MAX_KSIZE))
+    operation = stencil.separable(*pairs)
+    if normalize:
+        kernel = sum(np.outer(vertical, horizontal) for vertical, horizontal in pairs)
+        operation = stencil.scaled(operation, divisor=float(np.abs(kernel).sum()))
+    return stencil.apply(
+        operation,
+        source,
+        border=border,
+        cval=cval,
+        dtype=derivative_dtype(source.dtype, {"dtype": dtype}),
+        out=out,
+        num_threads=num_threads,
+    )

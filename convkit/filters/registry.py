@@ -1,0 +1,113 @@
+"""The registry: one decorator tells the rest of convkit what there is to know about a filter.
+
+The command line, pipelines, streams, the gallery, the benchmarks and the property tests all read it.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeAlias, TypeVar
+
+import numpy as np
+
+from convkit._checks import FLOATS, Array, image_dtype
+
+Arguments: TypeAlias = Mapping[str, Any]
+HaloRule: TypeAlias = Callable[[Arguments], "Halo"]
+DtypeRule: TypeAlias = Callable[[np.dtype[Any], Arguments], np.dtype[Any]]
+Function = TypeVar("Function", bound=Callable[..., Array])
+
+
+class Halo(NamedTuple):
+    """How many rows and columns around a tile its result depends on."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+    @classmethod
+    def of(cls, extent: tuple[int, int], anchor: tuple[int, int] | None = None) -> Halo:
+        """The halo of a kernel of `extent` rows and columns with its `anchor` (its centre) on the pixel."""
+        row, column = anchor or (extent[0] // 2, extent[1] // 2)
+        return cls(row, extent[0] - 1 - row, column, extent[1] - 1 - column)
+
+
+@dataclass(frozen=True)
+class Filter:
+    """A registered filter.
+
+    `halo` maps the complete arguments (by name, defaults included, without the image) to a `Halo`; None means
+    that the filter needs the whole image. `output_dtype` maps the image's dtype and the same arguments to the
+    dtype of the result.
+    """
+
+    name: str
+    function: Callable[..., Array]
+    halo: HaloRule | None
+    output_dtype: DtypeRule
+    default_border: str
+    signature: inspect.Signature
+    summary: str
+
+    def arguments(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """The arguments after the image, by name, defaults included; TypeError where they do not fit."""
+        bound = self.signature.bind(None, *args, **kwargs)
+        bound.apply_defaults()
+        del bound.arguments[next(iter(self.signature.parameters))]
+        return dict(bound.arguments)
+
+
+_filters: dict[str, Filter] = {}
+
+
+def register(*, halo: HaloRule | None, output_dtype: DtypeRule) -> Callable[[Function], Function]:
+    """Register a function ``name(image, ..., border=...)`` under its own name; returns it unchanged."""
+
+    def add(function: Function) -> Function:
+        signature = inspect.signature(function)
+        name = function.__name__
+        _filters[name] = Filter(
+            name=name,
+            function=function,
+            halo=halo,
+            output_dtype=output_dtype,
+            default_border=signature.parameters["border"].default,
+            signature=signature,
+            summary=inspect.cleandoc(function.__doc__ or "").partition("\n")[0],
+        )
+        return function
+
+    return add
+
+
+def get(name: str) -> Filter:
+    """The filter called `name`; ValueError, with the names that are close, where there is none."""
+    if name in _filters:
+        return _filters[name]
+    from difflib import get_close_matches  # on this path alone: it costs a millisecond to import
+
+    close = get_close_matches(str(name), _filters)
+    hint = f"did you mean {' or '.join(close)}?" if close else f"expected one of {', '.join(names())}"
+    raise ValueError(f"there is no filter {name!r}; {hint}")
+
+
+def names() -> list[str]:
+    """The names of all registered filters, sorted."""
+    return sorted(_filters)
+
+
+def keeps_dtype(image: np.dtype[Any], arguments: Arguments) -> np.dtype[Any]:
+    """The rule of smoothing: the image's dtype, unless the arguments name another."""
+    wanted = arguments.get("dtype")
+    return image if wanted is None else image_dtype(wanted)
+
+
+def derivative_dtype(image: np.dtype[Any], arguments: Arguments) -> np.dtype[Any]:
+    """The rule of derivatives, which integers of the image's dtype cannot hold: float32 for integers."""
+    wanted = arguments.get("dtype")
+    if wanted is not None:
+        return image_dtype(wanted)
+    return image if image in FLOATS else np.dtype(np.float32)

@@ -1,0 +1,164 @@
+"""Smoothing: Gaussian and box. The dtype is kept, rounded to nearest and saturated."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from convkit import _checks
+from convkit._checks import Array, Pair
+from convkit.filters import coefficients
+from convkit.filters.registry import Arguments, Halo, keeps_dtype, register
+from convkit.ops import stencil
+from convkit.ops.stencil import Border
+
+
+def gaussian_radii(sigma: Any, truncate: Any, ksize: Any) -> Pair:
+    """The radii (vertical, horizontal) of a Gaussian, from `ksize` or from `truncate` standard deviations."""
+    if ksize is not None:
+        height, width = _checks.pair(ksize, "ksize")
+        return _checks.odd(height, "ksize") // 2, _checks.odd(width, "ksize") // 2
+    cut = _checks.positive(truncate, "truncate")
+    sigmas = _checks.positive_pair(sigma, "sigma")
+    if cut * max(sigmas) > _checks.MAX_EXTENT // 2:
+        raise ValueError(
+            f"sigma is {sigma!r}, which with truncate={truncate!r} makes a kernel longer than "
+            f"{_checks.MAX_EXTENT}: pass a smaller ksize, or shrink the image first"
+        )
+    return int(cut * sigmas[0] + 0.5), int(cut * sigmas[1] + 0.5)
+
+
+def _gaussian_halo(arguments: Arguments) -> Halo:
+    radii = gaussian_radii(arguments["sigma"], arguments["truncate"], arguments.get("ksize"))
+    return Halo.of((2 * radii[0] + 1, 2 * radii[1] + 1))
+
+
+def _box_halo(arguments: Arguments) -> Halo:
+    return Halo.of(_box_size(arguments["size"]))
+
+
+def _box_size(size: Any) -> Pair:
+    height, width = _checks.pair(size, "size")
+    return _checks.extent(height, "size"), _checks.extent(width, "size")
+
+
+@register(halo=_gaussian_halo, output_dtype=keeps_dtype)
+def gaussian(
+    image: ArrayLike,
+    sigma: float | tuple[float, float],
+    *,
+    truncate: float = 4.0,
+    ksize: int | tuple[int, int] | None = None,
+    border: Border = "reflect",
+    cval: float = 0.0,
+    out: Array | None = None,
+    num_threads: int | None = None,
+) -> Array:
+    """Gaussian blur.
+
+    Parameters
+    ----------
+    image : array_like, HW or HWC
+        uint8, uint16, int16, float32 or float64; each channel is filtered alone.
+    sigma : float or (float, float)
+        Standard deviation in pixels, above 0; a pair is (vertical, horizontal).
+    truncate : float
+        The kernel is cut at this many standard deviations: radius ⌊truncate · sigma + 1/2⌋.
+    ksize : int or (int, int), optional
+        Extent of the kernel, odd, in place of `truncate`; a pair is (vertical, horizontal).
+    border, cval, out, num_threads
+        As in `sobel`.
+
+    Returns
+    -------
+    ndarray
+        The shape (smaller for "valid") and dtype of `image`. uint8 images are smoothed in integers with
+        weights of 1/256, bit for bit as OpenCV does at the same `ksize` and sigmas.
+
+    Raises
+    ------
+    ValueError
+        An argument is outside its range, or "valid" leaves nothing.
+    TypeError
+        A dtype that is not supported.
+
+    References
+    ----------
+    R. Gonzalez and R. Woods, "Digital Image Processing", 4th ed., section 3.5.
+
+    Examples
+    --------
+    >>> import convkit as ck, numpy as np
+    >>> dot = np.zeros((5, 5), np.uint8); dot[2, 2] = 255
+    >>> ck.filters.gaussian(dot, 0.8)[2]
+    array([ 6, 29, 64, 29,  6], dtype=uint8)
+    """
+    source = _checks.image(image)
+    sigmas = _checks.positive_pair(sigma, "sigma")
+    radii = gaussian_radii(sigma, truncate, ksize)
+    weights = coefficients.gaussian_256 if source.dtype == np.uint8 else coefficients.gaussian
+    operation = stencil.separable((weights(sigmas[0], radii[0]), weights(sigmas[1], radii[1])))
+    if source.dtype == np.uint8:
+        operation = stencil.scaled(operation, scale=2.0**-16, half_up=True)
+    return stencil.apply(
+        operation, source, border=border, cval=cval, dtype=source.dtype, out=out, num_threads=num_threads
+    )
+
+
+@register(halo=_box_halo, output_dtype=keeps_dtype)
+def box(
+    image: ArrayLike,
+    size: int | tuple[int, int],
+    *,
+    border: Border = "reflect",
+    cval: float = 0.0,
+    out: Array | None = None,
+    num_threads: int | None = None,
+) -> Array:
+    """Box blur: the mean of a rectangle.
+
+    Parameters
+    ----------
+    image : array_like, HW or HWC
+        uint8, uint16, int16, float32 or float64; each channel is filtered alone.
+    size : int or (int, int)
+        Extent of the rectangle, at least 1; a pair is (vertical, horizontal). An even extent reaches one
+        pixel further up or left than down or right.
+    border, cval, out, num_threads
+        As in `sobel`.
+
+    Returns
+    -------
+    ndarray
+        The shape (smaller for "valid") and dtype of `image`. Integers are the true mean to the nearest; a tie
+        goes up in uint8 and to the even number in uint16 and int16.
+
+    Raises
+    ------
+    ValueError
+        An argument is outside its range, or "valid" leaves nothing.
+    TypeError
+        A dtype that is not supported.
+
+    References
+    ----------
+    R. Gonzalez and R. Woods, "Digital Image Processing", 4th ed., section 3.5.
+
+    Examples
+    --------
+    >>> import convkit as ck, numpy as np
+    >>> ck.filters.box(np.array([[0, 0, 9, 0, 0]], np.uint8), (1, 3))
+    array([[0, 3, 3, 3, 0]], dtype=uint8)
+    """
+    source = _checks.image(image)
+    height, width = _box_size(size)
+    operation = stencil.scaled(
+        stencil.separable((np.ones(height), np.ones(width))),
+        divisor=float(height * width),
+        half_up=source.dtype == np.uint8,
+    )
+    return stencil.apply(
+        operation, source, border=border, cval=cval, dtype=source.dtype, out=out, num_threads=num_threads
+    )

@@ -1,0 +1,115 @@
+"""What each file format is called, how its bytes begin and end, and which images it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from convkit._checks import Array
+from convkit.errors import UnsupportedFormat
+
+# ---- is the file whole? -----------------------------------------------------------------------------
+# A decoder fills what is missing with gray and says nothing, so the end is looked at first.
+
+
+def _jpeg_end(data: bytes) -> str | None:
+    # The marker need not be last, as cameras append padding and previews; but it must come after the start of
+    # the picture's own scan (SOS), for a thumbnail in the header has one too. Scan data cannot contain it.
+    at = 2
+    while data[at : at + 1] == b"\xff" and data[at + 1 : at + 2] != b"\xda":
+        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    return None if data.find(b"\xff\xd9", at) >= 0 else "it has no end-of-image marker"
+
+
+def _png_end(data: bytes) -> str | None:
+    return None if b"IEND\xaeB`\x82" in data[-(1 << 16) :] else "it has no IEND chunk"
+
+
+def _bmp_end(data: bytes) -> str | None:
+    return _shorter(data, int.from_bytes(data[2:6], "little"))
+
+
+def _webp_end(data: bytes) -> str | None:
+    return _shorter(data, int.from_bytes(data[4:8], "little") + 8)
+
+
+def _shorter(data: bytes, promised: int) -> str | None:
+    return (
+        f"it has {len(data)} of the {promised} bytes that its header promises"
+        if len(data) < promised
+        else None
+    )
+
+
+def _unknown_end(data: bytes) -> str | None:
+    return None
+
+
+# ---- the formats ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One file format; `dtypes` and `channels` are what convkit writes without loss of kind."""
+
+    name: str
+    suffixes: tuple[str, ...]
+    magic: tuple[bytes, ...]
+    dtypes: tuple[str, ...]
+    channels: tuple[int, ...]
+    cut_short: Callable[[bytes], str | None] = _unknown_end
+
+    def starts(self, data: bytes) -> bool:
+        """Whether `data` begins as this format does."""
+        if self.name == "WebP":
+            return data[:4] == b"RIFF" and data[8:12] == b"WEBP"
+        return data.startswith(self.magic)
+
+    def holds(self, image: Array) -> bool:
+        """Whether an image of this dtype and number of channels survives as it is."""
+        return image.dtype.name in self.dtypes and channel_count(image) in self.channels
+
+
+FORMATS = (
+    Format("PNG", (".png",), (b"\x89PNG\r\n\x1a\n",), ("uint8", "uint16"), (1, 3, 4), _png_end),
+    Format("JPEG", (".jpg", ".jpeg", ".jpe"), (b"\xff\xd8\xff",), ("uint8",), (1, 3), _jpeg_end),
+    Format(
+        "TIFF",
+        (".tif", ".tiff"),
+        (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
+        ("uint8", "uint16", "int16", "float32", "float64"),
+        (1, 3, 4),
+    ),
+    Format("WebP", (".webp",), (b"RIFF",), ("uint8",), (3, 4), _webp_end),
+    Format("BMP", (".bmp", ".dib"), (b"BM",), ("uint8",), (1, 3, 4), _bmp_end),
+    Format("PGM", (".pgm",), (b"P2", b"P5"), ("uint8", "uint16"), (1,)),
+    Format("PPM", (".ppm",), (b"P3", b"P6"), ("uint8", "uint16"), (3,)),
+    Format("PNM", (".pnm",), (b"P1", b"P4"), ("uint8", "uint16"), (1, 3)),
+    Format("PFM", (".pfm",), (b"Pf", b"PF"), ("float32",), (1, 3)),
+)
+
+
+def sniff(data: bytes) -> Format | None:
+    """The format that `data` begins as."""
+    return next((f for f in FORMATS if f.starts(data)), None)
+
+
+def for_name(name: str) -> Format:
+    """The format that a file name asks for by its ending; `UnsupportedFormat` where it asks for none."""
+    suffix = Path(name).suffix
+    for known in FORMATS:
+        if suffix.lower() in known.suffixes:
+            return known
+    expected = ", ".join(s for f in FORMATS for s in f.suffixes)
+    raise UnsupportedFormat(f"{name} ends in {suffix or 'no suffix'!r}; expected one of {expected}")
+
+
+def channel_count(image: Array) -> int:
+    """Channels of an HW or HWC image."""
+    return 1 if image.ndim == 2 else image.shape[2]
+
+
+def names(formats: tuple[Format, ...] | list[Format] = FORMATS) -> str:
+    """The formats' names, for messages."""
+    return ", ".join(f.name for f in formats)

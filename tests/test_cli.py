@@ -1,0 +1,225 @@
+"""The command: what it writes, what it reports, and one line for everything that is wrong."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import convkit as ck
+from convkit import cli
+from convkit.filters import registry
+
+rng = np.random.default_rng(23)
+PHOTO = rng.integers(0, 256, (20, 30, 3), np.uint8)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ck.imwrite("in.png", PHOTO)
+    return tmp_path
+
+
+def run(capsys, *argv):
+    """Status, output and errors of the command in this process."""
+    try:
+        status = cli.main(argv)
+    except SystemExit as leaving:  # argparse's way out
+        status = leaving.code
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err
+
+
+def by_shell(*argv, **environment):
+    command = [sys.executable, "-m", "convkit", *argv]
+    environment = {**os.environ, "PYTHONPATH": str(Path(ck.__file__).parents[1]), **environment}
+    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+
+
+# ---- apply ------------------------------------------------------------------------------------------
+
+
+def test_smoothing_is_written_as_it_is(folder, capsys):
+    status, out, err = run(capsys, "apply", "gaussian(sigma=1.4)", "in.png", "-o", "out.png")
+    assert (status, err) == (0, "")
+    assert out.startswith("out.png: 30×20 uint8, gaussian(sigma=1.4) of in.png in ")
+    assert ";" not in out
+    np.testing.assert_array_equal(ck.imread("out.png"), ck.filters.gaussian(PHOTO, 1.4))
+
+
+def test_gradients_to_png_are_saturated_and_it_says_so(folder, capsys):
+    _, out, _ = run(capsys, "apply", "gaussian(sigma=1.4) | sobel('x')", "in.png", "-o", "out.png")
+    assert out.endswith("; |x| rounded and saturated to 0..255\n")
+    gradient = ck.filters.sobel(ck.filters.gaussian(PHOTO, 1.4), "x")
+    expected = np.clip(np.rint(np.abs(gradient)), 0, 255).astype(np.uint8)
+    np.testing.assert_array_equal(ck.imread("out.png"), expected)
+
+
+def test_gradients_to_tiff_are_kept(folder, capsys):
+    run(capsys, "apply", "sobel('x')", "in.png", "-o", "out.tiff")
+    np.testing.assert_array_equal(ck.imread("out.tiff"), ck.filters.sobel(PHOTO, "x"), strict=True)
+
+
+def test_stretch_uses_the_whole_range(folder, capsys):
+    _, out, _ = run(capsys, "apply", "laplacian", "in.png", "-o", "out.png", "--stretch", "--mode", "gray")
+    assert out.endswith("; min..max stretched to 0..255\n")
+    found = ck.imread("out.png")
+    assert (found.shape, found.min(), found.max()) == ((20, 30), 0, 255)
+
+
+def test_sixteen_bits(folder, capsys):
+    deep = PHOTO.astype(np.uint16) * 200
+    ck.imwrite("deep.png", deep)
+    run(capsys, "apply", "sobel", "deep.png", "-o", "out.png")
+    expected = np.clip(np.rint(ck.filters.sobel(deep)), 0, 65535).astype(np.uint16)
+    np.testing.assert_array_equal(ck.imread("out.png"), expected, strict=True)
+    _, out, _ = run(capsys, "apply", "box(size=3)", "deep.png", "-o", "out.bmp")
+    assert "|x| / 257 rounded" in out
+    expected = np.rint(ck.filters.box(deep, 3) / 257).astype(np.uint8)
+    np.testing.assert_array_equal(ck.imread("out.bmp"), expected)
+
+
+def test_alpha_is_dropped_and_it_says_so(folder, capsys):
+    ck.imwrite("alpha.png", np.dstack([PHOTO, PHOTO[..., 0]]))
+    _, out, _ = run(capsys, "apply", "box(size=3)", "alpha.png", "-o", "out.png")
+    assert out.endswith("; alpha dropped\n")
+    np.testing.assert_array_equal(ck.imread("out.png"), ck.filters.box(PHOTO, 3))
+
+
+def test_floats(folder, capsys):
+    ck.imwrite("float.tiff", PHOTO.astype(np.float32) / 255)
+    status, _, err = run(capsys, "apply", "sobel", "float.tiff", "-o", "out.png")
+    assert (status, "add --stretch" in err) == (2, True)
+    assert run(capsys, "apply", "sobel", "float.tiff", "-o", "out.png", "--stretch")[0] == 0
+    assert run(capsys, "apply", "sobel", "float.tiff", "-o", "out.pfm")[0] == 0
+    ck.imwrite("nan.tiff", np.full((5, 5), np.nan, np.float32))
+    status, _, err = run(capsys, "apply", "sobel", "nan.tiff", "-o", "out.png", "--stretch")
+    assert (status, "NaN" in err) == (2, True)
+
+
+def test_one_thread_gives_the_same_bits(folder, capsys):
+    for threads in ("1", "2"):
+        run(capsys, "apply", "sobel", "in.png", "-o", f"{threads}.tiff", "--threads", threads)
+    np.testing.assert_array_equal(ck.imread("1.tiff"), ck.imread("2.tiff"))
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["apply", "blur", "in.png", "-o", "o.png"], "there is no filter 'blur'"),
+        (["apply", "sobel |", "in.png", "-o", "o.png"], "pipeline"),
+        (["apply", "", "in.png", "-o", "o.png"], "pipeline"),
+        (["apply", "gaussian", "in.png", "-o", "o.png"], "sigma"),
+        (["apply", "gaussian(sigma=-1)", "in.png", "-o", "o.png"], "sigma"),
+        (["apply", "__import__('os')", "in.png", "-o", "o.png"], "no filter"),
+        (["apply", "sobel", "none.png", "-o", "o.png"], "none.png: No such file"),
+        (["apply", "sobel", ".", "-o", "o.png"], "Is a directory"),
+        (["apply", "sobel", "text.png", "-o", "o.png"], "text.png begins with"),
+        (["apply", "sobel", "in.png", "-o", "none/o.png"], "none/o.png: No such file"),
+        (["apply", "sobel", "in.png", "-o", "o.xyz"], "ends in '.xyz'"),
+        (["apply", "sobel", "in.png", "-o", "o.pgm"], "PGM holds 1 channels"),
+        (["apply", "sobel", "in.png", "-o", "o.png", "--threads", "0"], "num_threads is 0"),
+        (["apply", "sobel", "in.png", "-o", "o.png", "--threads", "two"], "--threads"),
+        (["apply", "sobel", "in.png"], "-o/--output; see convkit apply --help"),
+        (["apply", "sobel", "in\0.png", "-o", "o.png"], "null"),
+        (["demo", "-o", "sheet.txt"], "ends in '.txt'"),
+        (["paint"], "invalid choice: 'paint'"),
+        (["info", "--yaml"], "unrecognized arguments: --yaml"),
+    ],
+)
+def test_what_is_wrong_is_one_line(folder, capsys, argv, message):
+    (folder / "text.png").write_text("hello, world")
+    status, out, err = run(capsys, *argv)
+    assert (status, out) == (2, "")
+    assert err.startswith("convkit: error: ")
+    assert err.count("\n") == 1
+    assert message in err
+    assert not (folder / "o.png").exists()
+
+
+# ---- filters, demo, info ----------------------------------------------------------------------------
+
+
+def test_filters_lists_every_filter_with_its_summary(capsys):
+    _, out, _ = run(capsys, "filters")
+    for name in registry.names():
+        assert f"{name}(" in out
+        assert registry.get(name).summary in out
+    assert "num_threads" not in out
+
+
+def test_demo_draws_every_filter(folder, capsys):
+    pytest.importorskip("matplotlib")
+    status, out, _ = run(capsys, "demo")
+    assert status == 0
+    assert out.startswith(
+        f"convkit-demo.png: grace_hopper.jpg (512×600) through {len(registry.names())} filters in "
+    )
+    sheet = ck.imread("convkit-demo.png")
+    assert sheet.ndim == 3
+    assert sheet.shape[0] > 600
+
+
+def test_demo_has_sample_values_for_every_parameter_without_a_default():
+    for name in registry.names():
+        assert set(cli._required(name)) <= cli.SAMPLES.keys(), f"add a sample for {name} to SAMPLES"
+
+
+def test_info(capsys):
+    assert json.loads(run(capsys, "info", "--json")[1]) == json.loads(json.dumps(ck.build_info()))
+    text = run(capsys, "info")[1]
+    for word in (ck.__version__, ck.build_info()["isa"], np.__version__, "OpenMP"):
+        assert word in text
+
+
+def test_version_and_help(capsys):
+    assert run(capsys, "--version")[:2] == (0, f"convkit {ck.__version__}\n")
+    for argv in ((), ("--help",), ("apply", "--help")):
+        status, out, _ = run(capsys, *argv)
+        assert status == 0
+        assert 'convkit apply "gaussian(sigma=1.4) | sobel" photo.jpg -o edges.png' in out
+
+
+# ---- as a process -----------------------------------------------------------------------------------
+
+
+def test_python_dash_m(folder):
+    done = by_shell("apply", "sharpen", "in.png", "-o", "out.png")
+    assert (done.returncode, done.stderr) == (0, "")
+    np.testing.assert_array_equal(ck.imread("out.png"), ck.filters.sharpen(PHOTO))
+
+
+@pytest.mark.parametrize(
+    ("environment", "message"),
+    [
+        ({"CONVKIT_ISA": "mmx"}, "CONVKIT_ISA=mmx cannot run here"),
+        ({"CONVKIT_NUM_THREADS": "many"}, "CONVKIT_NUM_THREADS is 'many'"),
+    ],
+)
+@pytest.mark.parametrize("command", [["info"], ["apply", "sobel", "in.png", "-o", "out.png"]])
+def test_a_bad_environment_is_one_line(folder, environment, message, command):
+    ck.imwrite("in.png", np.tile(PHOTO, (20, 20, 1)))  # enough work to ask for threads
+    done = by_shell(*command, **environment)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("convkit: error: ")
+    assert done.stderr.count("\n") == 1
+    assert message in done.stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes")
+def test_a_reader_that_stops_is_no_error():
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "convkit", "filters"],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, "")
