@@ -52,6 +52,7 @@ COMPILE = [
     "-ffp-contract=fast",  # a*b + c is one rounding where the machine has FMA
     "-fno-math-errno",  # with the next: sqrt is one vector instruction, not a call
     "-fno-trapping-math",
+    "-Werror=implicit-function-declaration",
     "-Wno-unused-function",
     "-Wno-attributes",
 ]

@@ -82,8 +82,9 @@ INLINE void copy_part(real *to, const real *from, ptrdiff_t n) {
 }
 
 /* ---- memory ------------------------------------------------------------------------------------------- */
-INLINE void prefetch_near(const real *p) { __builtin_prefetch(p, 0, 3); }
-INLINE void prefetch_write(const real *p) { __builtin_prefetch(p, 1, 3); }
+/* Asks for the cache line of p, which is about to be read. */
+INLINE void prefetch(const real *p) { __builtin_prefetch(p, 0, 3); }
+
 /* 64-byte-aligned scratch (NULL when there is no memory). */
 #if defined(_WIN32)
 INLINE void *scratch_alloc(size_t bytes) { return _aligned_malloc(bytes ? bytes : 1, 64); }
