@@ -128,7 +128,7 @@ def laplacian(ksize: int = 3) -> Array:
     """∂²/∂x² + ∂²/∂y²."""
     if ksize == 1:
         return np.array([[0.0, 1, 0], [1, -4, 1], [0, 1, 0]])
-    second = np.outer(binomial_derivative(ksize, 0), binomial_derivative(ksize, 2))
+    second: Array = np.outer(binomial_derivative(ksize, 0), binomial_derivative(ksize, 2))
     return second + second.T
 
 
