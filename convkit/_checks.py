@@ -222,15 +222,10 @@ _CONVERSIONS = {
 
 def image(value: Any, name: str = "image") -> Array:
     """`value` as an HW or HWC image of one of the `IMAGE_DTYPES`; sequences of numbers become float64."""
-    array = value if isinstance(value, np.ndarray) else None
-    if array is None or array.dtype.kind not in _CONVERSIONS:  # the others are told how to convert below
-        array = as_array(value, name, np.dtype(np.float64))
-    if array.dtype not in IMAGE_DTYPES:
-        fix = _CONVERSIONS.get(array.dtype.kind, "{name}.astype(np.float64)").format(name=name)
-        raise TypeError(
-            f"{name} has dtype {array.dtype}; expected uint8, uint16, int16, float32 or float64: pass {fix}"
-        )
-    array = as_array(array, name)
+    if isinstance(value, np.ndarray):
+        _refuse_other_dtypes(value.dtype, name)  # first: this message tells how to convert
+    array = as_array(value, name, np.dtype(np.float64))
+    _refuse_other_dtypes(array.dtype, name)
     if array.ndim == 4:
         raise ValueError(
             f"{name} has shape {array.shape}, a batch; expected one image, HW or HWC: pass {name}[i]"
@@ -242,6 +237,14 @@ def image(value: Any, name: str = "image") -> Array:
             f"{name} has shape {array.shape}, which looks like CHW; expected HWC: pass ck.to_hwc({name})"
         )
     return array
+
+
+def _refuse_other_dtypes(dtype: np.dtype[Any], name: str) -> None:
+    if dtype.newbyteorder("=") not in IMAGE_DTYPES:
+        conversion = _CONVERSIONS.get(dtype.kind, "{name}.astype(np.float64)").format(name=name)
+        raise TypeError(
+            f"{name} has dtype {dtype}; expected uint8, uint16, int16, float32 or float64: pass {conversion}"
+        )
 
 
 def image_dtype(value: Any, name: str = "dtype") -> np.dtype[Any]:

@@ -83,8 +83,8 @@ def correlate(image: Array, kernel: Array, border: str, cval: float = 0.0, ancho
     padded = image.astype(np.float64)
     if border != "valid":
         widths = [(top, rows - 1 - top), (left, columns - 1 - left)] + [(0, 0)] * (image.ndim - 2)
-        options: dict[str, Any] = {"constant_values": cval} if border == "constant" else {}
-        padded = np.pad(padded, widths, mode=border, **options)  # type: ignore[call-overload]
+        pad: Any = np.pad  # its stubs know no mode held in a variable
+        padded = pad(padded, widths, border, **({"constant_values": cval} if border == "constant" else {}))
     height, width = padded.shape[0] - rows + 1, padded.shape[1] - columns + 1
     result = np.zeros((height, width, *image.shape[2:]))
     for i, j in zip(*np.nonzero(kernel), strict=True):
@@ -104,8 +104,8 @@ def to_dtype(values: Array, dtype: Any, *, half_up: bool = False) -> Array:
 def binomial_derivative(size: int, order: int) -> Array:
     """The `order`-th difference of a row of Pascal's triangle, `size` long."""
     row = [comb(size - 1 - order, i) for i in range(size - order)]
-    padded = np.array([0] * order + row + [0] * order, np.float64)
-    return np.diff(padded, order) * (-1) ** order
+    padded: Array = np.array([0] * order + row + [0] * order, np.float64)
+    return np.asarray(np.diff(padded, order) * (-1) ** order)
 
 
 def sobel(ksize: int = 3) -> Array:
@@ -128,7 +128,7 @@ def laplacian(ksize: int = 3) -> Array:
     """∂²/∂x² + ∂²/∂y²."""
     if ksize == 1:
         return np.array([[0.0, 1, 0], [1, -4, 1], [0, 1, 0]])
-    second = np.outer(binomial_derivative(ksize, 0), binomial_derivative(ksize, 2))
+    second: Array = np.outer(binomial_derivative(ksize, 0), binomial_derivative(ksize, 2))
     return second + second.T
 
 
@@ -141,12 +141,12 @@ def gaussian(sigma: Any, truncate: float = 4.0, ksize: Any = None, quantised: bo
 
 
 def _gaussian_line(sigma: float, radius: int, quantised: bool) -> Array:
-    line = np.exp(-(np.arange(-radius, radius + 1) ** 2) / (2 * sigma**2))
-    line = line / line.sum()
+    line: Array = np.exp(-(np.arange(-radius, radius + 1) ** 2) / (2 * sigma**2))
+    line = line / float(line.sum())
     if not quantised:
         return line
     half = np.diff(np.rint(np.cumsum(line[:radius] * 256)), prepend=0)  # errors are carried on
-    return np.concatenate([half, [256 - 2 * half.sum()], half[::-1]]) / 256
+    return np.array([*half, 256 - 2 * half.sum(), *half[::-1]]) / 256
 
 
 def box(size: Any) -> Array:
@@ -156,7 +156,7 @@ def box(size: Any) -> Array:
 
 def sharpen(amount: float = 1.0, sigma: Any = 1.0, truncate: float = 4.0) -> Array:
     """Unsharp masking."""
-    kernel = -amount * gaussian(sigma, truncate)
+    kernel: Array = -amount * gaussian(sigma, truncate)
     kernel[kernel.shape[0] // 2, kernel.shape[1] // 2] += 1 + amount
     return kernel
 

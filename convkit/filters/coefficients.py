@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
-from typing import NamedTuple
 
 import numpy as np
 
 from convkit._checks import Array
 
 
-class Gradient(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Gradient:
     """A separable first derivative: `derivative` along an axis, `smoothing` across it."""
 
     derivative: Array
@@ -45,6 +46,7 @@ def _smoothing(ksize: int) -> Array:
     return binomial(ksize) if ksize > 1 else _fixed(0, 1, 0)
 
 
+@cache
 def sobel(ksize: int) -> Gradient:
     """Sobel's first derivative at `ksize`, an odd number; 1 is the 3-tap difference without smoothing."""
     return Gradient(binomial(max(ksize, 3), 1), _smoothing(ksize))

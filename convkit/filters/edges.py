@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Literal, TypeAlias, get_args
 
 import numpy as np
@@ -13,7 +14,7 @@ from convkit.filters import coefficients
 from convkit.filters.coefficients import Gradient
 from convkit.filters.registry import Arguments, Halo, derivative_dtype, register
 from convkit.ops import stencil
-from convkit.ops.stencil import Border
+from convkit.ops.stencil import Border, Stencil
 
 Direction: TypeAlias = Literal["magnitude", "x", "y", "angle"]
 
@@ -167,23 +168,28 @@ def _gradient(
 ) -> Array:
     source = _checks.image(image)
     _checks.choice(direction, "direction", get_args(Direction))
-    x, y = (kernel.smoothing, kernel.derivative), (kernel.derivative, kernel.smoothing)
-    if direction == "x" or direction == "y":
-        operation = stencil.separable(x if direction == "x" else y)
-    else:
-        operation = stencil.separable(x, y, combine=direction)
-    if normalize:
-        gain = float(np.abs(kernel.smoothing).sum() * np.abs(kernel.derivative).sum())
-        operation = stencil.scaled(operation, divisor=gain)
     result = derivative_dtype(source.dtype, {"dtype": dtype})
     if direction in ("magnitude", "angle") and result not in FLOATS:
         raise ValueError(
             f"dtype is {result}, which cannot hold the {direction} of a gradient; pass dtype=np.float32, "
             "or direction='x' or 'y'"
         )
+    operation = _gradient_stencil(kernel, direction, bool(normalize))
     return stencil.apply(
         operation, source, border=border, cval=cval, dtype=result, out=out, num_threads=num_threads
     )
+
+
+@lru_cache(maxsize=64)
+def _gradient_stencil(kernel: Gradient, direction: Direction, normalize: bool) -> Stencil:
+    x, y = (kernel.smoothing, kernel.derivative), (kernel.derivative, kernel.smoothing)
+    if direction == "x" or direction == "y":
+        operation = stencil.separable(x if direction == "x" else y)
+    else:
+        operation = stencil.separable(x, y, combine=direction)
+    if not normalize:
+        return operation
+    return stencil.scaled(operation, divisor=float(np.abs(np.outer(*x)).sum()))
 
 
 @register(halo=_ksize_halo, output_dtype=derivative_dtype)
@@ -238,13 +244,8 @@ def laplacian(
            [ 0,  1,  0]], dtype=int16)
     """
     source = _checks.image(image)
-    pairs = coefficients.second_derivatives(_checks.odd(ksize, "ksize", MAX_KSIZE))
-    operation = stencil.separable(*pairs)
-    if normalize:
-        kernel = sum(np.outer(vertical, horizontal) for vertical, horizontal in pairs)
-        operation = stencil.scaled(operation, divisor=float(np.abs(kernel).sum()))
     return stencil.apply(
-        operation,
+        _laplacian_stencil(_checks.odd(ksize, "ksize", MAX_KSIZE), bool(normalize)),
         source,
         border=border,
         cval=cval,
@@ -252,3 +253,13 @@ def laplacian(
         out=out,
         num_threads=num_threads,
     )
+
+
+@lru_cache(maxsize=64)
+def _laplacian_stencil(ksize: int, normalize: bool) -> Stencil:
+    pairs = coefficients.second_derivatives(ksize)
+    operation = stencil.separable(*pairs)
+    if not normalize:
+        return operation
+    kernel = sum(np.outer(vertical, horizontal) for vertical, horizontal in pairs)
+    return stencil.scaled(operation, divisor=float(np.abs(kernel).sum()))

@@ -94,9 +94,14 @@ def _stage(node: ast.expr) -> Stage:
         )
     found = registry.get(call.func.id)
     args = [_literal(value, found) for value in call.args]
-    kwargs = {keyword.arg or "**": _literal(keyword.value, found) for keyword in call.keywords}
-    if refused := kwargs.keys() & {"out", "**"}:
-        raise ValueError(f"{found.name}: a pipeline takes no argument {refused.pop()!r}")
+    kwargs: dict[str, Any] = {}
+    for keyword in call.keywords:
+        name = keyword.arg or "**"
+        if name in ("out", "**"):
+            raise ValueError(f"{found.name}: a pipeline takes no argument {name!r}")
+        if name in kwargs:
+            raise ValueError(f"{found.name}: the argument {name!r} is given twice")
+        kwargs[name] = _literal(keyword.value, found)
     try:
         bound = found.signature.bind(None, *args, **kwargs)
     except TypeError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from convkit._checks import Array, Pair
 from convkit.filters import coefficients
 from convkit.filters.registry import Arguments, Halo, keeps_dtype, register
 from convkit.ops import stencil
-from convkit.ops.stencil import Border
+from convkit.ops.stencil import Border, Stencil
 
 
 def gaussian_radii(sigma: Any, truncate: Any, ksize: Any) -> Pair:
@@ -98,13 +99,17 @@ def gaussian(
     source = _checks.image(image)
     sigmas = _checks.positive_pair(sigma, "sigma")
     radii = gaussian_radii(sigma, truncate, ksize)
-    weights = coefficients.gaussian_256 if source.dtype == np.uint8 else coefficients.gaussian
-    operation = stencil.separable((weights(sigmas[0], radii[0]), weights(sigmas[1], radii[1])))
-    if source.dtype == np.uint8:
-        operation = stencil.scaled(operation, scale=2.0**-16, half_up=True)
+    operation = _gaussian_stencil(sigmas, radii, source.dtype == np.uint8)
     return stencil.apply(
         operation, source, border=border, cval=cval, dtype=source.dtype, out=out, num_threads=num_threads
     )
+
+
+@lru_cache(maxsize=64)
+def _gaussian_stencil(sigmas: tuple[float, float], radii: Pair, in_256ths: bool) -> Stencil:
+    weights = coefficients.gaussian_256 if in_256ths else coefficients.gaussian
+    operation = stencil.separable((weights(sigmas[0], radii[0]), weights(sigmas[1], radii[1])))
+    return stencil.scaled(operation, scale=2.0**-16, half_up=True) if in_256ths else operation
 
 
 @register(halo=_box_halo, output_dtype=keeps_dtype)
@@ -154,11 +159,13 @@ def box(
     """
     source = _checks.image(image)
     height, width = _box_size(size)
-    operation = stencil.scaled(
-        stencil.separable((np.ones(height), np.ones(width))),
-        divisor=float(height * width),
-        half_up=source.dtype == np.uint8,
-    )
+    operation = _box_stencil(height, width, source.dtype == np.uint8)
     return stencil.apply(
         operation, source, border=border, cval=cval, dtype=source.dtype, out=out, num_threads=num_threads
     )
+
+
+@lru_cache(maxsize=64)
+def _box_stencil(height: int, width: int, half_up: bool) -> Stencil:
+    operation = stencil.separable((np.ones(height), np.ones(width)))
+    return stencil.scaled(operation, divisor=float(height * width), half_up=half_up)

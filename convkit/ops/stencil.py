@@ -109,8 +109,10 @@ def accumulator(stencil: Stencil, image: np.dtype[Any], out: np.dtype[Any]) -> n
     if image == float32:
         return float32
     if stencil.integral:
-        largest = 1 << (8 * image.itemsize - (image.kind == "i"))
-        return float32 if stencil.gain * largest < EXACT_FLOAT32 else float64
+        limits = np.iinfo(image)
+        largest = stencil.gain * max(limits.max, -limits.min)
+        # A quotient one step below a tie must not round to it: `divisor` more leaves room for that.
+        return float32 if largest + stencil.divisor < EXACT_FLOAT32 else float64
     return float32 if image == np.uint8 else float64
 
 
