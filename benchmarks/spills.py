@@ -68,10 +68,7 @@ def find_loops(listing: str) -> list[Loop]:
 
 def main(module: str) -> int:
     """Print every loop; the number of those that spill."""
-    spilled = 0
-    for loop in loops(module):
-        print(
-            f"{loop.function:70} {loop.instructions:4} instructions {loop.multiply_adds:3} FMA {loop.spills} spills"
-        )
-        spilled += loop.spills > 0
-    return spilled
+    found = loops(module)
+    for function, instructions, sums, spills in found:
+        print(f"{function:70} {instructions:4} instructions {sums:3} FMA {spills} spills")
+    return sum(loop.spills > 0 for loop in found)

@@ -1,4 +1,4 @@
-"""Interleaved timing: short blocks of each contender in turn, so that a slow spell of the machine hits all."""
+"""Interleaved timing: short blocks of each contender in turn, so that a slow spell hits them all."""
 
 from __future__ import annotations
 

@@ -26,7 +26,8 @@ def as_array(value: Any, name: str, dtype: np.dtype[Any] | None = None) -> Array
     """`value` as a native, aligned ndarray, without a copy where it is one.
 
     Takes arrays, sequences of numbers, images of Pillow, and whatever offers ``__array_interface__``,
-    ``__array__`` or DLPack on the CPU. Python's own numbers carry no dtype: lists of them become `dtype` if given.
+    ``__array__`` or DLPack on the CPU. Python's own numbers carry no dtype: lists of them become `dtype`,
+    where it is given.
     """
     if isinstance(value, np.ndarray):
         array = value
@@ -140,7 +141,7 @@ def overlaps(a: Array, b: Array) -> bool:
     if not np.may_share_memory(a, b):
         return False
     try:
-        return np.shares_memory(a, b, max_work=10_000)
+        return np.shares_memory(a, b, max_work=10_000)  # type: ignore[arg-type] # any bound is allowed
     except np.exceptions.TooHardError:
         return True
 

@@ -70,7 +70,7 @@ def _is_built(isa: str) -> bool:
 
 @functools.cache
 def load(isa: str) -> Native:
-    """The build for `isa`, refused with `UnsupportedMachine` where the machine or the installation lacks it."""
+    """The build for `isa`; `UnsupportedMachine` where the machine or the installation lacks it."""
     if isa not in available():
         known = "" if isa in ISAS else f" ({isa!r} is not one of {', '.join(ISAS)})"
         raise UnsupportedMachine(

@@ -4,7 +4,9 @@ VECTOR_LANES: int
 TILE_PIXELS: int
 
 def panel_rows(outputs: int) -> int: ...
-def pack_weights(weight_gockk: Array, kernel_index: Array, row_taps: int, rows: int, packed: Array) -> None: ...
+def pack_weights(
+    weight_gockk: Array, kernel_index: Array, row_taps: int, rows: int, packed: Array
+) -> None: ...
 def conv_taps(
     x_bchw: Array,
     weights: Array,

@@ -1,14 +1,22 @@
-"""What each operation means, in NumPy and float64: the oracle of the tests, read for truth and not for speed."""
+"""What each operation means, in NumPy and float64: the oracle of the tests, for truth and not for speed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import comb
 from typing import Any
 
 import numpy as np
 
 from convkit._checks import Array, Pair
+
+
+def pad(array: Array, sides: Sequence[Pair], border: str, cval: float) -> Array:
+    """`numpy.pad`, whose borders are convkit's."""
+    values = {"constant_values": cval} if border == "constant" else {}
+    padded: Array = np.pad(array, sides, border, **values)  # type: ignore[call-overload]
+    return padded
+
 
 # ---- convolution ---------------------------------------------------------------------------------------
 
@@ -24,13 +32,11 @@ def conv2d(
     border: str = "constant",
     cval: float = 0.0,
 ) -> Array:
-    """`convkit.conv2d` on BCHW, in the accumulator that the inputs' own sum has (float64, or int64 for integers)."""
+    """`convkit.conv2d` on BCHW; float64 inputs are summed in float64, int64 inputs in int64."""
     top, bottom, left, right = padding
     outputs, channels, kh, kw = weight.shape
     sides = ((0, 0), (0, 0), (top, bottom), (left, right))
-    padded = (
-        np.pad(x, sides, border, constant_values=cval) if border == "constant" else np.pad(x, sides, border)
-    )
+    padded = pad(x, sides, border, cval)
     rows = (padded.shape[2] - dilation[0] * (kh - 1) - 1) // stride[0] + 1
     columns = (padded.shape[3] - dilation[1] * (kw - 1) - 1) // stride[1] + 1
     y = np.zeros((x.shape[0], groups, outputs // groups, rows, columns), np.result_type(x, weight))
@@ -83,8 +89,7 @@ def correlate(image: Array, kernel: Array, border: str, cval: float = 0.0, ancho
     padded = image.astype(np.float64)
     if border != "valid":
         widths = [(top, rows - 1 - top), (left, columns - 1 - left)] + [(0, 0)] * (image.ndim - 2)
-        pad: Any = np.pad  # its stubs know no mode held in a variable
-        padded = pad(padded, widths, border, **({"constant_values": cval} if border == "constant" else {}))
+        padded = pad(padded, widths, border, cval)
     height, width = padded.shape[0] - rows + 1, padded.shape[1] - columns + 1
     result = np.zeros((height, width, *image.shape[2:]))
     for i, j in zip(*np.nonzero(kernel), strict=True):

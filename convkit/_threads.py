@@ -55,10 +55,8 @@ def default_threads() -> int:
 
 def usable_processors() -> int:
     """Processors left to this process by its affinity mask and its control group's quota."""
-    if hasattr(os, "sched_getaffinity"):
-        processors = len(os.sched_getaffinity(0))
-    else:
-        processors = os.cpu_count() or 1
+    affinity = getattr(os, "sched_getaffinity", None)  # Linux has it
+    processors = len(affinity(0)) if affinity else os.cpu_count() or 1
     return max(1, min(processors, _cgroup_quota()))
 
 

@@ -92,7 +92,8 @@ class Conv2dPlan:
         x_array = _checks.as_array(x, "x", self.dtype)
         if x_array.dtype != self.dtype:
             raise TypeError(
-                f"x has dtype {x_array.dtype}; the plan was made for {self.dtype}: pass x.astype(np.{self.dtype})"
+                f"x has dtype {x_array.dtype}; the plan was made for {self.dtype}: "
+                f"pass x.astype(np.{self.dtype})"
             )
         if x_array.ndim != len(self.input_shape) or x_array.shape[-3:] != self.input_shape[-3:]:
             raise ValueError(f"x has shape {x_array.shape}; the plan was made for {self.input_shape}")
@@ -111,7 +112,7 @@ class Conv2dPlan:
 
 
 def choose_algorithm(asked: str) -> str:
-    """The algorithm that runs where `asked` is asked for; "direct" leaves out those with wider error bounds."""
+    """The algorithm that runs for `asked`; "direct" leaves out those with wider error bounds."""
     return "gemm" if asked in ("auto", "direct") else asked
 
 
@@ -132,8 +133,9 @@ def conv2d(
 ) -> Array:
     """2-D convolution as neural networks mean it: a correlation, the kernel is not flipped.
 
-    ``y[b, o, i, j] = bias[o] + Σ weight[o, c, r, s] · x[b, c, i·stride + r·dilation - top, j·stride + s·dilation - left]``,
-    the sum over the channels c of o's group and the kernel's rows r and columns s.
+    ``y[b, o, i, j] = bias[o] + Σ weight[o, c, r, s] · x[b, c, u, v]`` with ``u = i·stride + r·dilation - top``
+    and ``v = j·stride + s·dilation - left``, the sum over the channels c of o's group and the kernel's rows r
+    and columns s.
 
     Parameters
     ----------
@@ -181,9 +183,9 @@ def conv2d(
 
     Notes
     -----
-    In float32, ``|y - exact| ≤ γₙ · (|x| ⊛ |w|)`` with ``γₙ = n·u / (1 - n·u)``, ``u = 2⁻²⁴`` and n the number of
-    products and the bias (Higham, *Accuracy and Stability of Numerical Algorithms*, 2002, §3.1); integers whose
-    sums stay below 2²⁴ come out exact.
+    In float32, ``|y - exact| ≤ γₙ · (|x| ⊛ |w| + |bias|)`` with ``γₙ = n·u / (1 - n·u)``, ``u = 2⁻²⁴`` and n
+    the number of products and the bias (Higham, *Accuracy and Stability of Numerical Algorithms*, 2002, §3.1);
+    integers whose sums stay below 2²⁴ come out exact.
 
     Examples
     --------
@@ -247,7 +249,8 @@ def conv2d_plan(
     Examples
     --------
     >>> import convkit as ck, numpy as np
-    >>> plan = ck.conv2d_plan(np.ones((8, 3, 3, 3), np.float32), input_shape=(1, 3, 32, 32), padding=1, stride=2)
+    >>> weight = np.ones((8, 3, 3, 3), np.float32)
+    >>> plan = ck.conv2d_plan(weight, input_shape=(1, 3, 32, 32), padding=1, stride=2)
     >>> plan.output_shape, plan(np.ones((1, 3, 32, 32), np.float32)).max()
     ((1, 8, 16, 16), np.float32(27.0))
     """

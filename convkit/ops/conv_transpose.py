@@ -156,7 +156,7 @@ def run_phases(
 
 
 def phase_taps(kernel: int, stride: int, padding: int, dilation: int) -> dict[int, list[Pair]]:
-    """For each phase of one axis that has taps: their places in the kernel and their offsets into the input."""
+    """For each phase of one axis that has taps: their places in the kernel, their offsets into the input."""
     phases: dict[int, list[Pair]] = {}
     for r in range(kernel):
         phase = (r * dilation - padding) % stride

@@ -35,9 +35,20 @@ def conv_taps(vertical: Axis, horizontal: Axis) -> list[Tap]:
 
 
 class TapConv:
-    """Weights packed once for a list of taps; `run` convolves a batch with them, from any number of threads."""
+    """Weights packed once for a list of taps; `run` convolves a batch, from any number of threads."""
 
-    __slots__ = ("bias", "border", "cval", "groups", "kernels", "offsets", "row_taps", "stride", "taps", "weights")
+    __slots__ = (
+        "bias",
+        "border",
+        "cval",
+        "groups",
+        "kernels",
+        "offsets",
+        "row_taps",
+        "stride",
+        "taps",
+        "weights",
+    )
 
     def __init__(
         self,
