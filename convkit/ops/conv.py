@@ -133,9 +133,9 @@ def conv2d(
 ) -> Array:
     """2-D convolution as neural networks mean it: a correlation, the kernel is not flipped.
 
-    ``y[b, o, i, j] = bias[o] + Σ weight[o, c, r, s] · x[b, c, u, v]`` with ``u = i·stride + r·dilation - top``
-    and ``v = j·stride + s·dilation - left``, the sum over the channels c of o's group and the kernel's rows r
-    and columns s.
+    ``y[b, o, i, j] = bias[o] + Σ weight[o, c, r, s] · x[b, c, u, v]``, the sum over o's group of channels c and
+    the kernel's rows r and columns s, with ``u = i·stride + r·dilation - top`` and
+    ``v = j·stride + s·dilation - left``.
 
     Parameters
     ----------
@@ -184,8 +184,8 @@ def conv2d(
     Notes
     -----
     In float32, ``|y - exact| ≤ γₙ · (|x| ⊛ |w| + |bias|)`` with ``γₙ = n·u / (1 - n·u)``, ``u = 2⁻²⁴`` and n
-    the number of products and the bias (Higham, *Accuracy and Stability of Numerical Algorithms*, 2002, §3.1);
-    integers whose sums stay below 2²⁴ come out exact.
+    the number of products and the bias (Higham, *Accuracy and Stability of Numerical Algorithms*, 2002,
+    §3.1); integers whose sums stay below 2²⁴ come out exact.
 
     Examples
     --------
