@@ -133,8 +133,8 @@ def conv2d(
 ) -> Array:
     """2-D convolution as neural networks mean it: a correlation, the kernel is not flipped.
 
-    ``y[b, o, i, j] = bias[o] + Σ weight[o, c, r, s] · x[b, c, u, v]``, the sum over o's group of channels c and
-    the kernel's rows r and columns s, with ``u = i·stride + r·dilation - top`` and
+    ``y[b, o, i, j] = bias[o] + Σ weight[o, c, r, s] · x[b, c, u, v]``, the sum over o's group of channels c
+    and the kernel's rows r and columns s, with ``u = i·stride + r·dilation - top`` and
     ``v = j·stride + s·dilation - left``.
 
     Parameters
