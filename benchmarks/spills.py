@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 INSTRUCTION = re.compile(r"^\s+([0-9a-f]+):\s+(.*)$")
 SYMBOL = re.compile(r"^[0-9a-f]+ <(.+)>:$")
-JUMP = re.compile(r"^j\w+\s+([0-9a-f]+)")
+JUMP = re.compile(r"^(?:j\w+|b\.\w+|cbn?z\s+\w+,)\s+([0-9a-f]+)")
 MULTIPLY_ADD = re.compile(r"^(vfn?madd|mulp[sd]|fmla)")
 ON_STACK = re.compile(r"\(%r[sb]p|\[sp|\[x29")
 VECTOR = re.compile(r"%[xyz]mm|\bq\d+\b")
