@@ -213,10 +213,10 @@ cdef void pack_tile(const Conv* conv, const real* x, Py_ssize_t t0, Py_ssize_t t
         panel += channels * lanes
 
 
-# ---- multiplying: one function per height of a panel ---------------------------------------------------
+# ---- multiplying: one function per height of a panel; tiles that the machine does not use are compiled away -
 
 cdef void multiply_8(int vectors, const Tile* tile) noexcept nogil:
-    if vectors == 3:
+    if GEMM_NV >= 3 and vectors == 3:
         multiply(8, 3, tile)
     elif vectors == 2:
         multiply(8, 2, tile)
@@ -225,7 +225,7 @@ cdef void multiply_8(int vectors, const Tile* tile) noexcept nogil:
 
 
 cdef void multiply_4(int vectors, const Tile* tile) noexcept nogil:
-    if vectors == 3:
+    if GEMM_NV >= 3 and vectors == 3:
         multiply(4, 3, tile)
     elif vectors == 2:
         multiply(4, 2, tile)
@@ -234,7 +234,7 @@ cdef void multiply_4(int vectors, const Tile* tile) noexcept nogil:
 
 
 cdef void multiply_2(int vectors, const Tile* tile) noexcept nogil:
-    if vectors == 3:
+    if GEMM_NV >= 3 and vectors == 3:
         multiply(2, 3, tile)
     elif vectors == 2:
         multiply(2, 2, tile)
@@ -243,7 +243,7 @@ cdef void multiply_2(int vectors, const Tile* tile) noexcept nogil:
 
 
 cdef void multiply_1(int vectors, const Tile* tile) noexcept nogil:
-    if vectors == 3:
+    if GEMM_NV >= 3 and vectors == 3:
         multiply(1, 3, tile)
     elif vectors == 2:
         multiply(1, 2, tile)
@@ -252,7 +252,7 @@ cdef void multiply_1(int vectors, const Tile* tile) noexcept nogil:
 
 
 cdef inline void multiply_panels(int rows, int vectors, const Tile* tile) noexcept nogil:
-    if rows == 8:
+    if GEMM_MR >= 8 and rows == 8:
         multiply_8(vectors, tile)
     elif rows == 4:
         multiply_4(vectors, tile)

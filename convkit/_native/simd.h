@@ -11,8 +11,8 @@
 #include <string.h>
 
 /* ---- the machine: bytes of a vector register, and the GEMM register tile (GEMM_MR × GEMM_NV accumulators,
- *      GEMM_NV loaded vectors and a broadcast must fit the register file; GEMM_DEPTH 288rows of GEMM_NV vectors of
- *      pixels, about 24 KB, must fit the L1 cache beside a panel of weights) -------------------------------- */
+ *      GEMM_NV loaded vectors and a broadcast must fit the register file; GEMM_DEPTH rows of GEMM_NV vectors of
+ *      pixels should about fit the L1 cache) ---------------------------------------------------------------- */
 #if defined(__AVX512F__) /* 32 registers of 64 bytes */
 #define VECTOR_BYTES 64
 #define GEMM_MR 8
@@ -23,10 +23,10 @@
 #define GEMM_MR 4
 #define GEMM_NV 3
 #define GEMM_DEPTH 256
-#elif defined(__aarch64__) /* 32 registers of 16 bytes */
+#elif defined(__aarch64__) /* 32 registers of 16 bytes; gcc keeps all broadcasts in registers of their own */
 #define VECTOR_BYTES 16
 #define GEMM_MR 8
-#define GEMM_NV 3
+#define GEMM_NV 2
 #define GEMM_DEPTH 256
 #else /* x86-64 SSE2 (16 registers of 16 bytes, no FMA) and any other machine */
 #define VECTOR_BYTES 16
