@@ -1,6 +1,8 @@
 """convkit: image filters and PyTorch's Conv2d family on NumPy arrays, at the speed of the machine."""
 
-from convkit import errors, filters, io, shapes
+from typing import TYPE_CHECKING, Any
+
+from convkit import errors, io, shapes
 from convkit._info import build_info
 from convkit._options import options
 from convkit._version import __version__
@@ -9,6 +11,9 @@ from convkit.io import imread, imwrite
 from convkit.layout import bgr_to_rgb, from_bchw, rgb_to_bgr, to_bchw, to_chw, to_gray, to_hwc
 from convkit.ops.conv import Conv2dPlan, conv2d, conv2d_plan
 from convkit.ops.conv_transpose import conv_transpose2d
+
+if TYPE_CHECKING:
+    from convkit import filters, viz
 
 __all__ = [
     "Conv2dPlan",
@@ -32,4 +37,14 @@ __all__ = [
     "to_chw",
     "to_gray",
     "to_hwc",
+    "viz",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """The bank and the drawing are imported when first named: a service that convolves needs neither."""
+    if name in ("filters", "viz"):
+        from importlib import import_module
+
+        return import_module(f"convkit.{name}")
+    raise AttributeError(f"module 'convkit' has no attribute {name!r}")
