@@ -3,26 +3,71 @@
 from __future__ import annotations
 
 import argparse
+import os
+import subprocess
 import sys
+from importlib.metadata import version
+from pathlib import Path
 
-from benchmarks import conv, spills
+from benchmarks import conv, layers, machine, peers, report, spills
 from convkit import _dispatch
+
+
+def run_conv(chosen: argparse.Namespace) -> None:
+    """Measure the machine, then the layers for each number of threads; print, and write where asked."""
+    os.environ["CONVKIT_ISA"] = chosen.isa or _dispatch.available()[-1]
+    isa = _dispatch.native().isa
+    seed = commit_seed()
+    names = [name for name in chosen.peers if name in peers.installed()]
+    packages = ["numpy", *dict.fromkeys(name.split()[0] for name in names)]
+    facts = report.Machine(
+        machine.processor(),
+        isa,
+        machine.fma_peak(isa),
+        machine.copy_bandwidth(),
+        {name: version(name) for name in packages},
+        seed,
+    )
+    print(f"{facts.processor}, {isa}")
+    print(f"FMA peak {facts.peak:.1f} GFLOP/s per core, copy {facts.bandwidth:.1f} GB/s; seed {seed}")
+    print(report.line(report.HEADS))
+    rows = []
+    drawn = layers.QUICK if chosen.quick else layers.NAMED + layers.random_layers(seed, chosen.random)
+    for threads in chosen.threads:
+        for row in conv.measure(drawn, threads, names):
+            rows.append(row)
+            print(report.line(report.cells(row)), flush=True)
+    print(report.summary(rows))
+    if chosen.output:
+        report.write(chosen.output, facts, rows)
+
+
+def commit_seed() -> int:
+    """The commit's hash as the random rows' seed, so that nobody chooses them; 0 outside a checkout."""
+    try:
+        told = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return 0
+    return int(told.stdout[:8], 16)
 
 
 def main() -> int:
     """Run one benchmark; 0 where it ran (for `spills`: where nothing spilled)."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="convkit beside its peers.")
     commands = parser.add_subparsers(dest="command", required=True)
-    layers = commands.add_parser("conv", help="convolution layers: time, GFLOP/s, share of the FMA peak")
-    layers.add_argument("--quick", action="store_true", help="four layers only")
-    layers.add_argument("--threads", type=int, default=1)
-    layers.add_argument("--isa", choices=_dispatch.available(), help="instruction set (default: the widest)")
+    table = commands.add_parser("conv", help="convolution layers: time, share of the FMA peak, error")
+    table.add_argument("--quick", action="store_true", help="four layers only")
+    table.add_argument("--threads", type=int, nargs="+", default=[1])
+    table.add_argument("--isa", choices=_dispatch.available(), help="instruction set (default: the widest)")
+    table.add_argument("--peers", nargs="*", choices=list(peers.PEERS), default=list(peers.PEERS))
+    table.add_argument("--random", type=int, default=0, help="this many further layers, drawn at random")
+    table.add_argument("--output", type=Path, help="a folder for the JSON, the Markdown table and the plots")
     stack = commands.add_parser("spills", help="inner loops that keep vectors on the stack (needs objdump)")
     stack.add_argument("module", nargs="?", default="convkit._kernels_avx512")
     chosen = parser.parse_args()
     if chosen.command == "spills":
         return spills.main(chosen.module)
-    conv.main(chosen.quick, chosen.threads, chosen.isa)
+    run_conv(chosen)
     return 0
 
 

@@ -1,122 +1,87 @@
-"""`python -m benchmarks conv`: convolution layers, packed once, beside PyTorch where it is installed."""
+"""`python -m benchmarks conv`: convolution layers, weights packed, beside every peer that is installed."""
 
 from __future__ import annotations
 
-import os
-import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from importlib.util import find_spec
 
 import numpy as np
 
 import convkit as ck
-from benchmarks.machine import copy_bandwidth, fma_peak, processor
-from benchmarks.timing import interleaved
-from convkit import _dispatch
+from benchmarks.layers import Layer
+from benchmarks.machine import fma_peak
+from benchmarks.peers import PEERS
+from benchmarks.timing import interleaved, interval
+from convkit import _dispatch, _reference
 
 
 @dataclass(frozen=True)
-class Layer:
-    """One convolution layer of a well-known network, float32."""
+class Row:
+    """What was measured of one layer; times in seconds, medians over the rounds."""
 
-    channels: int
-    size: int
-    outputs: int
-    kernel: int
-    stride: int = 1
-    dilation: int = 1
-    groups: int = 1
-    batch: int = 1
-
-    @property
-    def padding(self) -> int:
-        return self.dilation * (self.kernel - 1) // 2
-
-    @property
-    def name(self) -> str:
-        text = f"{self.channels}→{self.outputs} {self.kernel}×{self.kernel} @{self.size}"
-        text += f" s{self.stride}" if self.stride > 1 else ""
-        text += f" d{self.dilation}" if self.dilation > 1 else ""
-        text += f" g{self.groups}" if self.groups > 1 else ""
-        return text + (f" batch {self.batch}" if self.batch > 1 else "")
+    layer: str
+    threads: int
+    algorithm: str
+    seconds: float
+    seconds_interval: tuple[float, float]
+    peers: dict[str, float]
+    best_peer: str
+    ratio: float  # convkit's time over the best peer's, median over the rounds
+    gflops: float
+    peak_share: float  # of the peak measured between the blocks, as clocks drift
+    error: float  # max |y - exact| / max (|x| ⊛ |w|)
+    operations: int
+    bytes: int
 
 
-QUICK = [Layer(64, 56, 64, 3), Layer(128, 28, 128, 3), Layer(3, 224, 64, 7, stride=2), Layer(256, 56, 64, 1)]
-LAYERS = [
-    *QUICK,
-    Layer(3, 224, 64, 3),
-    Layer(256, 14, 256, 3),
-    Layer(512, 7, 512, 3),
-    Layer(64, 256, 64, 3),
-    Layer(64, 56, 128, 3, stride=2),
-    Layer(64, 56, 256, 1),
-    Layer(256, 56, 512, 1, stride=2),
-    Layer(128, 32, 128, 3, dilation=2),
-    Layer(128, 56, 128, 3, groups=32),
-    Layer(32, 112, 32, 3, groups=32),
-    Layer(96, 56, 96, 7, groups=96),
-    Layer(3, 32, 16, 3, stride=2, batch=2),
-]
+def measure(layers: Iterable[Layer], threads: int, peers: list[str]) -> Iterable[Row]:
+    """Time every layer against the `peers`, one row at a time."""
+    for layer in layers:
+        yield measure_layer(layer, threads, peers)
 
 
-def main(quick: bool, threads: int, isa: str | None) -> None:
-    """Measure the machine, then every layer; one line each."""
-    name = isa or _dispatch.native().isa
-    os.environ["CONVKIT_ISA"] = name
-    peak = fma_peak(name)
-    print(f"{processor()}, {name}, {threads} thread(s)")
-    print(f"FMA peak {peak:.1f} GFLOP/s per core, copy {copy_bandwidth():.1f} GB/s")
-    heads = f"{'ms':>8} {'GFLOP/s':>8} {'% of peak':>9} {'torch ms':>9} {'ratio':>6}"
-    print(f"{'layer':30} {'algorithm':>9} {heads}")
-    for layer in QUICK if quick else LAYERS:
-        print(row(layer, threads, name), flush=True)
-
-
-def row(layer: Layer, threads: int, isa: str) -> str:
-    """Time one layer against its peer; the peak is measured again between the blocks, as clocks drift."""
-    rng = np.random.default_rng(0)
-    x = rng.standard_normal((layer.batch, layer.channels, layer.size, layer.size), np.float32)
-    shape = (layer.outputs, layer.channels // layer.groups, layer.kernel, layer.kernel)
-    weight, bias = rng.standard_normal(shape, np.float32), rng.standard_normal(layer.outputs, np.float32)
-    arguments = {
-        "stride": layer.stride,
-        "padding": layer.padding,
-        "dilation": layer.dilation,
-        "groups": layer.groups,
-    }
-    plan = ck.conv2d_plan(weight, bias, input_shape=x.shape, num_threads=threads, **arguments)
-    out = plan(x)
-    peaks: list[float] = []
+def measure_layer(layer: Layer, threads: int, peers: list[str]) -> Row:
+    """Time one layer, in blocks that take turns with the peers' and with the measurement of the peak."""
+    x, weight, bias = layer.arrays
+    plan = ck.conv2d_plan(weight, bias, input_shape=x.shape, num_threads=threads, **layer.arguments)
+    isa, peaks = _dispatch.native().isa, []
     calls: dict[str, Callable[[], object]] = {
         "peak": lambda: peaks.append(fma_peak(isa, 0.002)),
-        "convkit": lambda: plan(x, out),
+        "convkit": lambda: plan(x),
     }
-    if find_spec("torch"):
-        calls["torch"] = torch_call(x, weight, bias, threads, arguments)
+    calls |= {name: PEERS[name](layer, threads) for name in peers}
     times = interleaved(calls)
-    spent = statistics.median(times["convkit"])
-    rate = 2 * out.size * weight[0].size / spent / 1e9
-    share = 100 * rate / (threads * statistics.median(peaks))
-    line = f"{layer.name:30} {plan.algorithm:>9} {spent * 1e3:8.3f} {rate:8.1f} {share:9.1f}"
-    if "torch" in times:
-        peer = statistics.median(times["torch"])
-        ratio = statistics.median(a / b for a, b in zip(times["convkit"], times["torch"], strict=True))
-        line += f" {peer * 1e3:9.3f} {ratio:6.2f}"
-    return line
+    ours = times["convkit"]
+    medians = {name: float(np.median(times[name])) for name in peers}
+    best = min(medians, key=medians.__getitem__, default="")
+    rate = layer.operations / float(np.median(ours)) / 1e9
+    return Row(
+        layer=layer.name,
+        threads=threads,
+        algorithm=plan.algorithm,
+        seconds=float(np.median(ours)),
+        seconds_interval=interval(ours),
+        peers=medians,
+        best_peer=best,
+        ratio=float(np.median(ours / times[best])) if best else float("nan"),
+        gflops=rate,
+        peak_share=rate / (threads * float(np.median(peaks))),
+        error=error(plan(x), layer),
+        operations=layer.operations,
+        bytes=layer.bytes,
+    )
 
 
-def torch_call(
-    x: np.ndarray, weight: np.ndarray, bias: np.ndarray, threads: int, arguments: dict[str, int]
-) -> Callable[[], object]:
-    """PyTorch's convolution of the same arrays."""
-    import torch
-
-    torch.set_num_threads(threads)
-    arrays = [torch.from_numpy(array) for array in (x, weight, bias)]
-
-    def call() -> object:
-        with torch.no_grad():
-            return torch.nn.functional.conv2d(*arrays, **arguments)
-
-    return call
+def error(y: np.ndarray, layer: Layer) -> float:
+    """The largest error of a few images' outputs, over the largest sum of magnitudes."""
+    x, weight, bias = (array.astype(np.float64) for array in layer.arrays)
+    x, y = x[:1], y[:1]
+    parameters = (
+        (layer.stride, layer.stride),
+        (layer.padding,) * 4,
+        (layer.dilation, layer.dilation),
+        layer.groups,
+    )
+    exact = _reference.conv2d(x, weight, bias, *parameters)
+    size = _reference.conv2d(np.abs(x), np.abs(weight), np.abs(bias), *parameters)
+    return float(np.abs(y - exact).max() / size.max())

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-import statistics
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
+
+import numpy as np
+
+KEPT = 8
+"""Results held alive, so that no allocator hands out the same warm memory again and again."""
 
 
 def block(call: Callable[[], object], seconds: float) -> float:
     """The median time of one call, in seconds, over about `seconds` and at least three calls."""
     times: list[float] = []
+    kept: deque[object] = deque(maxlen=KEPT)
     end = time.perf_counter() + seconds
     while len(times) < 3 or time.perf_counter() < end:
         start = time.perf_counter()
-        call()
+        kept.append(call())
         times.append(time.perf_counter() - start)
-    return statistics.median(times)
+    return float(np.median(times))
 
 
 def interleaved(
     calls: Mapping[str, Callable[[], object]], rounds: int = 9, seconds: float = 0.015
-) -> dict[str, list[float]]:
+) -> dict[str, np.ndarray]:
     """Block medians of each call, in seconds, one for each round; the first round, not counted, warms up."""
     times: dict[str, list[float]] = {name: [] for name in calls}
     for turn in range(rounds + 1):
@@ -28,4 +34,12 @@ def interleaved(
             spent = block(call, seconds)
             if turn:
                 times[name].append(spent)
-    return times
+    return {name: np.array(values) for name, values in times.items()}
+
+
+def interval(values: np.ndarray, resamples: int = 2000) -> tuple[float, float]:
+    """The bootstrap 95 % interval of the median."""
+    rng = np.random.default_rng(0)
+    medians = np.median(rng.choice(values, (resamples, len(values))), axis=1)
+    low, high = np.percentile(medians, [2.5, 97.5])
+    return float(low), float(high)
