@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
 import numpy as np
 
@@ -17,6 +17,7 @@ Pair: TypeAlias = tuple[int, int]
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 IMAGE_DTYPES = tuple(np.dtype(d) for d in (np.uint8, np.uint16, np.int16, np.float32, np.float64))
 MAX_THREADS = 1024
+MAX_AXES = 64  # of a NumPy array
 INT64_MAX = 2**63 - 1
 
 # ---- arrays -----------------------------------------------------------------------------------------
@@ -37,12 +38,8 @@ def as_array(value: Any, name: str, dtype: np.dtype[Any] | None = None) -> Array
         array = _from_sequence(value, name, dtype)
     elif isinstance(value, (str, bytes)):
         raise TypeError(f"{name} is {type(value).__name__}; expected an array (ck.imread reads a file)")
-    elif any(hasattr(value, a) for a in ("__array_interface__", "__array__", "__array_struct__")):
-        array = np.asarray(value)
-    elif hasattr(value, "__dlpack__"):
-        array = np.from_dlpack(value)
     else:
-        raise TypeError(f"{name} is {type(value).__name__}; expected an array")
+        array = _from_protocol(value, name)
     if array.dtype.kind in "OcSUVmM":
         raise TypeError(f"{name} has dtype {array.dtype}; expected real numbers")
     if array.size == 0:
@@ -54,30 +51,45 @@ def as_array(value: Any, name: str, dtype: np.dtype[Any] | None = None) -> Array
     return array
 
 
+def _from_protocol(value: Any, name: str) -> Array:
+    try:
+        if any(hasattr(value, a) for a in ("__array_interface__", "__array__", "__array_struct__")):
+            return np.asarray(value)
+        if hasattr(value, "__dlpack__"):
+            return np.from_dlpack(value)
+    except Exception as error:  # other libraries raise what they like
+        raise TypeError(f"{name} is {type(value).__name__}, which gives no array: {error}") from error
+    raise TypeError(f"{name} is {type(value).__name__}; expected an array")
+
+
 def _from_sequence(value: Any, name: str, dtype: np.dtype[Any] | None) -> Array:
     try:
         array = np.asarray(value)
     except ValueError as error:
         raise ValueError(f"{name} is a ragged sequence; expected rows of equal length") from error
-    if dtype is not None and array.dtype.kind in "iuf" and not _holds_arrays(value):
+    except Exception as error:  # of the items, which may be other libraries'
+        raise TypeError(f"{name} is a sequence that gives no array: {error}") from error
+    if dtype is not None and array.dtype.kind in "iuf" and _is_weak(value):
         array = array.astype(dtype)
     return array
 
 
-def _holds_arrays(value: Any) -> bool:
-    """Whether the innermost items of a sequence carry a dtype of their own."""
-    while isinstance(value, (list, tuple)) and value:
+def _is_weak(value: Any) -> bool:
+    """Whether `value` is a Python number, or a sequence of them: they carry no dtype of their own."""
+    for _ in range(MAX_AXES):
+        if not isinstance(value, (list, tuple)) or not value:
+            break
         value = value[0]
-    return hasattr(value, "dtype")
+    return isinstance(value, (list, tuple, int, float)) and not isinstance(value, np.generic)
 
 
 def float_arrays(**arrays: Any) -> list[Array]:
     """The named arrays, all float32 or all float64; sequences of numbers take the others' dtype."""
-    carriers = [v for v in arrays.values() if hasattr(v, "dtype") and isinstance(v.dtype, np.dtype)]
-    weak = next((v.dtype for v in carriers if v.dtype in FLOATS), np.dtype(np.float64))
+    carriers = {name: as_array(value, name) for name, value in arrays.items() if not _is_weak(value)}
+    weak = next((array.dtype for array in carriers.values() if array.dtype in FLOATS), np.dtype(np.float64))
     found: list[Array] = []
     for name, value in arrays.items():
-        array = as_array(value, name, weak)
+        array = carriers[name] if name in carriers else as_array(value, name, weak)
         if array.dtype not in FLOATS:
             raise TypeError(
                 f"{name} has dtype {array.dtype}; expected float32 or float64: pass {name}.astype(np.float32)"
@@ -180,9 +192,16 @@ def integer(value: Any, name: str, minimum: int | None = None) -> int:
     return number
 
 
+def is_sequence(value: Any) -> TypeGuard[Sequence[Any]]:
+    """Whether `value` has items to be read one by one: not a number, a 0-d array or a text."""
+    if isinstance(value, np.ndarray):
+        return value.ndim > 0
+    return isinstance(value, Sequence) and not isinstance(value, (str, bytes, bytearray))
+
+
 def pair(value: Any, name: str, minimum: int | None = None) -> Pair:
     """`value`, an integer or two of them (vertical, horizontal), as a pair of ints."""
-    if isinstance(value, (Sequence, np.ndarray)) and not isinstance(value, str):
+    if is_sequence(value):
         if len(value) != 2:
             raise ValueError(f"{name} is {value!r}; expected an integer or a pair (vertical, horizontal)")
         return integer(value[0], f"{name}[0]", minimum), integer(value[1], f"{name}[1]", minimum)

@@ -57,7 +57,7 @@ cdef inline Py_ssize_t elements(Py_ssize_t stride) noexcept nogil:
 
 
 cdef inline Py_ssize_t ceil_div(Py_ssize_t a, Py_ssize_t b) noexcept nogil:
-    return (a + b - 1) // b
+    return a // b + (a % b != 0)     # a + b may leave 64 bits: strides may be of any size
 
 
 cdef inline Py_ssize_t even_parts(Py_ssize_t n, Py_ssize_t most) noexcept nogil:

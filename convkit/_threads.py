@@ -7,7 +7,7 @@ import math
 import os
 from pathlib import Path
 
-from convkit._checks import thread_count
+from convkit._checks import MAX_THREADS, thread_count
 from convkit._options import current
 
 SMALL_WORK = 200_000
@@ -48,9 +48,14 @@ def default_threads() -> int:
     if named := os.environ.get("CONVKIT_NUM_THREADS"):
         if not named.strip().isdecimal() or int(named) < 1:
             raise ValueError(f"CONVKIT_NUM_THREADS is {named!r}; expected an integer of at least 1")
-        return thread_count(int(named))
+        try:
+            return thread_count(int(named))
+        except ValueError as error:
+            raise ValueError(f"CONVKIT_NUM_THREADS: {error}") from None
     named = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
-    return thread_count(int(named)) if named.isdecimal() and int(named) else usable_processors()
+    if not named.isdecimal() or not int(named):  # OpenMP's to judge, not ours
+        return usable_processors()
+    return min(int(named), MAX_THREADS)
 
 
 def usable_processors() -> int:

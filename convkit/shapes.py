@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple, TypeAlias, TypeGuard, overload
+from typing import Any, Literal, NamedTuple, TypeAlias, overload
 
-import numpy as np
-
-from convkit._checks import INT64_MAX, Pair, choice, integer, pair
+from convkit._checks import INT64_MAX, Pair, choice, integer, is_sequence, pair
 
 Size: TypeAlias = int | Sequence[int]
 Padding: TypeAlias = int | Sequence[int] | Literal["same", "valid"]
@@ -80,7 +78,7 @@ def _padded(axes: list[Axis], padding: Padding) -> list[Axis]:
     if isinstance(padding, str):
         word = choice(padding, "padding", ("same", "valid"))
         sides = [axis.same() if word == "same" else (0, 0) for axis in axes]
-    elif _is_sequence(padding) and len(padding) == 4 and len(axes) == 2:
+    elif is_sequence(padding) and len(padding) == 4 and len(axes) == 2:
         top, bottom, left, right = (integer(p, f"padding[{i}]", 0) for i, p in enumerate(padding))
         sides = [(top, bottom), (left, right)]
     else:
@@ -91,9 +89,9 @@ def _padded(axes: list[Axis], padding: Padding) -> list[Axis]:
 
 def _numbers(value: Size, name: str, size: Size, minimum: int) -> tuple[int, ...]:
     """`value` as one integer for a single axis, as two where `size` is a pair; each of 64 bits."""
-    if _is_sequence(size):
+    if is_sequence(size):
         numbers: tuple[int, ...] = pair(value, name, minimum)
-    elif _is_sequence(value):
+    elif is_sequence(value):
         raise ValueError(
             f"{name} is {value!r} and size is {size!r}, one axis; expected an integer: "
             f"pass size=({size}, {size}) for a height and a width"
@@ -104,10 +102,6 @@ def _numbers(value: Size, name: str, size: Size, minimum: int) -> tuple[int, ...
         if number > INT64_MAX:
             raise ValueError(f"{name} is {number}; expected at most 2**63 - 1")
     return numbers
-
-
-def _is_sequence(value: Any) -> TypeGuard[Sequence[Any]]:
-    return isinstance(value, (Sequence, np.ndarray)) and not isinstance(value, str) and np.ndim(value) > 0
 
 
 def _of(axis: Axis) -> str:
@@ -208,7 +202,7 @@ def _check_division(axis: Axis) -> None:
 
 def _like(size: Size, numbers: list[int]) -> int | Pair:
     """`numbers` in the form of `size`: an int for an int, a pair for a pair."""
-    return (numbers[0], numbers[1]) if _is_sequence(size) else numbers[0]
+    return (numbers[0], numbers[1]) if is_sequence(size) else numbers[0]
 
 
 @overload
@@ -246,7 +240,7 @@ def same_padding(size: Size, kernel: Size, stride: Size = 1, dilation: Size = 1)
     ((1, 1), (1, 1))
     """
     sides = [axis.same() for axis in _axes(size, kernel, stride, dilation)]
-    return (sides[0], sides[1]) if _is_sequence(size) else sides[0]
+    return (sides[0], sides[1]) if is_sequence(size) else sides[0]
 
 
 # ---- transposed convolution -------------------------------------------------------------------------
@@ -396,7 +390,7 @@ def _layer(layer: Any, name: str) -> tuple[int, int, int, int]:
     """One layer as (kernel, stride, dilation, padding)."""
     if isinstance(layer, Mapping):
         given = dict(layer)
-    elif _is_sequence(layer):
+    elif is_sequence(layer):
         if not 1 <= len(layer) <= len(LAYER):
             raise ValueError(f"{name} is {layer!r}; expected ({', '.join(LAYER)}), the last two optional")
         given = dict(zip(LAYER, layer, strict=False))

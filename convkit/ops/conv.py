@@ -105,7 +105,7 @@ class Conv2dPlan:
         """`__call__` for arrays that are already checked."""
         if x.ndim == 3:
             x, y = x[None], y[None]
-        self._conv.run(x, y, num_threads or self._num_threads)
+        self._conv.run(x, y, self._num_threads if num_threads is None else num_threads)
 
     def __repr__(self) -> str:
         return f"<Conv2dPlan {self.input_shape} -> {self.output_shape} {self.dtype}, {self.algorithm}>"
@@ -200,7 +200,7 @@ def conv2d(
     x, w, *rest = _checks.float_arrays(**arrays)
     b = rest[0] if rest else None
     channels, groups = check_weight(w, b, groups)
-    if x.ndim in (3, 4):
+    if x.ndim in (3, 4) and x.shape[-1] != channels:  # channels last: `batch` says so
         check_groups(x.shape[-3], groups)
     batch, single = _checks.batch(x, "input", channels)
     axes = shapes.conv_axes(batch.shape[2:], w.shape[2:], stride, padding, dilation)
@@ -258,6 +258,8 @@ def conv2d_plan(
     w, *rest = _checks.float_arrays(**arrays)
     b = rest[0] if rest else None
     channels, groups = check_weight(w, b, groups)
+    if not _checks.is_sequence(input_shape):
+        raise TypeError(f"input_shape is {input_shape!r}; expected (B, C, H, W) or (C, H, W)")
     shape = tuple(_checks.integer(n, "input_shape", 1) for n in input_shape)
     if len(shape) not in (3, 4) or shape[-3] != channels:
         raise ValueError(f"input_shape is {shape}; expected (B, {channels}, H, W) or ({channels}, H, W)")
@@ -305,4 +307,7 @@ def check_border(padding_mode: str, cval: float) -> tuple[str, float]:
         raise TypeError(f"cval is {cval!r}; expected a number")
     if cval != 0 and padding_mode != "constant":
         raise ValueError(f"cval is {cval} with padding_mode={padding_mode!r}; pass padding_mode='constant'")
-    return PADDING_BORDERS[padding_mode], float(cval)
+    try:
+        return PADDING_BORDERS[padding_mode], float(cval)
+    except OverflowError:
+        raise ValueError(f"cval is {cval}; expected a number that a float holds") from None
