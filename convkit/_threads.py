@@ -10,8 +10,8 @@ from pathlib import Path
 from convkit._checks import MAX_THREADS, thread_count
 from convkit._options import current
 
-SMALL_WORK = 200_000
-"""Multiply-adds below which one thread beats the start of a second (about 5 µs on two cores)."""
+SMALL_WORK = 1_000_000
+"""Multiply-adds below which one thread (20 µs of them) beats the start of a second (about 5 µs, more if busy)."""
 
 force_threads = False
 """Tests set this to run small work on every thread that was asked for."""
