@@ -11,7 +11,7 @@ from convkit._checks import MAX_THREADS, thread_count
 from convkit._options import current
 
 SMALL_WORK = 1_000_000
-"""Multiply-adds below which one thread (20 µs of them) beats the start of a second (about 5 µs, more if busy)."""
+"""Multiply-adds (20 µs) below which one thread beats the start of a second (5 µs, more on a busy machine)."""
 
 force_threads = False
 """Tests set this to run small work on every thread that was asked for."""
