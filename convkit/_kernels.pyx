@@ -252,7 +252,7 @@ cdef void multiply_1(int vectors, const Tile* tile) noexcept nogil:
 
 
 cdef inline void multiply_panels(int rows, int vectors, const Tile* tile) noexcept nogil:
-    if rows == 8:
+    if GEMM_MR == 8 and rows == 8:      # elsewhere it is not compiled: its sums fit no smaller register file
         multiply_8(vectors, tile)
     elif rows == 4:
         multiply_4(vectors, tile)
