@@ -93,12 +93,11 @@ def extensions() -> list[Extension]:
                 extension = Extension(
                     family.module + suffix(real, isa),
                     [source],
-                    depends=[header],
+                    depends=[header, "setup.py"],
                     include_dirs=["convkit/_native"],
                     define_macros=MACROS,
-                    extra_compile_args=COMPILE + ISA_FLAGS[isa] + REAL_FLAGS[real],
                 )
-                found += cythonize(
+                [translated] = cythonize(
                     extension,
                     build_dir=f"build/cython/{real or 'any'}_{isa}",
                     nthreads=0,
@@ -113,6 +112,9 @@ def extensions() -> list[Extension]:
                         "freethreading_compatible": True,
                     },
                 )
+                # only now: cythonize adds the flags of a source's earlier builds to those of the later ones
+                translated.extra_compile_args = COMPILE + ISA_FLAGS[isa] + REAL_FLAGS[real]
+                found.append(translated)
     return found
 
 

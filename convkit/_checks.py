@@ -30,6 +30,8 @@ def as_array(value: Any, name: str, dtype: np.dtype[Any] | None = None) -> Array
     ``__array__`` or DLPack on the CPU. Python's own numbers carry no dtype: lists of them become `dtype`,
     where it is given.
     """
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{name} is a masked array; pass {name}.filled(...), which says what masked pixels hold")
     if isinstance(value, np.ndarray):
         array = value
     elif value is None:
@@ -141,8 +143,8 @@ def output(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any], *inputs: Arra
         raise ValueError("out is read-only; pass an array that can be written")
     if not out.flags.aligned or any(stride % out.itemsize for stride in out.strides):
         raise ValueError("out is not aligned to its dtype; pass np.empty(...)")
-    if any(stride == 0 and size > 1 for stride, size in zip(out.strides, out.shape, strict=True)):
-        raise ValueError("out is a broadcast view, whose elements share memory; pass np.empty(...)")
+    if _overlaps_itself(out):
+        raise ValueError("out is a view whose elements share memory; pass np.empty(...)")
     if any(overlaps(out, array) for array in inputs):
         raise ValueError("out overlaps an input in memory; pass an array of its own, or out=None")
     return out
@@ -156,6 +158,17 @@ def overlaps(a: Array, b: Array) -> bool:
         return np.shares_memory(a, b, max_work=10_000)  # type: ignore[arg-type] # any bound is allowed
     except np.exceptions.TooHardError:
         return True
+
+
+def _overlaps_itself(array: Array) -> bool:
+    """Whether two elements may share memory: an axis steps less than the axes inside it reach."""
+    extent = array.itemsize
+    steps = sorted((abs(stride), n) for stride, n in zip(array.strides, array.shape, strict=True) if n > 1)
+    for stride, n in steps:
+        if stride < extent:
+            return True
+        extent += stride * (n - 1)
+    return False
 
 
 def empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:

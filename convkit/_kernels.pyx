@@ -466,6 +466,7 @@ def conv_taps(const real[:, :, :, :] x_bchw not None, const real[::1] weights no
     conv.dense = conv.y_column == 1 and (conv.rows == 1 or conv.y_row == conv.columns)
     partition(&conv, images, num_threads)
     units = images * groups * conv.bands * conv.chunks
+    num_threads = <int>min(<Py_ssize_t>num_threads, units)
     thread_scratch = (GEMM_DEPTH + conv.band_tiles * conv.chunk_panels * conv.panel_rows) * GEMM_NV * VL
     inside = <Py_ssize_t*>scratch_alloc(2 * conv.taps * sizeof(Py_ssize_t))
     scratch = <real*>scratch_alloc(num_threads * thread_scratch * sizeof(real))

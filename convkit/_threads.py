@@ -78,5 +78,5 @@ def _cgroup_quota(root: str = "/sys/fs/cgroup") -> int:
             return 1 << 20
     try:
         return math.ceil(int(quota) / int(period)) if int(quota) > 0 else 1 << 20
-    except ValueError:  # "max": no quota
+    except (ValueError, ZeroDivisionError):  # "max": no quota
         return 1 << 20

@@ -1,5 +1,6 @@
 """Garbage in every argument: an answer, a TypeError or a ValueError, in a process that may crash."""
 
+import os
 import random
 import subprocess
 import sys
@@ -172,6 +173,7 @@ def test_answers_or_refuses():
     code = f"import runpy; runpy.run_path({__file__!r})['main']()"
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-X", "faulthandler", "-c", code],
+        env=os.environ | {"CONVKIT_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
         timeout=SECONDS,

@@ -1,0 +1,79 @@
+"""The kernels' inner loops keep their sums in registers; the look at the machine code that says so."""
+
+import importlib.util
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[1] / "benchmarks" / "spills.py"
+
+
+@pytest.fixture(scope="module")
+def spills():
+    """`benchmarks.spills`, which is no part of the installed package."""
+    if not SOURCE.exists():
+        pytest.skip("not in a checkout")
+    spec = importlib.util.spec_from_file_location("spills", SOURCE)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+LISTING = """
+0000000000001000 <tidy>:
+    1000:	xor    %eax,%eax
+    1010:	vmovups (%rsi),%zmm1
+    1016:	vbroadcastss (%rdi),%zmm2
+    101c:	vfmadd231ps %zmm1,%zmm2,%zmm0
+    1022:	mov    0x8(%rsp),%rcx
+    1026:	add    $0x40,%rsi
+    102a:	cmp    %rsi,%rdx
+    102d:	jne    1010 <tidy+0x10>
+    102f:	ret
+
+0000000000002000 <spilling>:
+    2000:	nop
+    2008:	nop
+    2010:	vmovaps 0x40(%rsp),%ymm3
+    2016:	vfmadd231pd %ymm1,%ymm2,%ymm3
+    201c:	vmovaps %ymm3,0x40(%rsp)
+    2022:	dec    %rcx
+    2025:	jne    2010 <spilling+0x10>
+    2027:	dec    %rdx
+    202a:	jne    2008 <spilling+0x8>
+    202c:	ret
+
+0000000000003000 <copying>:
+    3000:	movups (%rsi),%xmm0
+    3004:	movups %xmm0,0x10(%rsp)
+    3009:	dec    %rcx
+    300c:	jne    3000 <copying>
+    300e:	ret
+"""
+
+
+def test_finds_the_loops_that_multiply(spills):
+    tidy, spilling = spills.find_loops(LISTING)
+    assert tidy == spills.Loop("tidy", instructions=7, multiply_adds=1, spills=0)
+    assert spilling == spills.Loop("spilling", instructions=5, multiply_adds=1, spills=2)
+
+
+def test_a_module_that_is_not_built(spills):
+    with pytest.raises(ValueError, match=r"convkit\._kernels_z80 is not built"):
+        spills.loops("convkit._kernels_z80")
+
+
+@pytest.mark.parametrize("isa", ["avx2", "avx512"])
+@pytest.mark.parametrize("dtype", ["", "_f64"])
+def test_the_multiply_loops_do_not_spill(spills, dtype, isa):
+    module = f"convkit._kernels{dtype}_{isa}"
+    if shutil.which("objdump") is None:
+        pytest.skip("no objdump")
+    if importlib.util.find_spec(module) is None:
+        pytest.skip(f"{module} is not built")
+    loops = spills.loops(module)
+    assert max(loop.multiply_adds for loop in loops) >= 12
+    assert not [loop for loop in loops if loop.spills]
