@@ -31,7 +31,7 @@ def as_array(value: Any, name: str, dtype: np.dtype[Any] | None = None) -> Array
     where it is given.
     """
     if isinstance(value, np.ma.MaskedArray):
-        raise TypeError(f"{name} is a masked array; pass {name}.filled(...), which says what masked pixels hold")
+        raise TypeError(f"{name} is a masked array; pass {name}.filled(...) to say what masked pixels hold")
     if isinstance(value, np.ndarray):
         array = value
     elif value is None:

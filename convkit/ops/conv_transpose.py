@@ -68,7 +68,7 @@ def conv_transpose2d(
 
     Notes
     -----
-    Border pixels multiply the weights of taps that miss the input by zero: a weight of Inf or NaN gives NaN there.
+    Border pixels multiply the weights of taps that miss the input by zero: one of Inf or NaN gives NaN there.
     The formula is Dumoulin and Visin's, *A guide to convolution arithmetic for deep learning* (2016), §4.
 
     Examples

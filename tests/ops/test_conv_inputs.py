@@ -184,3 +184,9 @@ def test_tensors_of_torch():
         ck.conv2d(X, tensors[1].requires_grad_())
     with pytest.raises(TypeError, match="input is Tensor"):
         ck.conv2d(tensors[0].to(torch.bfloat16), WEIGHT)
+
+
+def test_masked_arrays_are_refused():
+    """A mask would be ignored: the caller says what masked pixels hold."""
+    with pytest.raises(TypeError, match=r"input is a masked array; pass input\.filled"):
+        ck.conv2d(np.ma.masked_array(X, X > 0), WEIGHT)

@@ -83,7 +83,12 @@ def refusals():
         "broadcast": (
             np.lib.stride_tricks.as_strided(np.zeros(40, np.float32), shape, (0, 0, 0, 4)),
             ValueError,
-            "out is a broadcast view",
+            "out is a view whose elements share memory",
+        ),
+        "windows": (
+            np.lib.stride_tricks.as_strided(np.zeros(4000, np.float32), shape, (400, 40, 4, 4)),
+            ValueError,
+            "out is a view whose elements share memory",
         ),
         "list": ([0.0], TypeError, "out is list; expected a NumPy array of shape"),
         "number": (1.0, TypeError, "out is float"),
