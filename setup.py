@@ -130,7 +130,7 @@ class BuildExt(build_ext):
             (f for f in ("-fopenmp", "-Xpreprocessor -fopenmp -lomp") if self.links_with(f.split())), ""
         )
         if not flag:
-            self.announce("no OpenMP in this compiler: building single-threaded kernels", level=3)
+            self.warn("this compiler has no OpenMP: building single-threaded kernels")
         for extension in self.extensions:
             extension.extra_compile_args += [f for f in flag.split() if not f.startswith("-l")]
             extension.extra_link_args += flag.split()

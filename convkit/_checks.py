@@ -284,7 +284,7 @@ def image_dtype(value: Any, name: str = "dtype") -> np.dtype[Any]:
     """`value` as one of the `IMAGE_DTYPES`."""
     try:
         dtype: np.dtype[Any] = np.dtype(value)
-    except TypeError:
+    except (TypeError, ValueError, SyntaxError):
         dtype = np.dtype(object)
     if value is None or dtype not in IMAGE_DTYPES:
         raise TypeError(f"{name} is {value!r}; expected uint8, uint16, int16, float32 or float64")
@@ -312,8 +312,26 @@ def finite(value: Any, name: str) -> float:
         number = float(value)
     except (TypeError, ValueError):
         raise TypeError(f"{name} is {value!r}; expected a number") from None
+    except OverflowError:
+        raise ValueError(
+            f"{name} is an integer of {value.bit_length()} bits, more than a float holds"
+        ) from None
     if not np.isfinite(number):
         raise ValueError(f"{name} is {number}; expected a finite number")
+    return number
+
+
+def flag(value: Any, name: str) -> bool:
+    """`value` if it is True or False: a text such as "no" is neither."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} is {value!r}; expected True or False")
+    return bool(value)
+
+
+def held(number: float, name: str, dtype: np.dtype[Any]) -> float:
+    """`number`, refused where it is finite and leaves the range of the float `dtype`."""
+    if np.isfinite(number) and abs(number) > float(np.finfo(dtype).max):
+        raise ValueError(f"{name} is {number:g}, more than {dtype} holds")
     return number
 
 
@@ -354,9 +372,11 @@ def odd(value: Any, name: str, maximum: int = MAX_EXTENT) -> int:
 def fill_value(value: Any, dtype: np.dtype[Any]) -> float:
     """The `cval` of a constant border, refused where an image of `dtype` could not hold it."""
     if dtype in FLOATS and isinstance(value, (float, np.floating)):
-        return float(value)  # NaN and Inf are values of a float image
+        return held(float(value), "cval", dtype)  # NaN and Inf are values of a float image
     number = finite(value, "cval")
-    if dtype not in FLOATS:
+    if dtype in FLOATS:
+        held(number, "cval", dtype)
+    else:
         limits = np.iinfo(dtype)
         if not number.is_integer() or not limits.min <= number <= limits.max:
             raise ValueError(

@@ -10,12 +10,13 @@ import functools
 import importlib
 import importlib.util
 import os
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convkit.errors import UnsupportedMachine
+from convkit.errors import ConvkitError, UnsupportedMachine
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -54,7 +55,13 @@ def _module_name(family: str, dtype: np.dtype[Any], isa: str) -> str:
 
 def cpu() -> ModuleType:
     """The module that asks the machine what it has; safe on every machine."""
-    return importlib.import_module("convkit._native.cpu")
+    try:
+        return importlib.import_module("convkit._native.cpu")
+    except ModuleNotFoundError as error:
+        raise ConvkitError(
+            f"the kernels of {Path(__file__).parent} are not built; in a source folder Python finds the "
+            "sources before an installed convkit: run pip install -e . there, or start Python elsewhere"
+        ) from error
 
 
 @functools.cache

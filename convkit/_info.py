@@ -53,7 +53,7 @@ def build_info() -> dict[str, Any]:
         "vector_bytes": VECTOR_BYTES.get(isa, facts["baseline_vector_bytes"]),
         "openmp": facts["openmp"] > 0,
         "openmp_date": facts["openmp"],
-        "threads": default_threads(),
+        "threads": default_threads() if facts["openmp"] else 1,
         "compiler": facts["compiler"],
         "python": platform.python_version(),
         "numpy": _installed("numpy"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import io
 import json
 import os
 import sys
@@ -47,6 +48,10 @@ was done.
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status: 0, or 2 where the input is at fault."""
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # what its codecs say is in our one line
+    for stream in (sys.stdout, sys.stderr):  # a terminal that lacks a sign shows another one
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     parser = _parser()
     arguments = parser.parse_args(argv)
     run: Callable[[argparse.Namespace], str] = getattr(

@@ -223,3 +223,30 @@ def test_a_reader_that_stops_is_no_error():
     )
     os.close(writing)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+# ---- what comes out of the command stays one line ---------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "chain",
+    ["gaussian(sigma=1" + 400 * "0" + ")", "filter2d([[1]], dtype='i4,,')", "gaussian(1if 1else 2)", "box(3"],
+)
+def test_odd_chains_are_one_line(folder, chain):
+    told = by_shell("apply", chain, "in.png", "-o", "out.png")
+    assert (told.returncode, told.stderr.count("\n")) == (2, 1), told.stderr
+    assert not (folder / "out.png").exists()
+
+
+@pytest.mark.parametrize("name", ["cut.tiff", "cut.ppm", "cut.png", "cut.jpg"])
+def test_cut_files_are_one_line(folder, name):
+    ck.imwrite(name, PHOTO)
+    whole = (folder / name).read_bytes()
+    (folder / name).write_bytes(whole[: len(whole) // 2])
+    told = by_shell("apply", "box(3)", name, "-o", "out.png")
+    assert (told.returncode, told.stderr.count("\n")) == (2, 1), told.stderr
+
+
+def test_terminals_that_lack_signs(folder):
+    told = by_shell("apply", "box(3)", "in.png", "-o", "out.png", PYTHONIOENCODING="ascii")
+    assert (told.returncode, told.stderr) == (0, "")

@@ -1,6 +1,7 @@
-# What `simd.h` gives to Cython. `real` and `vec` are the build's element and register types.
+# What `simd.h` gives to Cython. `real` and `vec` are the build's element and register types. Cython takes `real`
+# for a double, so that Python's numbers come to a float64 build whole; C knows what it is.
 cdef extern from "simd.h" nogil:
-    ctypedef float real
+    ctypedef double real
     ctypedef float vec
     enum:
         VL

@@ -174,7 +174,7 @@ def _gradient(
             f"dtype is {result}, which cannot hold the {direction} of a gradient; pass dtype=np.float32, "
             "or direction='x' or 'y'"
         )
-    operation = _gradient_stencil(kernel, direction, bool(normalize))
+    operation = _gradient_stencil(kernel, direction, _checks.flag(normalize, "normalize"))
     return stencil.apply(
         operation, source, border=border, cval=cval, dtype=result, out=out, num_threads=num_threads
     )
@@ -245,7 +245,7 @@ def laplacian(
     """
     source = _checks.image(image)
     return stencil.apply(
-        _laplacian_stencil(_checks.odd(ksize, "ksize", MAX_KSIZE), bool(normalize)),
+        _laplacian_stencil(_checks.odd(ksize, "ksize", MAX_KSIZE), _checks.flag(normalize, "normalize")),
         source,
         border=border,
         cval=cval,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -68,7 +69,9 @@ def parse(text: str) -> Pipeline:
     if not isinstance(text, str):
         raise ValueError(f"a pipeline is text such as {EXAMPLE}; got {type(text).__name__}")
     try:
-        tree = ast.parse(text.strip(), mode="eval").body
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)  # of text that is no chain, refused below
+            tree = ast.parse(text.strip(), mode="eval").body
         return Pipeline(tuple(_stage(node) for node in _split(tree)))
     except SyntaxError as error:
         raise ValueError(f"cannot read the pipeline {text!r}: {error.msg}; expected e.g. {EXAMPLE}") from None

@@ -204,7 +204,7 @@ def conv2d(
         check_groups(x.shape[-3], groups)
     batch, single = _checks.batch(x, "input", channels)
     axes = shapes.conv_axes(batch.shape[2:], w.shape[2:], stride, padding, dilation)
-    border, cval = check_border(padding_mode, cval)
+    border, cval = check_border(padding_mode, cval, x.dtype)
     _checks.choice(algorithm, "algorithm", ALGORITHMS)
     shape = (batch.shape[0], w.shape[0], axes[0].output, axes[1].output)
     y = _checks.output(out, shape[single:], x.dtype, x, w, *rest)
@@ -264,7 +264,7 @@ def conv2d_plan(
     if len(shape) not in (3, 4) or shape[-3] != channels:
         raise ValueError(f"input_shape is {shape}; expected (B, {channels}, H, W) or ({channels}, H, W)")
     axes = shapes.conv_axes(shape[-2:], w.shape[2:], stride, padding, dilation)
-    border, cval = check_border(padding_mode, cval)
+    border, cval = check_border(padding_mode, cval, w.dtype)
     _checks.choice(algorithm, "algorithm", ALGORITHMS)
     if num_threads is not None:
         num_threads = _checks.thread_count(num_threads)
@@ -300,14 +300,10 @@ def check_bias(bias: Array | None, outputs: int) -> None:
         raise ValueError(f"bias has shape {bias.shape}; expected ({outputs},), one number per output channel")
 
 
-def check_border(padding_mode: str, cval: float) -> tuple[str, float]:
-    """`numpy.pad`'s name of the border, and the number that a constant one holds."""
+def check_border(padding_mode: str, cval: float, dtype: np.dtype[Any]) -> tuple[str, float]:
+    """`numpy.pad`'s name of the border, and the number, of `dtype`, that a constant one holds."""
     _checks.choice(padding_mode, "padding_mode", tuple(PADDING_BORDERS))
-    if not isinstance(cval, (int, float, np.floating, np.integer)) or isinstance(cval, bool):
-        raise TypeError(f"cval is {cval!r}; expected a number")
-    if cval != 0 and padding_mode != "constant":
+    number = _checks.fill_value(cval, dtype)
+    if number != 0 and padding_mode != "constant":
         raise ValueError(f"cval is {cval} with padding_mode={padding_mode!r}; pass padding_mode='constant'")
-    try:
-        return PADDING_BORDERS[padding_mode], float(cval)
-    except OverflowError:
-        raise ValueError(f"cval is {cval}; expected a number that a float holds") from None
+    return PADDING_BORDERS[padding_mode], number

@@ -106,7 +106,9 @@ def random_arguments(rng: np.random.Generator, name: str, dtype: np.dtype[Any]) 
     arguments = own_arguments(rng, name)
     arguments["border"] = str(rng.choice(BORDERS))
     if arguments["border"] == "constant":
-        arguments["cval"] = float(rng.integers(0, 100))
+        arguments["cval"] = float(rng.integers(0, 100)) + (0.1 if dtype == np.float64 else 0)
+    if dtype == np.float64 and arguments.get("delta"):
+        arguments["delta"] += 0.1  # a number that no float32 holds
     vector = arguments.get("direction") in ("magnitude", "angle")
     if "dtype" in registry.get(name).signature.parameters and rng.random() < 0.4:
         arguments["dtype"] = DTYPES[rng.integers(3, 5) if vector else rng.integers(0, 5)]

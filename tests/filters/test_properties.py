@@ -136,7 +136,7 @@ def test_an_image_of_one_pixel(isa, draw, name):
 @every_filter
 def test_channels_are_filtered_alone(isa, draw, name):
     rng = np.random.default_rng(7)
-    arguments = draw(rng, name, 4)[1] | {"border": "symmetric"}
+    arguments = draw(rng, name, 4)[1] | {"border": "symmetric", "cval": 0.0}
     image = rng.integers(0, 256, (6, 7, 5), np.uint8)
     result = registry.get(name).function(image, **arguments)
     for channel in range(5):

@@ -21,7 +21,7 @@ def test_a_filter_tells_about_itself(name):
     found = registry.get(name)
     assert (found.name, found.function) == (name, getattr(ck.filters, name))
     assert found.default_border == "reflect"
-    assert found.summary.endswith((".", ":")) or found.summary
+    assert found.summary
     parameters = list(found.signature.parameters)
     assert parameters[0] == "image"
     assert {"border", "cval", "out", "num_threads"} < set(parameters)

@@ -157,7 +157,8 @@ def conv2d_call(seed):
         if min(room) >= 1 and np.prod(room) * groups * outputs * channels < 200_000:
             break
     mode = str(rng.choice(list(BORDERS)))
-    cval = float(rng.choice([0, 1.5, -100])) if mode == "constant" else 0.0
+    # in float64 a number that no float32 holds
+    cval = float(x.dtype.type(rng.choice([0, 1.7, -100.1]))) if mode == "constant" else 0.0
     arguments = {
         "stride": one_or_pair(rng, stride),
         "padding": padding,

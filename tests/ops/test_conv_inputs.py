@@ -190,3 +190,15 @@ def test_masked_arrays_are_refused():
     """A mask would be ignored: the caller says what masked pixels hold."""
     with pytest.raises(TypeError, match=r"input is a masked array; pass input\.filled"):
         ck.conv2d(np.ma.masked_array(X, X > 0), WEIGHT)
+
+
+def test_cval_keeps_the_digits_of_float64(isa):
+    """Python's numbers reach the kernels of float64 whole."""
+    y = ck.conv2d(np.zeros((1, 1, 1)), np.ones((1, 1, 1, 1)), padding=1, padding_mode="constant", cval=0.1)
+    assert y[0, 0, 0] == 0.1
+
+
+def test_cval_that_float32_does_not_hold():
+    x, weight = np.zeros((1, 1, 1), np.float32), np.ones((1, 1, 1, 1), np.float32)
+    with pytest.raises(ValueError, match="cval is 1e\\+300, more than float32 holds"):
+        ck.conv2d(x, weight, padding=1, padding_mode="constant", cval=1e300)
