@@ -11,7 +11,7 @@ resolved once for each block (`locate`), into lists of copies that hold for ever
 A dilation of d is d·d convolutions without, of every d-th row and column: just more images.
 """
 from cython.parallel cimport prange, threadid
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 from convkit._native.border cimport border_index
 from convkit._native.gemm cimport Tile, multiply
@@ -26,6 +26,7 @@ cdef enum:
     FEW = 4                     # so many tiles left over join the last block, one by one
     MOST_PARTS = 2              # of a block: whole vectors of tiles, and a few tiles more
     MOST_VECTORS = 4            # of a block
+    SOME_CHANNELS = 16          # whose weights are transformed before they are stored: whole cache lines at a time
     INPUT_BYTES = 5 << 20       # of a block's transformed input, at most
 
 
@@ -97,24 +98,37 @@ def weight_count(Py_ssize_t groups, Py_ssize_t outputs, Py_ssize_t channels, int
     return groups * ceil_div(outputs, GEMM_MR) * GEMM_MR * channels * (m + 2) * (m + 2)
 
 
-cdef void transform_panel(const int m, const real[:, :, :, :, :] weight_gockk, Py_ssize_t g, Py_ssize_t first,
-                          Py_ssize_t panels, Py_ssize_t panel, real* to) noexcept nogil:
-    # Of one pass, whose weights begin at `to`: panel number `panel`, output channels from `first` on.
-    cdef Py_ssize_t channels = weight_gockk.shape[2], c, k, depth, o
-    cdef Py_ssize_t rows = min(<Py_ssize_t>GEMM_MR, weight_gockk.shape[1] - first)
+cdef inline void transform_channels(const int m, const real[:, :, :, :, :] weight_gockk, Py_ssize_t g, Py_ssize_t first,
+                                    Py_ssize_t c0, Py_ssize_t channels, real* to) noexcept nogil:
+    # Kernels of one panel and a few channels, to [position][channel][GEMM_MR].
+    cdef Py_ssize_t rows = min(<Py_ssize_t>GEMM_MR, weight_gockk.shape[1] - first), c, o
     cdef double kernel[9 * 8]
     cdef double line[18 * 8]
     cdef int i, j
     memset(kernel, 0, sizeof(kernel))
     for c in range(channels):
-        k = c - c % GEMM_DEPTH
-        depth = min(<Py_ssize_t>GEMM_DEPTH, channels - k)
         for o in range(rows):
             for i in range(3):
                 for j in range(3):
-                    kernel[(3 * i + j) * GEMM_MR + o] = weight_gockk[g, first + o, c, i, j]
-        transform_kernels(m, kernel, line, to + (k * panels + panel * depth + c - k) * GEMM_MR,
-                          panels * channels * GEMM_MR)
+                    kernel[(3 * i + j) * GEMM_MR + o] = weight_gockk[g, first + o, c0 + c, i, j]
+        transform_kernels(m, kernel, line, to + c * GEMM_MR, SOME_CHANNELS * GEMM_MR)
+
+
+cdef void transform_panel(const int m, const real[:, :, :, :, :] weight_gockk, Py_ssize_t g, Py_ssize_t first,
+                          Py_ssize_t panels, Py_ssize_t panel, real* to) noexcept nogil:
+    # Of one pass, whose weights begin at `to`: panel number `panel`, output channels from `first` on.
+    cdef Py_ssize_t channels = weight_gockk.shape[2], step = panels * channels * GEMM_MR, c = 0, k, depth, count
+    cdef int position
+    cdef real some[POSITIONS * SOME_CHANNELS * 8]
+    while c < channels:
+        k = c - c % GEMM_DEPTH
+        depth = min(<Py_ssize_t>GEMM_DEPTH, channels - k)
+        count = min(<Py_ssize_t>SOME_CHANNELS, k + depth - c)
+        transform_channels(m, weight_gockk, g, first, c, count, some)
+        for position in range((m + 2) * (m + 2)):
+            memcpy(to + position * step + (k * panels + panel * depth + c - k) * GEMM_MR,
+                   some + position * SOME_CHANNELS * GEMM_MR, count * GEMM_MR * sizeof(real))
+        c += count
 
 
 cdef void transform_group(const real[:, :, :, :, :] weight_gockk, Py_ssize_t g, Py_ssize_t panel, int m,
@@ -364,7 +378,7 @@ cdef void multiply_1_vector(const Tile* tile) noexcept nogil:
 
 
 cdef void multiply_part(const Conv* conv, const Part* part, int position, const real* weights, Py_ssize_t panels,
-                        Py_ssize_t c0, Py_ssize_t c1, const real* zeros) noexcept nogil:
+                        Py_ssize_t c0, Py_ssize_t c1, real* zeros) noexcept nogil:
     # Channels c0..c1 of one position, whose weights begin with channel 0's; blocks of K as `transform_panel` laid them.
     cdef Py_ssize_t lanes = part.vectors * VL, k = c0
     cdef Tile tile

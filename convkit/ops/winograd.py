@@ -18,10 +18,38 @@ def supports(vertical: Axis, horizontal: Axis) -> bool:
     return all(axis.kernel == 3 and axis.stride == 1 for axis in (vertical, horizontal))
 
 
+def pays(vertical: Axis, horizontal: Axis, weight_gockk: Array) -> bool:
+    """Whether it is faster than summing every product, in float32: float64 is asked for when bits matter.
+
+    Fewer channels or outputs leave little to multiply between the transforms; smaller maps fill few tiles.
+    """
+    outputs, channels = weight_gockk.shape[1:3]
+    return (
+        supports(vertical, horizontal)
+        and weight_gockk.dtype == np.float32
+        and min(channels, outputs) >= 8
+        and vertical.output * horizontal.output >= 36
+    )
+
+
+def check(vertical: Axis, horizontal: Axis, exact: bool) -> None:
+    """Refuse ``algorithm="winograd"`` where it cannot run, or may not."""
+    if not supports(vertical, horizontal):
+        raise ValueError(
+            f"algorithm is 'winograd' with a {vertical.kernel}×{horizontal.kernel} kernel and stride "
+            f"({vertical.stride}, {horizontal.stride}); expected 3×3 and 1: pass algorithm='auto'"
+        )
+    if exact:
+        raise ValueError(
+            "algorithm is 'winograd' under precision='exact', which allows direct summation only: "
+            "pass algorithm='auto'"
+        )
+
+
 def tile_size(vertical: Axis, horizontal: Axis) -> int:
-    """The m of F(m×m, 3×3), from one image's map alone."""
+    """The m of F(m×m, 3×3), from one image's map alone: small ones are bound by reading the weights."""
     rows, columns = (-(-axis.output // axis.dilation) for axis in (vertical, horizontal))
-    return 2 if rows * columns <= 64 else 4
+    return 2 if rows * columns <= 100 else 4
 
 
 class WinogradConv:
