@@ -14,16 +14,15 @@ from cython.parallel cimport prange, threadid
 from libc.string cimport memcpy, memset
 
 from convkit._native.border cimport border_index
-from convkit._native.gemm cimport Tile, multiply
-from convkit._native.simd cimport (GEMM_DEPTH, GEMM_MR, GEMM_NV, VL, copy_part, panel_load, panel_set, panel_store, panel_vec,
-                                   real, scratch_alloc, scratch_free, vec_load, vec_store)
+from convkit._native.gemm cimport Tile, multiply, multiply_few
+from convkit._native.simd cimport (GEMM_DEPTH, GEMM_MR, GEMM_NV, VL, copy_part, real, scratch_alloc, scratch_free,
+                                   vec_load, vec_store)
 from convkit._native.winograd_tile cimport transform_input, transform_kernels, transform_output
 
 cdef enum:
     MOST_LANES = 16             # of any build
     POSITIONS = 36              # n·n of F(4×4)
-    OUTPUTS = 32                # output channels of one pass: their products stay in the L2 cache
-    FEW = 4                     # so many tiles left over join the last block, one by one
+    OUTPUTS = 64                # output channels of one pass: their products stay in the L2 cache
     MOST_PARTS = 2              # of a block: whole vectors of tiles, and a few tiles more
     MOST_VECTORS = 4            # of a block
     SOME_CHANNELS = 16          # whose weights are transformed before they are stored: whole cache lines at a time
@@ -50,15 +49,16 @@ cdef struct Conv:
     Py_ssize_t chunk_passes, chunks
 
 
-cdef struct Copy:               # elements of a row, to or from scratch
-    Py_ssize_t outside, inside, count
+cdef struct Copy:               # elements of a row of an image, and where they are in scratch
+    Py_ssize_t image, line, count
 
 
 cdef struct Lanes:              # one vector of tiles: where it comes from and goes to, for every channel
     bint whole_x, whole_y       # one run of tiles inside the image: no copies
     Py_ssize_t x, y             # its first pixel
-    Py_ssize_t x_copies, y_copies
-    Copy x_copy[MOST_LANES * POSITIONS]
+    Py_ssize_t x_copies, x_pixels, y_copies
+    Copy x_copy[MOST_LANES * 6]
+    Copy x_pixel[MOST_LANES * POSITIONS]    # of one element each: at borders, and behind a run
     Copy y_copy[MOST_LANES * 4]
     real ends[MOST_LANES]       # 1 for a tile that is the last of its run
 
@@ -179,11 +179,11 @@ cdef void locate_run(const Conv* conv, Py_ssize_t tile, Py_ssize_t most, Run* ru
     run.y = image * conv.y_image
 
 
-cdef inline void add(Copy* copies, Py_ssize_t* count, Py_ssize_t outside, Py_ssize_t inside, Py_ssize_t n) noexcept nogil:
-    copies[count[0]].outside = outside
-    copies[count[0]].inside = inside
-    copies[count[0]].count = n
-    count[0] += 1
+cdef inline void add(Copy* copies, Py_ssize_t* copies_count, Py_ssize_t image, Py_ssize_t line,
+                     Py_ssize_t count) noexcept nogil:
+    copies += copies_count[0]
+    copies.image, copies.line, copies.count = image, line, count
+    copies_count[0] += 1
 
 
 cdef void locate_input(const Conv* conv, const Run* run, Py_ssize_t lane, Lanes* lanes) noexcept nogil:
@@ -209,7 +209,7 @@ cdef void locate_input(const Conv* conv, const Run* run, Py_ssize_t lane, Lanes*
             if j >= width:      # behind the last tile
                 to = (conv.n * conv.m + 2 * a + j - width) * VL + lane + run.tiles - 1 - j
             if column >= 0:
-                add(lanes.x_copy, &lanes.x_copies, row + column * conv.x_column, to + j, 1)
+                add(lanes.x_pixel, &lanes.x_pixels, row + column * conv.x_column, to + j, 1)
 
 
 cdef void locate_output(const Conv* conv, const Run* run, Py_ssize_t lane, Lanes* lanes) noexcept nogil:
@@ -227,7 +227,7 @@ cdef void locate(const Conv* conv, Py_ssize_t tile, Py_ssize_t tiles, Lanes* lan
     cdef Run run
     cdef Py_ssize_t lane = 0, row, column
     memset(lanes.ends, 0, sizeof(lanes.ends))
-    lanes.x_copies = lanes.y_copies = 0
+    lanes.x_copies = lanes.x_pixels = lanes.y_copies = 0
     lanes.whole_x = lanes.whole_y = False
     locate_run(conv, tile, tiles, &run)
     row, column = run.row - conv.top, run.column - conv.left
@@ -255,39 +255,42 @@ cdef inline Py_ssize_t line_elements(const Conv* conv) noexcept nogil:
     return (conv.n * conv.m + 2 * conv.n) * VL
 
 
-cdef inline void gather(const Lanes* lanes, const real* x, Py_ssize_t step, real* line) noexcept nogil:
-    cdef Py_ssize_t i, j, n
-    cdef const real* source
-    cdef real* to
+cdef inline void copy_run(real* to, const real* source, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i = 0
+    while i + VL <= n:
+        vec_store(to + i, vec_load(source + i))
+        i += VL
+    copy_part(to + i, source + i, n - i)
+
+
+cdef inline void gather(const Lanes* lanes, const real* x, Py_ssize_t step, real* lines) noexcept nogil:
+    cdef Py_ssize_t i, j
+    cdef const Copy* copy
     for i in range(lanes.x_copies):
-        source = x + lanes.x_copy[i].outside
-        to = line + lanes.x_copy[i].inside
-        n = lanes.x_copy[i].count
+        copy = lanes.x_copy + i
         if step == 1:
-            while n >= VL:
-                vec_store(to, vec_load(source))
-                to += VL
-                source += VL
-                n -= VL
-            copy_part(to, source, n)
+            copy_run(lines + copy.line, x + copy.image, copy.count)
         else:
-            for j in range(n):
-                to[j] = source[j * step]
+            for j in range(copy.count):
+                lines[copy.line + j] = x[copy.image + j * step]
+    for i in range(lanes.x_pixels):
+        lines[lanes.x_pixel[i].line] = x[lanes.x_pixel[i].image]
 
 
-cdef void transform_lanes(const Conv* conv, const Lanes* lanes, const real* x, const real* line, real* scratch,
+cdef void transform_lanes(const Conv* conv, const Lanes* lanes, const real* x, const real* lines, real* scratch,
                           real* v, Py_ssize_t v_position) noexcept nogil:
-    # One channel of a vector of tiles.
-    cdef const real* extra = line + conv.n * conv.m * VL
+    # One channel of a vector of tiles, from the image itself or from gathered lines.
+    cdef const real* behind = lines + conv.n * conv.m * VL
+    cdef Py_ssize_t x_row = conv.x_row * conv.dilation_h
     if conv.m == 4:
         if lanes.whole_x:
-            transform_input(4, True, x + lanes.x, conv.x_row * conv.dilation_h, extra, lanes.ends, scratch, v, v_position)
+            transform_input(4, True, x + lanes.x, x_row, behind, lanes.ends, scratch, v, v_position)
         else:
-            transform_input(4, False, line, 4 * VL, extra, lanes.ends, scratch, v, v_position)
+            transform_input(4, False, lines, 4 * VL, behind, lanes.ends, scratch, v, v_position)
     elif lanes.whole_x:
-        transform_input(2, True, x + lanes.x, conv.x_row * conv.dilation_h, extra, lanes.ends, scratch, v, v_position)
+        transform_input(2, True, x + lanes.x, x_row, behind, lanes.ends, scratch, v, v_position)
     else:
-        transform_input(2, False, line, 2 * VL, extra, lanes.ends, scratch, v, v_position)
+        transform_input(2, False, lines, 2 * VL, behind, lanes.ends, scratch, v, v_position)
 
 
 cdef void transform_part(const Conv* conv, const Unit* unit, const Part* part, Py_ssize_t c0, Py_ssize_t c1) noexcept nogil:
@@ -315,54 +318,15 @@ cdef void transform_part(const Conv* conv, const Unit* unit, const Part* part, P
 
 # ---- products ------------------------------------------------------------------------------------------
 
-cdef inline void multiply_few(const int PANELS, const int TILES, const Tile* tile) noexcept nogil:
-    # `multiply` for TILES tiles of a vector: the lanes are a panel's output channels. The sums are the same.
-    cdef panel_vec acc[16]
-    cdef panel_vec w
-    cdef real sums[8]
-    cdef const real* weights = tile.weights
-    cdef const real* addend = tile.addend
-    cdef real* y = tile.y
-    cdef Py_ssize_t _, k
-    cdef int i, j, p
-    for _ in range(tile.panels // PANELS):
-        for i in range(PANELS * TILES):
-            acc[i] = panel_set(0)
-        for k in range(tile.depth):
-            for p in range(PANELS):
-                w = panel_load(weights + p * tile.weights_panel + k * GEMM_MR)
-                for j in range(TILES):
-                    acc[p * TILES + j] = acc[p * TILES + j] + w * panel_set(tile.pixels[k * VL + j])
-        for p in range(PANELS):
-            for j in range(TILES):
-                panel_store(sums, acc[p * TILES + j])
-                for i in range(GEMM_MR):
-                    y[i * tile.y_row + j] = addend[i * tile.addend_row + j * (tile.addend_vector > 0)] + sums[i]
-            y += GEMM_MR * tile.y_row
-            addend += GEMM_MR * tile.addend_row
-        weights += PANELS * tile.weights_panel
-
-
-cdef void multiply_1_tile(Tile* tile) noexcept nogil:
-    cdef Py_ssize_t panels = tile.panels, whole = panels - panels % 4
-    tile.panels = whole
-    multiply_few(4, 1, tile)
-    tile.panels = panels - whole
-    tile.weights += whole * tile.weights_panel
-    tile.y += whole * GEMM_MR * tile.y_row
-    tile.addend += whole * GEMM_MR * tile.addend_row
+cdef void multiply_one_tile(Tile* tile) noexcept nogil:
+    multiply_few(8, 1, tile)
+    multiply_few(2, 1, tile)
     multiply_few(1, 1, tile)
 
 
-cdef void multiply_4_tiles(Tile* tile) noexcept nogil:
-    cdef Py_ssize_t panels = tile.panels, whole = panels - panels % 2
-    tile.panels = whole
-    multiply_few(2, 4, tile)
-    tile.panels = panels - whole
-    tile.weights += whole * tile.weights_panel
-    tile.y += whole * GEMM_MR * tile.y_row
-    tile.addend += whole * GEMM_MR * tile.addend_row
-    multiply_few(1, 4, tile)
+cdef void multiply_few_tiles(Tile* tile) noexcept nogil:
+    multiply_few(2, VL // 4, tile)
+    multiply_few(1, VL // 4, tile)
 
 
 cdef void multiply_3_vectors(const Tile* tile) noexcept nogil:
@@ -394,9 +358,9 @@ cdef void multiply_part(const Conv* conv, const Part* part, int position, const 
         tile.addend_row = lanes if k > 0 else 0
         tile.addend_vector = VL if k > 0 else 0
         if part.few == 1:
-            multiply_1_tile(&tile)
-        elif part.few > 0:
-            multiply_4_tiles(&tile)
+            multiply_one_tile(&tile)
+        elif part.few > 1:
+            multiply_few_tiles(&tile)
         elif part.vectors == 3:
             multiply_3_vectors(&tile)
         elif part.vectors == 2:
@@ -408,24 +372,16 @@ cdef void multiply_part(const Conv* conv, const Part* part, int position, const 
 
 # ---- output --------------------------------------------------------------------------------------------
 
-cdef inline void scatter(const Lanes* lanes, const real* line, real* y, Py_ssize_t step) noexcept nogil:
-    cdef Py_ssize_t i, j, n
-    cdef const real* source
-    cdef real* to
+cdef inline void scatter(const Lanes* lanes, const real* lines, real* y, Py_ssize_t step) noexcept nogil:
+    cdef Py_ssize_t i, j
+    cdef const Copy* copy
     for i in range(lanes.y_copies):
-        source = line + lanes.y_copy[i].inside
-        to = y + lanes.y_copy[i].outside
-        n = lanes.y_copy[i].count
+        copy = lanes.y_copy + i
         if step == 1:
-            while n >= VL:
-                vec_store(to, vec_load(source))
-                to += VL
-                source += VL
-                n -= VL
-            copy_part(to, source, n)
+            copy_run(y + copy.image, lines + copy.line, copy.count)
         else:
-            for j in range(n):
-                to[j * step] = source[j]
+            for j in range(copy.count):
+                y[copy.image + j * step] = lines[copy.line + j]
 
 
 cdef void restore_lanes(const Conv* conv, const Lanes* lanes, const real* products, Py_ssize_t step, real bias,
@@ -441,7 +397,8 @@ cdef void restore_lanes(const Conv* conv, const Lanes* lanes, const real* produc
         transform_output(2, products, step, bias, scratch, line, line_step)
 
 
-cdef void restore_part(const Conv* conv, const Unit* unit, const Part* part, Py_ssize_t first, Py_ssize_t outputs) noexcept nogil:
+cdef void restore_part(const Conv* conv, const Unit* unit, const Part* part, Py_ssize_t first,
+                       Py_ssize_t outputs) noexcept nogil:
     cdef Py_ssize_t o, vector, size = conv.m * conv.m * VL
     cdef const real* products
     cdef real* y
@@ -550,7 +507,7 @@ cdef void partition(Conv* conv, Py_ssize_t images, Py_ssize_t threads) noexcept 
     conv.tiles = images * conv.dilation_h * conv.dilation_w * conv.tiles_down * conv.tiles_across
     conv.vectors = ceil_div(conv.tiles, VL)
     conv.few = conv.tiles % VL
-    if conv.few > FEW or conv.vectors == 1:
+    if conv.few > VL // 4 or conv.vectors == 1:
         conv.few = 0
     elif conv.few:
         conv.vectors -= 1

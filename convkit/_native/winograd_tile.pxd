@@ -137,27 +137,27 @@ cdef inline void join(const int m, const vec* y, real* line) noexcept nogil:
 # ---- VL tiles ------------------------------------------------------------------------------------------
 
 cdef inline void transform_input(const int m, const bint whole, const real* line, Py_ssize_t line_step,
-                                 const real* extra, const real* ends, real* scratch, real* v,
+                                 const real* behind, const real* ends, real* scratch, real* v,
                                  Py_ssize_t v_step) noexcept nogil:
     # Bᵀ d B of VL tiles whose rows are `line_step` apart; n·n registers go to v, `v_step` apart.
     #
     # A tile's last two pixels of a row are the next tile's first two. Where the tiles are `whole` (one run of
-    # pixels) the last tile's lie behind it; else `extra` has them, for the lanes that `ends` marks, after m·VL
+    # pixels) the last tile's lie behind it; else `behind` has them, for the lanes that `ends` marks, after m·VL
     # pixels of each row.
     cdef vec d[6]
     cdef vec t[6]
-    cdef vec behind
+    cdef vec tail
     cdef int a, b
     for a in range(m + 2):
         split(m, line, d)
         if whole:
-            behind = vec_load(line + (m - 1) * VL + 2)
-            d[m] = vec_shift_last_but_one(d[0], behind)
-            d[m + 1] = vec_shift_last(d[1], behind)
+            tail = vec_load(line + (m - 1) * VL + 2)
+            d[m] = vec_shift_last_but_one(d[0], tail)
+            d[m + 1] = vec_shift_last(d[1], tail)
         else:
-            d[m] = vec_choose(vec_load(ends), vec_load(extra), vec_shift_last(d[0], d[0]))
-            d[m + 1] = vec_choose(vec_load(ends), vec_load(extra + VL), vec_shift_last(d[1], d[1]))
-            extra += 2 * VL
+            d[m] = vec_choose(vec_load(ends), vec_load(behind), vec_shift_last(d[0], d[0]))
+            d[m + 1] = vec_choose(vec_load(ends), vec_load(behind + VL), vec_shift_last(d[1], d[1]))
+            behind += 2 * VL
         forward(m, d, t)
         for b in range(m + 2):
             vec_store(scratch + (b * (m + 2) + a) * VL, t[b])
