@@ -56,9 +56,10 @@ cdef struct Copy:               # elements of a row of an image, and where they 
 cdef struct Lanes:              # one vector of tiles: where it comes from and goes to, for every channel
     bint whole_x, whole_y       # one run of tiles inside the image: no copies
     Py_ssize_t x, y             # its first pixel
-    Py_ssize_t x_copies, x_pixels, y_copies
+    Py_ssize_t x_copies, x_pixels, x_constants, y_copies
     Copy x_copy[MOST_LANES * 6]
     Copy x_pixel[MOST_LANES * POSITIONS]    # of one element each: at borders, and behind a run
+    Copy x_constant[MOST_LANES * POSITIONS]
     Copy y_copy[MOST_LANES * 4]
     real ends[MOST_LANES]       # 1 for a tile that is the last of its run
 
@@ -187,29 +188,30 @@ cdef inline void add(Copy* copies, Py_ssize_t* copies_count, Py_ssize_t image, P
 
 
 cdef void locate_input(const Conv* conv, const Run* run, Py_ssize_t lane, Lanes* lanes) noexcept nogil:
-    # Pixels of the constant border are left out: they are in the lines already.
-    cdef Py_ssize_t width = conv.m * run.tiles, line = conv.m * VL
-    cdef Py_ssize_t first = run.column - conv.left
+    # What lies behind the padding, under outputs that the image does not have, stays 0 in the lines.
+    cdef Py_ssize_t line = conv.m * VL, width = conv.m * run.tiles, first = run.column - conv.left
+    cdef Py_ssize_t used = min(width + 2, ceil_div(conv.columns - run.column, conv.dilation_w) + 2)
     cdef Py_ssize_t begin = min(ceil_div(max(-first, <Py_ssize_t>0), conv.dilation_w), width)
     cdef Py_ssize_t end = max(begin, min(width, ceil_div(max(conv.width - first, <Py_ssize_t>0), conv.dilation_w)))
     cdef Py_ssize_t a, j, row, column, to
     for a in range(conv.n):
+        if run.row + a * conv.dilation_h >= conv.rows + 2 * conv.dilation_h:
+            break
         row = border_index(run.row - conv.top + a * conv.dilation_h, conv.height, conv.border)
-        if row < 0:
-            continue
-        row = run.x + row * conv.x_row
-        to = a * line + conv.m * lane
-        if begin < end:
-            add(lanes.x_copy, &lanes.x_copies, row + (first + begin * conv.dilation_w) * conv.x_column, to + begin,
-                end - begin)
-        for j in range(width + 2):
-            if begin <= j < end:
+        if row >= 0 and begin < end:
+            add(lanes.x_copy, &lanes.x_copies, run.x + row * conv.x_row + (first + begin * conv.dilation_w) * conv.x_column,
+                a * line + conv.m * lane + begin, end - begin)
+        for j in range(used):
+            if row >= 0 and begin <= j < end:
                 continue
             column = border_index(first + j * conv.dilation_w, conv.width, conv.border)
+            to = a * line + conv.m * lane + j
             if j >= width:      # behind the last tile
-                to = (conv.n * conv.m + 2 * a + j - width) * VL + lane + run.tiles - 1 - j
-            if column >= 0:
-                add(lanes.x_pixel, &lanes.x_pixels, row + column * conv.x_column, to + j, 1)
+                to = (conv.n * conv.m + 2 * a + j - width) * VL + lane + run.tiles - 1
+            if row >= 0 and column >= 0:
+                add(lanes.x_pixel, &lanes.x_pixels, run.x + row * conv.x_row + column * conv.x_column, to, 1)
+            elif conv.cval != 0:
+                add(lanes.x_constant, &lanes.x_constants, -1, to, 1)
 
 
 cdef void locate_output(const Conv* conv, const Run* run, Py_ssize_t lane, Lanes* lanes) noexcept nogil:
@@ -227,7 +229,7 @@ cdef void locate(const Conv* conv, Py_ssize_t tile, Py_ssize_t tiles, Lanes* lan
     cdef Run run
     cdef Py_ssize_t lane = 0, row, column
     memset(lanes.ends, 0, sizeof(lanes.ends))
-    lanes.x_copies = lanes.x_pixels = lanes.y_copies = 0
+    lanes.x_copies = lanes.x_pixels = lanes.x_constants = lanes.y_copies = 0
     lanes.whole_x = lanes.whole_y = False
     locate_run(conv, tile, tiles, &run)
     row, column = run.row - conv.top, run.column - conv.left
@@ -300,8 +302,12 @@ cdef void transform_part(const Conv* conv, const Unit* unit, const Part* part, P
     cdef const Lanes* lanes
     cdef const real* x
     cdef real* lines
-    for i in range(2 * part.vectors * size):
-        unit.lines[i] = conv.cval
+    memset(unit.lines, 0, 2 * part.vectors * size * sizeof(real))
+    for vector in range(part.vectors):
+        lanes = part.lanes + vector
+        for i in range(lanes.x_constants):
+            lines = unit.lines + 2 * vector * size + lanes.x_constant[i].line
+            lines[0] = lines[size] = conv.cval
     c = c0
     while c < c1:
         for vector in range(part.vectors):
