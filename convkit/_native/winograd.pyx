@@ -26,7 +26,7 @@ cdef enum:
     MOST_PARTS = 2              # of a block: whole vectors of tiles, and a few tiles more
     MOST_VECTORS = 4            # of a block
     SOME_CHANNELS = 16          # whose weights are transformed before they are stored: whole cache lines at a time
-    INPUT_BYTES = 5 << 20       # of a block's transformed input, at most
+    INPUT_BYTES = 7 << 20       # of a block's transformed input, at most
 
 
 cdef struct Conv:
@@ -506,7 +506,7 @@ cdef void run_unit(const Conv* conv, Py_ssize_t index, real* scratch) noexcept n
 cdef void partition(Conv* conv, Py_ssize_t images, Py_ssize_t threads) noexcept nogil:
     # Blocks of as many vectors as registers hold sums for, if their transformed input leaves room in the caches; then
     # the output channels are split (each chunk transforms the input again), then the blocks, until all threads work.
-    cdef Py_ssize_t passes = ceil_div(conv.outputs, OUTPUTS), most
+    cdef Py_ssize_t passes = ceil_div(conv.outputs, OUTPUTS), most, extra
     cdef Py_ssize_t vector_bytes = conv.positions * conv.channels * VL * <Py_ssize_t>sizeof(real)
     conv.tiles_down = ceil_div(ceil_div(conv.rows, conv.dilation_h), conv.m)
     conv.tiles_across = ceil_div(ceil_div(conv.columns, conv.dilation_w), conv.m)
@@ -517,10 +517,11 @@ cdef void partition(Conv* conv, Py_ssize_t images, Py_ssize_t threads) noexcept 
         conv.few = 0
     elif conv.few:
         conv.vectors -= 1
-    most = min(<Py_ssize_t>GEMM_NV, max(<Py_ssize_t>1, INPUT_BYTES // vector_bytes))
+    extra = conv.few > 0
+    most = min(<Py_ssize_t>GEMM_NV, max(<Py_ssize_t>1, INPUT_BYTES // vector_bytes - extra))
     conv.slab = conv.channels
-    if vector_bytes > INPUT_BYTES:
-        conv.slab = max(<Py_ssize_t>1, conv.channels * INPUT_BYTES // vector_bytes // GEMM_DEPTH) * GEMM_DEPTH
+    if (1 + extra) * vector_bytes > INPUT_BYTES:
+        conv.slab = INPUT_BYTES // ((1 + extra) * vector_bytes // conv.channels) // GEMM_DEPTH * GEMM_DEPTH
     conv.blocks = ceil_div(conv.vectors, most)
     conv.chunk_passes = passes
     while conv.chunk_passes > 1 and conv.groups * conv.blocks * ceil_div(passes, conv.chunk_passes) < threads:
@@ -537,6 +538,17 @@ cdef Py_ssize_t scratch_elements(const Conv* conv) noexcept nogil:
     unit.vectors = conv.block_vectors
     unit.few = conv.few
     return VL + lay_out(conv, &unit, <real*>0)
+
+
+def workspace_bytes(int m, Py_ssize_t images, Py_ssize_t groups, Py_ssize_t outputs, Py_ssize_t channels, Py_ssize_t rows,
+                    Py_ssize_t columns, Py_ssize_t dilation_h, Py_ssize_t dilation_w, int num_threads):
+    """Scratch of each thread of `conv3x3`, for `outputs` and `channels` of a group and an output of rows × columns."""
+    cdef Conv conv
+    conv.m, conv.n, conv.positions = m, m + 2, (m + 2) * (m + 2)
+    conv.groups, conv.outputs, conv.channels = groups, outputs, channels
+    conv.rows, conv.columns, conv.dilation_h, conv.dilation_w = rows, columns, dilation_h, dilation_w
+    partition(&conv, images, num_threads)
+    return scratch_elements(&conv) * <Py_ssize_t>sizeof(real)
 
 
 def conv3x3(const real[:, :, :, :] x_bchw not None, const real[::1] weights not None,

@@ -19,16 +19,18 @@ def supports(vertical: Axis, horizontal: Axis) -> bool:
 
 
 def pays(vertical: Axis, horizontal: Axis, weight_gockk: Array) -> bool:
-    """Whether it is faster than summing every product, in float32: float64 is asked for when bits matter.
+    """Whether it is faster than summing every product, in float32: float64 is asked for when digits matter.
 
     Fewer channels or outputs leave little to multiply between the transforms; smaller maps fill few tiles.
     """
     outputs, channels = weight_gockk.shape[1:3]
+    sizes = phase_size(vertical), phase_size(horizontal)
     return (
         supports(vertical, horizontal)
         and weight_gockk.dtype == np.float32
         and min(channels, outputs) >= 8
-        and vertical.output * horizontal.output >= 36
+        and min(sizes) >= 4
+        and sizes[0] * sizes[1] >= 36
     )
 
 
@@ -47,15 +49,30 @@ def check(vertical: Axis, horizontal: Axis, exact: bool) -> None:
 
 
 def tile_size(vertical: Axis, horizontal: Axis) -> int:
-    """The m of F(m×m, 3×3), from one image's map alone: small ones are bound by reading the weights."""
-    rows, columns = (-(-axis.output // axis.dilation) for axis in (vertical, horizontal))
-    return 2 if rows * columns <= 100 else 4
+    """The m of F(m×m, 3×3), from one image's map alone: on small ones, reading the weights takes longest."""
+    return 2 if phase_size(vertical) * phase_size(horizontal) <= 100 else 4
+
+
+def phase_size(axis: Axis) -> int:
+    """Outputs of each of the convolutions without dilation that a dilated one is."""
+    return -(-axis.output // axis.dilation)
 
 
 class WinogradConv:
     """Weights transformed once; `run` convolves a batch, from any number of threads."""
 
-    __slots__ = ("bias", "border", "cval", "dilation", "groups", "kernels", "m", "padding", "weights")
+    __slots__ = (
+        "bias",
+        "border",
+        "cval",
+        "dilation",
+        "groups",
+        "kernels",
+        "m",
+        "padding",
+        "shape",
+        "weights",
+    )
 
     def __init__(
         self,
@@ -71,6 +88,7 @@ class WinogradConv:
         dtype = weight_gockk.dtype
         self.kernels: Any = _dispatch.native().family("winograd", dtype)
         self.m = m or tile_size(*axes)
+        self.shape = groups, outputs, channels
         self.groups, self.cval, self.border = groups, cval, BORDER_CODES[border]
         self.padding = (axes[0].before, axes[1].before)
         self.dilation = (axes[0].dilation, axes[1].dilation)
@@ -94,3 +112,10 @@ class WinogradConv:
             self.cval,
             threads_for(y_bchw.size * (x_bchw.shape[1] // self.groups) * 9, num_threads),
         )
+
+    def workspace_bytes(self, images: int, rows: int, columns: int, num_threads: int = 1) -> int:
+        """Scratch that `run` takes for each thread, with an output of `images` maps of rows × columns."""
+        size: int = self.kernels.workspace_bytes(
+            self.m, images, *self.shape, rows, columns, *self.dilation, num_threads
+        )
+        return size
