@@ -125,6 +125,8 @@ INLINE void copy_part(real *to, const real *from, ptrdiff_t n) {
 /* ---- memory ------------------------------------------------------------------------------------------- */
 /* Asks for the cache line of p, which is about to be read. */
 INLINE void prefetch(const real *p) { __builtin_prefetch(p, 0, 3); }
+/* The same for a line that is about to be written. */
+INLINE void prefetch_write(const real *p) { __builtin_prefetch(p, 1, 3); }
 
 /* 64-byte-aligned scratch (NULL when there is no memory). */
 #if defined(_WIN32)

@@ -25,6 +25,7 @@ cdef extern from "simd.h" nogil:
     panel_vec panel_set(real x)
     void copy_part(real* to, const real* source, Py_ssize_t n)
     void prefetch(const real* p)
+    void prefetch_write(const real* p)
     void* scratch_alloc(size_t size)
     void scratch_free(void* p)
     int cpu_level()

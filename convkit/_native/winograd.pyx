@@ -15,14 +15,14 @@ from libc.string cimport memcpy, memset
 
 from convkit._native.border cimport border_index
 from convkit._native.gemm cimport Tile, multiply, multiply_few
-from convkit._native.simd cimport (GEMM_DEPTH, GEMM_MR, GEMM_NV, VL, copy_part, real, scratch_alloc, scratch_free,
+from convkit._native.simd cimport (GEMM_DEPTH, GEMM_MR, GEMM_NV, VL, copy_part, prefetch_write, real, scratch_alloc, scratch_free,
                                    vec_load, vec_store)
 from convkit._native.winograd_tile cimport transform_input, transform_kernels, transform_output
 
 cdef enum:
     MOST_LANES = 16             # of any build
     POSITIONS = 36              # n·n of F(4×4)
-    OUTPUTS = 64                # output channels of one pass: their products stay in the L2 cache
+    OUTPUTS = 32                # output channels of one pass: their products stay in the L2 cache
     MOST_PARTS = 2              # of a block: whole vectors of tiles, and a few tiles more
     MOST_VECTORS = 4            # of a block
     SOME_CHANNELS = 16          # whose weights are transformed before they are stored: whole cache lines at a time
@@ -403,6 +403,15 @@ cdef void restore_lanes(const Conv* conv, const Lanes* lanes, const real* produc
         transform_output(2, products, step, bias, scratch, line, line_step)
 
 
+cdef inline void prefetch_output(const Conv* conv, const Lanes* lanes, const real* y) noexcept nogil:
+    # Lines that are about to be written come from memory otherwise: one output channel is far from the next.
+    cdef Py_ssize_t i, j
+    if lanes.whole_y:
+        for i in range(conv.m):
+            for j in range(conv.m):
+                prefetch_write(y + lanes.y + i * conv.y_row * conv.dilation_h + j * VL)
+
+
 cdef void restore_part(const Conv* conv, const Unit* unit, const Part* part, Py_ssize_t first,
                        Py_ssize_t outputs) noexcept nogil:
     cdef Py_ssize_t o, vector, size = conv.m * conv.m * VL
@@ -411,6 +420,8 @@ cdef void restore_part(const Conv* conv, const Unit* unit, const Part* part, Py_
     for o in range(outputs):
         y = unit.y + (first + o) * conv.y_channel
         for vector in range(part.vectors):
+            if o + 1 < outputs:
+                prefetch_output(conv, part.lanes + vector, y + conv.y_channel)
             products = part.products + (o * part.vectors + vector) * VL
             restore_lanes(conv, part.lanes + vector, products, part.products_position, unit.bias[first + o],
                           unit.scratch, unit.lines + vector * size, y)
