@@ -15,8 +15,8 @@ from libc.string cimport memcpy, memset
 
 from convkit._native.border cimport border_index
 from convkit._native.gemm cimport Tile, multiply, multiply_few
-from convkit._native.simd cimport (GEMM_DEPTH, GEMM_MR, GEMM_NV, VL, copy_part, prefetch_write, real, scratch_alloc, scratch_free,
-                                   vec_load, vec_store)
+from convkit._native.simd cimport (GEMM_DEPTH, GEMM_MR, GEMM_NV, VL, copy_part, prefetch_write, real, scratch_alloc,
+                                   scratch_free, vec_load, vec_store)
 from convkit._native.winograd_tile cimport transform_input, transform_kernels, transform_output
 
 cdef enum:

@@ -21,16 +21,18 @@ def supports(vertical: Axis, horizontal: Axis) -> bool:
 def pays(vertical: Axis, horizontal: Axis, weight_gockk: Array) -> bool:
     """Whether it is faster than summing every product, in float32: float64 is asked for when digits matter.
 
-    Fewer channels or outputs leave little to multiply between the transforms; smaller maps fill few tiles.
+    Fewer channels or outputs leave little to multiply between the transforms; it still pays for the first
+    layer of a network on large maps. The smallest maps fill few tiles.
     """
     outputs, channels = weight_gockk.shape[1:3]
-    sizes = phase_size(vertical), phase_size(horizontal)
+    rows, columns = phase_size(vertical), phase_size(horizontal)
+    enough = min(channels, outputs) >= 8 or (channels >= 3 and outputs >= 32 and rows * columns >= 1 << 15)
     return (
         supports(vertical, horizontal)
         and weight_gockk.dtype == np.float32
-        and min(channels, outputs) >= 8
-        and min(sizes) >= 4
-        and sizes[0] * sizes[1] >= 36
+        and enough
+        and min(rows, columns) >= 4
+        and rows * columns >= 36
     )
 
 
