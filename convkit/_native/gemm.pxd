@@ -4,7 +4,7 @@ from convkit._native.simd cimport (GEMM_MR, VL, panel_load, panel_set, panel_sto
 
 
 cdef enum:
-    AHEAD = 32      # rows of a weight panel: they come from the L2 cache, a line every second row
+    AHEAD = 160     # rows of a weight panel: those of large layers come from beyond the L2 cache
 
 
 cdef struct Tile:

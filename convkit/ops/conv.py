@@ -205,9 +205,10 @@ def conv2d(
     -----
     In float32, ``|y - exact| ≤ γₙ · (|x| ⊛ |w| + |bias|)`` with ``γₙ = n·u / (1 - n·u)``, ``u = 2⁻²⁴`` and n
     the number of products and the bias (Higham, *Accuracy and Stability of Numerical Algorithms*, 2002,
-    §3.1); integers whose sums stay below 2²⁴ come out exact. Winograd's algorithm instead keeps
-    ``|y - exact| ≤ 2e-6 · max(|x| ⊛ |w| + |bias|)`` (1e-14 in float64), integers are not exact, and a NaN or
-    Inf reaches the whole 4×4 tile of outputs whose 6×6 pixels it is among.
+    §3.1); integers whose sums stay below 2²⁴ come out exact. Winograd's algorithm instead errs by up to
+    2e-6 of the largest ``|x| ⊛ |w| + |bias|`` (1e-14 in float64), and a few times more where numbers of very
+    different size meet in one tile; integers are not exact, and a NaN or Inf reaches the whole 4×4 tile of
+    outputs whose 6×6 pixels it is among.
 
     Examples
     --------
