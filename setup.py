@@ -41,6 +41,7 @@ class Family(NamedTuple):
 
 FAMILIES = [
     Family("convkit._kernels"),
+    Family("convkit._native.winograd"),
     Family("convkit._native.stencil"),
     Family("convkit._native.peak", reals=("f32",)),
     Family("convkit._native.cpu", isas=("baseline",), reals=("",)),

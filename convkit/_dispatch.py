@@ -26,6 +26,7 @@ ISAS = ("baseline", "avx2", "avx512")
 
 FAMILIES = {
     "kernels": "convkit._kernels",
+    "winograd": "convkit._native.winograd",
     "stencil": "convkit._native.stencil",
     "peak": "convkit._native.peak",
 }

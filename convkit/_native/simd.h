@@ -46,25 +46,66 @@ typedef float real;
 #define INLINE static inline __attribute__((always_inline))
 
 typedef real vec __attribute__((vector_size(VECTOR_BYTES)));
+typedef int64_t vec_bits __attribute__((vector_size(VECTOR_BYTES)));
 typedef real vec_unaligned __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(real)), may_alias));
 
 INLINE vec vec_load(const real *p) { return *(const vec_unaligned *)p; }
 INLINE void vec_store(real *p, vec v) { *(vec_unaligned *)p = v; }
 INLINE vec vec_set(real x) { return x - (vec){0}; }
 
-/* The VL elements p[0], p[2], p[4], ...; reads 2·VL elements. */
-INLINE vec vec_load_even(const real *p) {
-  vec a = vec_load(p), b = vec_load(p + VL);
+/* ---- orders of lanes: of two registers, lanes 0..VL-1 are the first's and VL..2·VL-1 the second's ------- */
 #if VL == 16
-  return __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+#define LANES_EVEN 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30
+#define LANES_ODD 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31
+#define LANES_ZIP_LOW 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
+#define LANES_ZIP_HIGH 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+#define LANES_AFTER_FIRST 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
 #elif VL == 8
-  return __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14);
+#define LANES_EVEN 0, 2, 4, 6, 8, 10, 12, 14
+#define LANES_ODD 1, 3, 5, 7, 9, 11, 13, 15
+#define LANES_ZIP_LOW 0, 8, 1, 9, 2, 10, 3, 11
+#define LANES_ZIP_HIGH 4, 12, 5, 13, 6, 14, 7, 15
+#define LANES_AFTER_FIRST 1, 2, 3, 4, 5, 6, 7
 #elif VL == 4
-  return __builtin_shufflevector(a, b, 0, 2, 4, 6);
+#define LANES_EVEN 0, 2, 4, 6
+#define LANES_ODD 1, 3, 5, 7
+#define LANES_ZIP_LOW 0, 4, 1, 5
+#define LANES_ZIP_HIGH 2, 6, 3, 7
+#define LANES_AFTER_FIRST 1, 2, 3
 #else
-  return __builtin_shufflevector(a, b, 0, 2);
+#define LANES_EVEN 0, 2
+#define LANES_ODD 1, 3
+#define LANES_ZIP_LOW 0, 2
+#define LANES_ZIP_HIGH 1, 3
+#define LANES_AFTER_FIRST 1
 #endif
+
+INLINE vec vec_even(vec a, vec b) { return __builtin_shufflevector(a, b, LANES_EVEN); }
+INLINE vec vec_odd(vec a, vec b) { return __builtin_shufflevector(a, b, LANES_ODD); }
+INLINE vec vec_zip_low(vec a, vec b) { return __builtin_shufflevector(a, b, LANES_ZIP_LOW); }
+INLINE vec vec_zip_high(vec a, vec b) { return __builtin_shufflevector(a, b, LANES_ZIP_HIGH); }
+
+/* Lanes 1, 2, ... of a, and after them the last lane of b, or the last but one. */
+INLINE vec vec_shift_last(vec a, vec b) { return __builtin_shufflevector(a, b, LANES_AFTER_FIRST, 2 * VL - 1); }
+INLINE vec vec_shift_last_but_one(vec a, vec b) {
+  return __builtin_shufflevector(a, b, LANES_AFTER_FIRST, 2 * VL - 2);
 }
+
+/* Lane by lane a where `choice` is not 0, else b. */
+INLINE vec vec_choose(vec choice, vec a, vec b) {
+  vec_bits mask = (vec_bits)(choice != 0);
+  return (vec)(((vec_bits)a & mask) | ((vec_bits)b & ~mask));
+}
+
+/* The VL elements p[0], p[2], p[4], ...; reads 2·VL elements. */
+INLINE vec vec_load_even(const real *p) { return vec_even(vec_load(p), vec_load(p + VL)); }
+
+/* One row of a weight panel: GEMM_MR output channels side by side. */
+typedef real panel_vec __attribute__((vector_size(GEMM_MR * sizeof(real))));
+typedef real panel_unaligned __attribute__((vector_size(GEMM_MR * sizeof(real)), aligned(sizeof(real)), may_alias));
+INLINE panel_vec panel_load(const real *p) { return *(const panel_unaligned *)p; }
+INLINE void panel_store(real *p, panel_vec v) { *(panel_unaligned *)p = v; }
+INLINE panel_vec panel_set(real x) { return x - (panel_vec){0}; }
 
 /* n elements, fewer than VL: two overlapping copies of the largest power of two that fits, no loop. */
 INLINE void copy_part(real *to, const real *from, ptrdiff_t n) {
@@ -84,6 +125,8 @@ INLINE void copy_part(real *to, const real *from, ptrdiff_t n) {
 /* ---- memory ------------------------------------------------------------------------------------------- */
 /* Asks for the cache line of p, which is about to be read. */
 INLINE void prefetch(const real *p) { __builtin_prefetch(p, 0, 3); }
+/* The same for a line that is about to be written. */
+INLINE void prefetch_write(const real *p) { __builtin_prefetch(p, 1, 3); }
 
 /* 64-byte-aligned scratch (NULL when there is no memory). */
 #if defined(_WIN32)

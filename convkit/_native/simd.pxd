@@ -3,6 +3,7 @@
 cdef extern from "simd.h" nogil:
     ctypedef double real
     ctypedef float vec
+    ctypedef float panel_vec
     enum:
         VL
         VECTOR_BYTES
@@ -13,8 +14,19 @@ cdef extern from "simd.h" nogil:
     void vec_store(real* p, vec v)
     vec vec_set(real x)
     vec vec_load_even(const real* p)
+    vec vec_even(vec a, vec b)
+    vec vec_odd(vec a, vec b)
+    vec vec_zip_low(vec a, vec b)
+    vec vec_zip_high(vec a, vec b)
+    vec vec_shift_last(vec a, vec b)
+    vec vec_shift_last_but_one(vec a, vec b)
+    vec vec_choose(vec choice, vec a, vec b)
+    panel_vec panel_load(const real* p)
+    void panel_store(real* p, panel_vec v)
+    panel_vec panel_set(real x)
     void copy_part(real* to, const real* source, Py_ssize_t n)
     void prefetch(const real* p)
+    void prefetch_write(const real* p)
     void* scratch_alloc(size_t size)
     void scratch_free(void* p)
     int cpu_level()

@@ -8,17 +8,19 @@ import numpy as np
 
 from convkit import _checks, shapes
 from convkit._checks import Array, Pair
+from convkit._options import current
+from convkit.ops import winograd
 from convkit.ops.taps import TapConv, conv_taps
 from convkit.shapes import Axis
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-Algorithm = Literal["auto", "direct", "gemm"]
+Algorithm = Literal["auto", "direct", "gemm", "winograd"]
 PaddingMode = Literal["zeros", "constant", "reflect", "replicate", "circular"]
 Padding = int | Pair | tuple[int, int, int, int] | Literal["same", "valid"]
 
-ALGORITHMS = ("auto", "direct", "gemm")
+ALGORITHMS = ("auto", "direct", "gemm", "winograd")
 PADDING_BORDERS = {
     "zeros": "constant",
     "constant": "constant",
@@ -58,14 +60,20 @@ class Conv2dPlan:
         num_threads: int | None,
     ) -> None:
         outputs = weight.shape[0]
-        self.algorithm = choose_algorithm(algorithm)
+        weight_gockk = weight.reshape(groups, outputs // groups, *weight.shape[1:])
+        self.algorithm = choose_algorithm(algorithm, axes, weight_gockk)
         self.dtype = weight.dtype
         self.input_shape = input_shape
         self.output_shape = (*input_shape[:-3], outputs, axes[0].output, axes[1].output)
         self._num_threads = num_threads
-        weight_gockk = weight.reshape(groups, outputs // groups, *weight.shape[1:])
-        stride = (axes[0].stride, axes[1].stride)
-        self._conv = TapConv(weight_gockk, bias, conv_taps(*axes), axes[1].kernel, stride, border, cval)
+        self._conv: TapConv | winograd.WinogradConv
+        if self.algorithm == "winograd":
+            self._conv = winograd.WinogradConv(
+                weight_gockk, bias, (axes[0], axes[1]), border, cval, num_threads=num_threads
+            )
+        else:
+            stride = (axes[0].stride, axes[1].stride)
+            self._conv = TapConv(weight_gockk, bias, conv_taps(*axes), axes[1].kernel, stride, border, cval)
 
     def __call__(self, x: ArrayLike, out: Array | None = None, *, num_threads: int | None = None) -> Array:
         """Convolve `x`.
@@ -111,8 +119,17 @@ class Conv2dPlan:
         return f"<Conv2dPlan {self.input_shape} -> {self.output_shape} {self.dtype}, {self.algorithm}>"
 
 
-def choose_algorithm(asked: str) -> str:
-    """The algorithm that runs for `asked`; "direct" leaves out those with wider error bounds."""
+def choose_algorithm(asked: str, axes: list[Axis], weight_gockk: Array) -> str:
+    """The algorithm that runs for `asked`.
+
+    "direct" and the option ``precision="exact"`` leave out those with wider error bounds; "auto" takes them
+    where they are faster.
+    """
+    exact = current.get().precision == "exact"
+    if asked == "winograd":
+        winograd.check(axes[0], axes[1], exact)
+    elif asked == "auto" and not exact and winograd.pays(axes[0], axes[1], weight_gockk):
+        return "winograd"
     return "gemm" if asked in ("auto", "direct") else asked
 
 
@@ -159,8 +176,10 @@ def conv2d(
         For ``padding_mode="constant"``.
     out : ndarray, optional
         Written and returned; of the output's shape and dtype, not overlapping the inputs.
-    algorithm : {"auto", "direct", "gemm"}
-        "direct" and "gemm" sum every product as written; "auto" chooses.
+    algorithm : {"auto", "direct", "gemm", "winograd"}
+        "direct" and "gemm" sum every product as written; "winograd" (3×3, stride 1) makes fewer products,
+        with the wider error bound of the Notes; "auto" takes the fastest, and none with a wider bound for
+        float64 or under ``options(precision="exact")``.
     num_threads : int, optional
         At most so many; unset, `options`, ``CONVKIT_NUM_THREADS``, ``OMP_NUM_THREADS`` or the processors that
         the process may use. The result's bits do not depend on it.
@@ -175,7 +194,8 @@ def conv2d(
     TypeError
         An array is None, not numeric, or of another dtype than `input`.
     ValueError
-        Shapes that do not fit, an output without pixels, an `out` that cannot take the result.
+        Shapes that do not fit, an output without pixels, an `out` that cannot take the result, an `algorithm`
+        that cannot compute it.
 
     See Also
     --------
@@ -185,7 +205,10 @@ def conv2d(
     -----
     In float32, ``|y - exact| ≤ γₙ · (|x| ⊛ |w| + |bias|)`` with ``γₙ = n·u / (1 - n·u)``, ``u = 2⁻²⁴`` and n
     the number of products and the bias (Higham, *Accuracy and Stability of Numerical Algorithms*, 2002,
-    §3.1); integers whose sums stay below 2²⁴ come out exact.
+    §3.1); integers whose sums stay below 2²⁴ come out exact. Winograd's algorithm instead errs by up to
+    2e-6 of the largest ``|x| ⊛ |w| + |bias|`` (1e-14 in float64), and a few times more where numbers of very
+    different size meet in one tile; integers are not exact, and a NaN or Inf reaches the whole 4×4 tile of
+    outputs whose 6×6 pixels it is among.
 
     Examples
     --------

@@ -1,0 +1,31 @@
+from convkit._checks import Array
+
+def weight_count(groups: int, outputs: int, channels: int, m: int) -> int: ...
+def transform_weights(weight_gockk: Array, m: int, packed: Array, num_threads: int) -> None: ...
+def workspace_bytes(
+    m: int,
+    images: int,
+    groups: int,
+    outputs: int,
+    channels: int,
+    rows: int,
+    columns: int,
+    dilation_h: int,
+    dilation_w: int,
+    num_threads: int,
+) -> int: ...
+def conv3x3(
+    x_bchw: Array,
+    weights: Array,
+    bias: Array,
+    y_bchw: Array,
+    m: int,
+    top: int,
+    left: int,
+    dilation_h: int,
+    dilation_w: int,
+    groups: int,
+    border: int,
+    cval: float,
+    num_threads: int,
+) -> None: ...

@@ -1,0 +1,241 @@
+"""Winograd's convolution against its definition: borders, sizes, strides in memory, builds, threads."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import convkit as ck
+from convkit import _reference, shapes
+from convkit.ops import winograd
+
+# of the largest |x|⊛|w|
+BOUND = {np.dtype(np.float32): 2e-6, np.dtype(np.float64): 1e-14}
+BORDERS = ("constant", "edge", "reflect", "symmetric", "wrap")
+
+
+def normal(*shape, dtype=np.float32, seed=0):
+    return np.random.default_rng((seed, *shape)).standard_normal(shape).astype(dtype)
+
+
+def run(x, weight, bias=None, padding=1, dilation=1, groups=1, border="constant", cval=0.0, **options):
+    """The class as `Conv2dPlan` calls it; `options`: m, threads, y."""
+    axes = tuple(shapes.conv_axes(x.shape[2:], (3, 3), 1, padding, dilation))
+    weight_gockk = weight.reshape(groups, len(weight) // groups, *weight.shape[1:])
+    conv = winograd.WinogradConv(weight_gockk, bias, axes, border, cval, options.get("m"))
+    y = options.get("y")
+    if y is None:
+        y = np.full((len(x), len(weight), axes[0].output, axes[1].output), np.nan, x.dtype)
+    conv.run(x, y, options.get("threads", 1))
+    return y
+
+
+def check(y, x, weight, bias=None, padding=1, dilation=1, groups=1, border="constant", cval=0.0):
+    """Hold `y` to the documented bound."""
+    shapes_ = {"padding": sides(padding), "dilation": (dilation,) * 2, "groups": groups, "border": border}
+    arrays = [None if a is None else a.astype(np.float64) for a in (x, weight, bias)]
+    exact = _reference.conv2d(*arrays, cval=cval, **shapes_)
+    sizes = [None if a is None else abs(a) for a in arrays]
+    largest = _reference.conv2d(*sizes, cval=abs(cval), **shapes_).max()
+    assert y.dtype == x.dtype
+    assert y.shape == exact.shape
+    assert abs(y - exact).max() <= BOUND[x.dtype] * largest
+
+
+def sides(padding):
+    return (padding,) * 4 if isinstance(padding, int) else padding
+
+
+# ---- what it computes ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("m", [2, 4])
+def test_every_size(isa, threads, m, dtype):
+    """Widths and heights 1 to 40: one lane, few tiles left over, tiles that reach over the edge."""
+    weight, bias = normal(5, 3, 3, 3, dtype=dtype), normal(5, dtype=dtype)
+    for size in range(1, 41):
+        for height, width in ((size, 41 - size), (41 - size, 40), (1, size), (size, 1)):
+            x = normal(1, 3, height, width, dtype=dtype)
+            check(run(x, weight, bias, m=m, threads=threads), x, weight, bias)
+
+
+@settings(max_examples=60)
+@given(data=st.data())
+def test_anything(isa, threads, data):
+    """Borders, paddings, dilations, groups, batches and channel counts, drawn at random."""
+    pick = data.draw
+    m, dilation, groups = pick(st.sampled_from((2, 4))), pick(st.integers(1, 3)), pick(st.integers(1, 3))
+    dtype = pick(st.sampled_from((np.float32, np.float64)))
+    border = pick(st.sampled_from(BORDERS))
+    cval = pick(st.sampled_from((0.0, 1.5))) if border == "constant" else 0.0
+    least = 2 * dilation + 1
+    padding = tuple(pick(st.integers(0, 4)) for _ in range(4))
+    height = pick(st.integers(max(1, least - sum(padding[:2])), 24))
+    width = pick(st.integers(max(1, least - sum(padding[2:])), 40))
+    channels, outputs = pick(st.integers(1, 10)), pick(st.integers(1, 70))
+    x = normal(pick(st.integers(1, 3)), groups * channels, height, width, dtype=dtype)
+    weight = normal(groups * outputs, channels, 3, 3, dtype=dtype)
+    bias = normal(groups * outputs, dtype=dtype)
+    case = (weight, bias, padding, dilation, groups, border, cval)
+    y = run(x, *case, m=m, threads=threads)
+    check(y, x, *case)
+    np.testing.assert_array_equal(run(x, *case, m=m), y)
+    for image in range(len(x)):
+        np.testing.assert_array_equal(run(x[image : image + 1], *case, m=m)[0], y[image])
+
+
+@pytest.mark.parametrize("channels", [191, 256, 400, 2300])
+def test_many_channels(isa, channels):
+    """Sums in several blocks, and, from about 2275 channels on, input transformed in several slabs."""
+    x, weight = normal(1, channels, 9, 17), normal(70, channels, 3, 3)
+    y = run(x, weight, m=4)
+    check(y, x, weight)
+    np.testing.assert_array_equal(run(x, weight, m=4, threads=3), y)
+
+
+@pytest.mark.parametrize("layout", ["hwc", "flipped", "slices", "fortran"])
+@pytest.mark.parametrize("dilation", [1, 2])
+def test_strides(isa, threads, layout, dilation):
+    """Input and output lie anywhere in memory, and nothing is written between the output's pixels."""
+
+    def placed(array):
+        if layout == "hwc":
+            return np.ascontiguousarray(array.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
+        if layout == "flipped":
+            return np.ascontiguousarray(array[:, ::-1, ::-1, ::-1])[:, ::-1, ::-1, ::-1]
+        if layout == "slices":
+            room = np.full([2 * n for n in array.shape], 7.0, array.dtype)
+            room[::2, ::2, ::2, ::2] = array
+            return room[::2, ::2, ::2, ::2]
+        return np.asfortranarray(array)
+
+    x, weight = normal(2, 4, 19, 70), normal(9, 4, 3, 3)
+    y = placed(np.full((2, 9, 19, 70), np.nan, np.float32))
+    run(placed(x), weight, padding=dilation, dilation=dilation, threads=threads, y=y)
+    check(y, x, weight, padding=dilation, dilation=dilation)
+    np.testing.assert_array_equal(y, run(x, weight, padding=dilation, dilation=dilation))
+    if layout == "slices":
+        assert (y.base[1::2] == 7).all()
+        assert (y.base[:, :, :, 1::2] == 7).all()
+
+
+@pytest.mark.parametrize("kind", ["normal", "image", "constant"])
+@pytest.mark.parametrize(("channels", "size"), [(3, 64), (64, 28), (256, 14), (512, 7)])
+def test_error(isa, kind, channels, size):
+    """The bound in use: numbers around 0, an image of 0..255, a constant one under kernels that sum to 0."""
+    weight = normal(32, channels, 3, 3, seed=1)
+    x = normal(1, channels, size, size)
+    if kind == "image":
+        x = np.random.default_rng(0).integers(0, 256, x.shape).astype(np.float32)
+    elif kind == "constant":
+        x[:] = 200
+        weight -= weight.mean((1, 2, 3), keepdims=True)
+    for m in (2, 4):
+        check(run(x, weight, m=m), x, weight)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("channels", [1, 64, 500, 1000, 2000, 5000])
+def test_scratch(isa, channels, dtype):
+    """At most 8 MB for each thread, however many channels, tiles and tiles left over."""
+    axes = tuple(shapes.conv_axes((9, 9), (3, 3), 1, 1, 1))
+    for m in (2, 4):
+        conv = winograd.WinogradConv(np.zeros((1, 3, channels, 3, 3), dtype), None, axes, m=m)
+        for columns in (4, 60, 64, 68, 1000):
+            assert conv.workspace_bytes(1, 4, columns, 2) <= 8e6
+
+
+def test_error_of_numbers_of_very_different_size(isa):
+    """No theorem holds 2e-6 here: the products cancel numbers that the output does not have."""
+    rng = np.random.default_rng(0)
+    for _ in range(30):
+        x, weight = (
+            rng.standard_cauchy(shape).astype(np.float32) for shape in ((1, 2, 12, 12), (8, 2, 3, 3))
+        )
+        arrays = x.astype(float), weight.astype(float)
+        exact = _reference.conv2d(*arrays, padding=(1,) * 4)
+        largest = _reference.conv2d(*map(abs, arrays), padding=(1,) * 4).max()
+        assert abs(run(x, weight, m=4) - exact).max() <= 10 * BOUND[x.dtype] * largest
+
+
+# ---- what stays where ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_nan_stays_in_its_tiles(isa, value):
+    """It reaches the outputs of the tiles that read it, and no others."""
+    x, weight = normal(2, 3, 33, 90), normal(4, 3, 3, 3)
+    clean = run(x, weight, m=4)
+    x[1, 2, 16, 40] = value
+    y = run(x, weight, m=4)
+    touched = np.zeros(y.shape, bool)
+    touched[1, :, 12:20, 40:44] = True  # rows 15..17 and columns 39..41, rounded out to tiles
+    touched[1, :, 12:20, 36:40] = True
+    np.testing.assert_array_equal(y[~touched], clean[~touched])
+    assert not np.isfinite(y[1, :, 15:18, 39:42]).any()
+
+
+@pytest.mark.parametrize("border", BORDERS)
+def test_nothing_behind_the_padding_is_read(isa, border):
+    """Tiles reach further than the padded image: neither `cval` nor a pixel repeated there counts."""
+    x, weight = normal(1, 2, 7, 7), normal(4, 2, 3, 3)
+    check(run(x, weight, padding=0, border="constant", cval=1e30, m=4), x, weight, padding=0)
+    clean = run(x, weight, padding=0, border=border, m=4)
+    x[..., 0, :] = x[..., 0] = np.nan
+    np.testing.assert_array_equal(run(x, weight, padding=0, border=border, m=4)[..., 4, 4], clean[..., 4, 4])
+
+
+# ---- who takes it --------------------------------------------------------------------------------------
+
+X, WEIGHT = normal(1, 16, 20, 20), normal(16, 16, 3, 3)
+
+
+def test_plan(isa, threads):
+    """A plan that was asked for it, or left to choose, gives the same bits as the eager call."""
+    plan = ck.conv2d_plan(WEIGHT, input_shape=X.shape, padding=1, algorithm="winograd")
+    assert plan.algorithm == "winograd"
+    y = plan(X, num_threads=threads)
+    check(y, X, WEIGHT)
+    np.testing.assert_array_equal(ck.conv2d(X, WEIGHT, padding=1, algorithm="winograd"), y)
+    np.testing.assert_array_equal(ck.conv2d(X, WEIGHT, padding=1), y)
+    np.testing.assert_array_equal(plan(X[:, ::-1][:, ::-1], num_threads=threads), y)
+
+
+def test_exact_never_takes_it():
+    """`precision="exact"` and the direct algorithms sum integers exactly; asking for both is refused."""
+    x, weight = np.rint(100 * X), np.rint(100 * WEIGHT)
+    exact = _reference.conv2d(x.astype(np.int64), weight.astype(np.int64))
+    with ck.options(precision="exact"):
+        assert ck.conv2d_plan(weight, input_shape=x.shape).algorithm != "winograd"
+        np.testing.assert_array_equal(ck.conv2d(x, weight), exact)
+        with pytest.raises(ValueError, match="precision='exact'"):
+            ck.conv2d(x, weight, algorithm="winograd")
+    for algorithm in ("direct", "gemm"):
+        np.testing.assert_array_equal(ck.conv2d(x, weight, algorithm=algorithm), exact)
+
+
+def test_auto():
+    """Where it pays: float32, 3×3, stride 1, enough channels and pixels."""
+
+    def chosen(x, weight, **options):
+        return ck.conv2d_plan(weight, input_shape=x.shape, **options).algorithm
+
+    assert chosen(X, WEIGHT) == "winograd"
+    assert chosen(X, WEIGHT, padding=2, dilation=2, padding_mode="reflect") == "winograd"
+    assert chosen(X, WEIGHT, stride=2) != "winograd"
+    assert chosen(X, normal(16, 16, 5, 5)) != "winograd"
+    assert chosen(X[..., :5], WEIGHT) != "winograd"
+    assert chosen(X[..., :7, :7], WEIGHT) != "winograd"
+    assert chosen(X, WEIGHT[:, :1], groups=16) != "winograd"
+    assert chosen(X.astype(float), WEIGHT.astype(float)) != "winograd"
+
+
+@pytest.mark.parametrize("options", [{"stride": 2}, {"stride": (1, 2)}])
+def test_refuses_what_it_cannot(options):
+    with pytest.raises(ValueError, match="expected 3×3 and 1"):
+        ck.conv2d(X, WEIGHT, algorithm="winograd", **options)
+    with pytest.raises(ValueError, match="5×3 kernel"):
+        ck.conv2d(X, normal(4, 16, 5, 3), algorithm="winograd")
