@@ -26,6 +26,7 @@ ISAS = ("baseline", "avx2", "avx512")
 
 FAMILIES = {
     "kernels": "convkit._kernels",
+    "depthwise": "convkit._native.depthwise",
     "stencil": "convkit._native.stencil",
     "peak": "convkit._native.peak",
 }

@@ -9,10 +9,18 @@ cdef extern from "simd.h" nogil:
         GEMM_MR
         GEMM_NV
         GEMM_DEPTH
+        STRIP_CHUNK
+        STRIP_ROWS
+        STRIP_ROWS_PAIR
     vec vec_load(const real* p)
     void vec_store(real* p, vec v)
     vec vec_set(real x)
+    vec vec_pin(vec v)
     vec vec_load_even(const real* p)
+    vec vec_even(vec a, vec b)
+    vec vec_odd(vec a, vec b)
+    vec vec_load_part(const real* p, Py_ssize_t n)
+    void vec_store_part(real* p, vec v, Py_ssize_t n)
     void copy_part(real* to, const real* source, Py_ssize_t n)
     void prefetch(const real* p)
     void* scratch_alloc(size_t size)

@@ -8,17 +8,18 @@ import numpy as np
 
 from convkit import _checks, shapes
 from convkit._checks import Array, Pair
+from convkit.ops import depthwise
 from convkit.ops.taps import TapConv, conv_taps
 from convkit.shapes import Axis
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-Algorithm = Literal["auto", "direct", "gemm"]
+Algorithm = Literal["auto", "direct", "gemm", "depthwise"]
 PaddingMode = Literal["zeros", "constant", "reflect", "replicate", "circular"]
 Padding = int | Pair | tuple[int, int, int, int] | Literal["same", "valid"]
 
-ALGORITHMS = ("auto", "direct", "gemm")
+ALGORITHMS = ("auto", "direct", "gemm", "depthwise")
 PADDING_BORDERS = {
     "zeros": "constant",
     "constant": "constant",
@@ -58,14 +59,21 @@ class Conv2dPlan:
         num_threads: int | None,
     ) -> None:
         outputs = weight.shape[0]
-        self.algorithm = choose_algorithm(algorithm)
+        weight_gockk = weight.reshape(groups, outputs // groups, *weight.shape[1:])
+        vertical, horizontal = axes
+        self.algorithm = choose_algorithm(
+            algorithm, (vertical, horizontal), weight_gockk.shape[2], weight_gockk.shape[1]
+        )
         self.dtype = weight.dtype
         self.input_shape = input_shape
         self.output_shape = (*input_shape[:-3], outputs, axes[0].output, axes[1].output)
         self._num_threads = num_threads
-        weight_gockk = weight.reshape(groups, outputs // groups, *weight.shape[1:])
-        stride = (axes[0].stride, axes[1].stride)
-        self._conv = TapConv(weight_gockk, bias, conv_taps(*axes), axes[1].kernel, stride, border, cval)
+        self._conv: TapConv | depthwise.DepthwiseConv
+        if self.algorithm == "depthwise":
+            self._conv = depthwise.DepthwiseConv(weight_gockk, bias, (vertical, horizontal), border, cval)
+        else:
+            stride = (axes[0].stride, axes[1].stride)
+            self._conv = TapConv(weight_gockk, bias, conv_taps(*axes), axes[1].kernel, stride, border, cval)
 
     def __call__(self, x: ArrayLike, out: Array | None = None, *, num_threads: int | None = None) -> Array:
         """Convolve `x`.
@@ -111,9 +119,20 @@ class Conv2dPlan:
         return f"<Conv2dPlan {self.input_shape} -> {self.output_shape} {self.dtype}, {self.algorithm}>"
 
 
-def choose_algorithm(asked: str) -> str:
-    """The algorithm that runs for `asked`; "direct" leaves out those with wider error bounds."""
-    return "gemm" if asked in ("auto", "direct") else asked
+def choose_algorithm(asked: str, axes: tuple[Axis, Axis], channels: int, outputs: int) -> str:
+    """The algorithm that runs for `asked` and groups of these sizes.
+
+    "direct" leaves out those with wider error bounds.
+    """
+    if asked in ("auto", "direct"):
+        return "depthwise" if depthwise.pays(axes, channels, outputs) else "gemm"
+    if asked == "depthwise" and not depthwise.supports(axes, channels, outputs):
+        raise ValueError(
+            f"algorithm='depthwise' with {channels} channels a group, strides {axes[0].stride} and "
+            f"{axes[1].stride}, dilated kernel {axes[0].extent}x{axes[1].extent}; expected at most "
+            f"{depthwise.MOST_CHANNELS} channels and few pixels: pass algorithm='direct'"
+        )
+    return asked
 
 
 def conv2d(
@@ -159,8 +178,9 @@ def conv2d(
         For ``padding_mode="constant"``.
     out : ndarray, optional
         Written and returned; of the output's shape and dtype, not overlapping the inputs.
-    algorithm : {"auto", "direct", "gemm"}
-        "direct" and "gemm" sum every product as written; "auto" chooses.
+    algorithm : {"auto", "direct", "gemm", "depthwise"}
+        "direct", "gemm" and "depthwise" (for groups of up to 32 channels) sum every product as written;
+        "auto" chooses.
     num_threads : int, optional
         At most so many; unset, `options`, ``CONVKIT_NUM_THREADS``, ``OMP_NUM_THREADS`` or the processors that
         the process may use. The result's bits do not depend on it.
