@@ -19,10 +19,12 @@ from setuptools.command.build_ext import build_ext
 from setuptools.errors import CompileError, LinkError
 
 # Flags of each instruction set; a machine that is not x86-64 has its baseline only (NEON on Arm).
+# gcc may park an address in an MMX register, which leaves the unit of long doubles unusable: NaN in NumPy's.
+NO_MMX = "-mno-mmx"
 X86_64 = {
-    "baseline": [],
-    "avx2": ["-march=x86-64-v3", "-mprefer-vector-width=256"],
-    "avx512": ["-march=x86-64-v4", "-mprefer-vector-width=512"],
+    "baseline": [NO_MMX],
+    "avx2": [NO_MMX, "-march=x86-64-v3", "-mprefer-vector-width=256"],
+    "avx512": [NO_MMX, "-march=x86-64-v4", "-mprefer-vector-width=512"],
 }
 PORTABLE = {"baseline": []}
 MACHINE = sysconfig.get_platform().rsplit("-", 1)[-1]
@@ -37,11 +39,16 @@ class Family(NamedTuple):
     module: str
     isas: tuple[str, ...] = ("baseline", "avx2", "avx512")
     reals: tuple[str, ...] = ("f32", "f64")
+    flags: tuple[str, ...] = ()
 
+
+# gcc unrolls the loops over a large tile of registers only when it may write so much (clang does, unasked).
+UNROLL = ("--param=max-completely-peeled-insns=16000", "--param=max-completely-peel-times=64")
 
 FAMILIES = [
     Family("convkit._kernels"),
     Family("convkit._native.winograd"),
+    Family("convkit._native.depthwise", flags=UNROLL),
     Family("convkit._native.stencil"),
     Family("convkit._native.peak", reals=("f32",)),
     Family("convkit._native.cpu", isas=("baseline",), reals=("",)),
@@ -114,7 +121,7 @@ def extensions() -> list[Extension]:
                     },
                 )
                 # only now: cythonize adds the flags of a source's earlier builds to those of the later ones
-                translated.extra_compile_args = COMPILE + ISA_FLAGS[isa] + REAL_FLAGS[real]
+                translated.extra_compile_args = [*COMPILE, *ISA_FLAGS[isa], *REAL_FLAGS[real], *family.flags]
                 found.append(translated)
     return found
 

@@ -27,6 +27,7 @@ ISAS = ("baseline", "avx2", "avx512")
 FAMILIES = {
     "kernels": "convkit._kernels",
     "winograd": "convkit._native.winograd",
+    "depthwise": "convkit._native.depthwise",
     "stencil": "convkit._native.stencil",
     "peak": "convkit._native.peak",
 }

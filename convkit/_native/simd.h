@@ -9,30 +9,47 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#endif
 
 /* ---- the machine: bytes of a vector register, and the GEMM register tile (GEMM_MR × GEMM_NV accumulators,
  *      GEMM_NV loaded vectors and a broadcast must fit the register file; GEMM_DEPTH rows of GEMM_NV vectors of
- *      pixels should about fit the L1 cache) ---------------------------------------------------------------- */
+ *      pixels should about fit the L1 cache), and the tiles of depthwise and grouped convolution: sums of
+ *      STRIP_ROWS rows of one output channel, or of STRIP_ROWS_PAIR rows of two, a loaded vector, and the weights
+ *      of up to STRIP_CHUNK kernel rows (3 of them where there are two outputs) ----------------------------- */
 #if defined(__AVX512F__) /* 32 registers of 64 bytes */
 #define VECTOR_BYTES 64
 #define GEMM_MR 8
 #define GEMM_NV 3
 #define GEMM_DEPTH 192
+#define STRIP_ROWS 8
+#define STRIP_ROWS_PAIR 8
+#define STRIP_CHUNK 7
 #elif defined(__AVX2__) /* 16 registers of 32 bytes */
 #define VECTOR_BYTES 32
 #define GEMM_MR 4
 #define GEMM_NV 3
 #define GEMM_DEPTH 256
+#define STRIP_ROWS 8
+#define STRIP_ROWS_PAIR 4
+#define STRIP_CHUNK 7
 #elif defined(__aarch64__) /* 32 registers of 16 bytes; gcc keeps all broadcasts in registers of their own */
 #define VECTOR_BYTES 16
 #define GEMM_MR 8
 #define GEMM_NV 2
 #define GEMM_DEPTH 256
+#define STRIP_ROWS 8
+#define STRIP_ROWS_PAIR 8
+#define STRIP_CHUNK 7
 #else /* x86-64 SSE2 (16 registers of 16 bytes, no FMA) and any other machine */
 #define VECTOR_BYTES 16
 #define GEMM_MR 4
 #define GEMM_NV 2
 #define GEMM_DEPTH 256
+#define STRIP_ROWS 8
+#define STRIP_ROWS_PAIR 2
+#define STRIP_CHUNK 3
 #endif
 
 #ifdef CONVKIT_FLOAT64
@@ -52,6 +69,16 @@ typedef real vec_unaligned __attribute__((vector_size(VECTOR_BYTES), aligned(siz
 INLINE vec vec_load(const real *p) { return *(const vec_unaligned *)p; }
 INLINE void vec_store(real *p, vec v) { *(vec_unaligned *)p = v; }
 INLINE vec vec_set(real x) { return x - (vec){0}; }
+
+/* v, held in a register: gcc would otherwise load it anew, as a memory operand, in every use. */
+INLINE vec vec_pin(vec v) {
+#if defined(__x86_64__)
+  __asm__("" : "+v"(v));
+#elif defined(__aarch64__)
+  __asm__("" : "+w"(v));
+#endif
+  return v;
+}
 
 /* ---- orders of lanes: of two registers, lanes 0..VL-1 are the first's and VL..2·VL-1 the second's ------- */
 #if VL == 16
@@ -120,6 +147,37 @@ INLINE void copy_part(real *to, const real *from, ptrdiff_t n) {
   CONVKIT_COPY_PART(2)
   CONVKIT_COPY_PART(1)
 #undef CONVKIT_COPY_PART
+}
+
+/* The n elements at p, at most VL, and zeros. */
+INLINE vec vec_load_part(const real *p, ptrdiff_t n) {
+#if defined(__AVX512F__) && defined(CONVKIT_FLOAT64)
+  return (vec)_mm512_maskz_loadu_pd((__mmask8)((1u << n) - 1), p);
+#elif defined(__AVX512F__)
+  return (vec)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
+#else
+  real lanes[VL] = {0};
+  if (n == VL) return vec_load(p);
+  copy_part(lanes, p, n);
+  return vec_load(lanes);
+#endif
+}
+
+/* The first n elements of v, at most VL. */
+INLINE void vec_store_part(real *p, vec v, ptrdiff_t n) {
+#if defined(__AVX512F__) && defined(CONVKIT_FLOAT64)
+  _mm512_mask_storeu_pd(p, (__mmask8)((1u << n) - 1), (__m512d)v);
+#elif defined(__AVX512F__)
+  _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v);
+#else
+  real lanes[VL];
+  if (n == VL) {
+    vec_store(p, v);
+  } else {
+    vec_store(lanes, v);
+    copy_part(p, lanes, n);
+  }
+#endif
 }
 
 /* ---- memory ------------------------------------------------------------------------------------------- */

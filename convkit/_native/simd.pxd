@@ -10,9 +10,13 @@ cdef extern from "simd.h" nogil:
         GEMM_MR
         GEMM_NV
         GEMM_DEPTH
+        STRIP_CHUNK
+        STRIP_ROWS
+        STRIP_ROWS_PAIR
     vec vec_load(const real* p)
     void vec_store(real* p, vec v)
     vec vec_set(real x)
+    vec vec_pin(vec v)
     vec vec_load_even(const real* p)
     vec vec_even(vec a, vec b)
     vec vec_odd(vec a, vec b)
@@ -24,6 +28,8 @@ cdef extern from "simd.h" nogil:
     panel_vec panel_load(const real* p)
     void panel_store(real* p, panel_vec v)
     panel_vec panel_set(real x)
+    vec vec_load_part(const real* p, Py_ssize_t n)
+    void vec_store_part(real* p, vec v, Py_ssize_t n)
     void copy_part(real* to, const real* source, Py_ssize_t n)
     void prefetch(const real* p)
     void prefetch_write(const real* p)

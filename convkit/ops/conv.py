@@ -9,18 +9,18 @@ import numpy as np
 from convkit import _checks, shapes
 from convkit._checks import Array, Pair
 from convkit._options import current
-from convkit.ops import winograd
+from convkit.ops import depthwise, winograd
 from convkit.ops.taps import TapConv, conv_taps
 from convkit.shapes import Axis
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-Algorithm = Literal["auto", "direct", "gemm", "winograd"]
+Algorithm = Literal["auto", "direct", "gemm", "depthwise", "winograd"]
 PaddingMode = Literal["zeros", "constant", "reflect", "replicate", "circular"]
 Padding = int | Pair | tuple[int, int, int, int] | Literal["same", "valid"]
 
-ALGORITHMS = ("auto", "direct", "gemm", "winograd")
+ALGORITHMS = ("auto", "direct", "gemm", "depthwise", "winograd")
 PADDING_BORDERS = {
     "zeros": "constant",
     "constant": "constant",
@@ -61,15 +61,18 @@ class Conv2dPlan:
     ) -> None:
         outputs = weight.shape[0]
         weight_gockk = weight.reshape(groups, outputs // groups, *weight.shape[1:])
-        self.algorithm = choose_algorithm(algorithm, axes, weight_gockk)
+        vertical, horizontal = axes
+        self.algorithm = choose_algorithm(algorithm, (vertical, horizontal), weight_gockk)
         self.dtype = weight.dtype
         self.input_shape = input_shape
         self.output_shape = (*input_shape[:-3], outputs, axes[0].output, axes[1].output)
         self._num_threads = num_threads
-        self._conv: TapConv | winograd.WinogradConv
-        if self.algorithm == "winograd":
+        self._conv: TapConv | depthwise.DepthwiseConv | winograd.WinogradConv
+        if self.algorithm == "depthwise":
+            self._conv = depthwise.DepthwiseConv(weight_gockk, bias, (vertical, horizontal), border, cval)
+        elif self.algorithm == "winograd":
             self._conv = winograd.WinogradConv(
-                weight_gockk, bias, (axes[0], axes[1]), border, cval, num_threads=num_threads
+                weight_gockk, bias, (vertical, horizontal), border, cval, num_threads=num_threads
             )
         else:
             stride = (axes[0].stride, axes[1].stride)
@@ -119,18 +122,22 @@ class Conv2dPlan:
         return f"<Conv2dPlan {self.input_shape} -> {self.output_shape} {self.dtype}, {self.algorithm}>"
 
 
-def choose_algorithm(asked: str, axes: list[Axis], weight_gockk: Array) -> str:
-    """The algorithm that runs for `asked`.
+def choose_algorithm(asked: str, axes: tuple[Axis, Axis], weight_gockk: Array) -> str:
+    """The algorithm that runs for `asked`; "auto" takes the fastest.
 
-    "direct" and the option ``precision="exact"`` leave out those with wider error bounds; "auto" takes them
-    where they are faster.
+    "direct" and the option ``precision="exact"`` leave out those with wider error bounds.
     """
     exact = current.get().precision == "exact"
+    outputs, channels = weight_gockk.shape[1:3]
     if asked == "winograd":
-        winograd.check(axes[0], axes[1], exact)
-    elif asked == "auto" and not exact and winograd.pays(axes[0], axes[1], weight_gockk):
-        return "winograd"
-    return "gemm" if asked in ("auto", "direct") else asked
+        winograd.check(*axes, exact)
+    elif asked == "depthwise":
+        depthwise.check(axes, channels, outputs)
+    elif asked in ("auto", "direct"):
+        if asked == "auto" and not exact and winograd.pays(*axes, weight_gockk):
+            return "winograd"
+        return "depthwise" if depthwise.pays(axes, channels, outputs) else "gemm"
+    return asked
 
 
 def conv2d(
@@ -176,10 +183,11 @@ def conv2d(
         For ``padding_mode="constant"``.
     out : ndarray, optional
         Written and returned; of the output's shape and dtype, not overlapping the inputs.
-    algorithm : {"auto", "direct", "gemm", "winograd"}
-        "direct" and "gemm" sum every product as written; "winograd" (3×3, stride 1) makes fewer products,
-        with the wider error bound of the Notes; "auto" takes the fastest, and none with a wider bound for
-        float64 or under ``options(precision="exact")``.
+    algorithm : {"auto", "direct", "gemm", "depthwise", "winograd"}
+        "gemm" and "depthwise" (groups of up to 32 channels) sum every product as written, and "direct" takes
+        the faster of them; "winograd" (3×3, stride 1) makes fewer products, with the wider error bound of the
+        Notes; "auto" takes the fastest, and none with a wider bound for float64 or under
+        ``options(precision="exact")``.
     num_threads : int, optional
         At most so many; unset, `options`, ``CONVKIT_NUM_THREADS``, ``OMP_NUM_THREADS`` or the processors that
         the process may use. The result's bits do not depend on it.

@@ -82,18 +82,18 @@ def test_sequences_take_its_dtype():
 
 def test_what_it_tells():
     plan = make(stride=2, padding="same")
-    assert plan.algorithm == "gemm"
+    assert plan.algorithm == "depthwise"
     assert plan.input_shape == (2, 4, 21, 30)
     assert plan.output_shape == (2, 6, 11, 15)
     assert plan.dtype == np.float32
-    assert repr(plan) == "<Conv2dPlan (2, 4, 21, 30) -> (2, 6, 11, 15) float32, gemm>"
+    assert repr(plan) == "<Conv2dPlan (2, 4, 21, 30) -> (2, 6, 11, 15) float32, depthwise>"
     assert isinstance(plan, ck.Conv2dPlan)
 
 
-@pytest.mark.parametrize("word", ["auto", "direct", "gemm"])
+@pytest.mark.parametrize("word", ["auto", "direct", "gemm", "depthwise"])
 def test_algorithm_words(word):
     plan = make(algorithm=word)
-    assert plan.algorithm in ("direct", "gemm")
+    assert plan.algorithm in ("direct", "gemm", "depthwise")
     assert plan(X).tobytes() == ck.conv2d(X, WEIGHT, groups=2, algorithm=plan.algorithm).tobytes()
 
 
