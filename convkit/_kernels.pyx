@@ -11,6 +11,7 @@ output adds up, and in which order, depends on the blocks of K alone, never on t
 from cython.parallel cimport prange, threadid
 from libc.string cimport memcpy, memset
 
+from convkit._native.arith cimport ceil_div, elements
 from convkit._native.border cimport border_index
 from convkit._native.gemm cimport Tile, multiply
 from convkit._native.simd cimport (GEMM_DEPTH, GEMM_MR, GEMM_NV, VL, real, copy_part, scratch_alloc, scratch_free, vec_load,
@@ -51,14 +52,6 @@ cdef struct Conv:
 
 # ---- blocks of K: taps × channels, at most GEMM_DEPTH of them ------------------------------------------
 # A block's pixel tile stays in the L1 cache while all panels pass over it; partial sums keep rounding errors short.
-
-cdef inline Py_ssize_t elements(Py_ssize_t stride) noexcept nogil:
-    return stride // <Py_ssize_t>sizeof(real)
-
-
-cdef inline Py_ssize_t ceil_div(Py_ssize_t a, Py_ssize_t b) noexcept nogil:
-    return a // b + (a % b != 0)     # a + b may leave 64 bits: strides may be of any size
-
 
 cdef inline Py_ssize_t even_parts(Py_ssize_t n, Py_ssize_t most) noexcept nogil:
     # The size of the fewest parts of about the same size, at most `most`, that n is cut into.

@@ -14,6 +14,7 @@ one chain of multiply-adds, wherever its strip, tile or vector starts.
 from cython.parallel cimport parallel, prange, threadid
 from libc.string cimport memset
 
+from convkit._native.arith cimport ceil_div, elements
 from convkit._native.border cimport BORDER_CONSTANT, border_index
 from convkit._native.simd cimport (STRIP_CHUNK, STRIP_ROWS, STRIP_ROWS_PAIR, VL, real, scratch_alloc, scratch_free,
                                    vec, vec_even, vec_load, vec_load_part, vec_odd, vec_pin, vec_set, vec_store,
@@ -62,14 +63,6 @@ cdef struct Run:                # the columns of a strip, in each of its planes
     Py_ssize_t first, last      # those in [first, last) lie inside the input, side by side
     Py_ssize_t left, right      # those outside [left, right) lie outside it; between them, a pair may lie half inside
     Py_ssize_t columns
-
-
-cdef inline Py_ssize_t elements(Py_ssize_t stride) noexcept nogil:
-    return stride // <Py_ssize_t>sizeof(real)
-
-
-cdef inline Py_ssize_t ceil_div(Py_ssize_t a, Py_ssize_t b) noexcept nogil:
-    return (a + b - 1) // b
 
 
 # ---- sums ----------------------------------------------------------------------------------------------

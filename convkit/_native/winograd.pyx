@@ -13,6 +13,7 @@ A dilation of d is d·d convolutions without, of every d-th row and column: just
 from cython.parallel cimport prange, threadid
 from libc.string cimport memcpy, memset
 
+from convkit._native.arith cimport ceil_div, elements
 from convkit._native.border cimport border_index
 from convkit._native.gemm cimport Tile, multiply, multiply_few
 from convkit._native.simd cimport (GEMM_DEPTH, GEMM_MR, GEMM_NV, VL, copy_part, prefetch_write, real, scratch_alloc,
@@ -82,14 +83,6 @@ cdef struct Unit:
     int parts
     real* lines                 # two channels' gathered rows
     real* scratch
-
-
-cdef inline Py_ssize_t ceil_div(Py_ssize_t a, Py_ssize_t b) noexcept nogil:
-    return (a + b - 1) // b
-
-
-cdef inline Py_ssize_t elements(Py_ssize_t stride) noexcept nogil:
-    return stride // <Py_ssize_t>sizeof(real)
 
 
 # ---- weights -------------------------------------------------------------------------------------------

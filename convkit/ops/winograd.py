@@ -14,8 +14,11 @@ from convkit.shapes import Axis
 
 
 def supports(vertical: Axis, horizontal: Axis) -> bool:
-    """Whether `WinogradConv` can run it: a 3×3 kernel and stride 1; all else is free."""
-    return all(axis.kernel == 3 and axis.stride == 1 for axis in (vertical, horizontal))
+    """Whether `WinogradConv` can run it: a 3×3 kernel, stride 1, outputs in every phase of the dilation."""
+    return all(
+        axis.kernel == 3 and axis.stride == 1 and axis.dilation <= axis.output
+        for axis in (vertical, horizontal)
+    )
 
 
 def pays(vertical: Axis, horizontal: Axis, weight_gockk: Array) -> bool:
@@ -40,8 +43,10 @@ def check(vertical: Axis, horizontal: Axis, exact: bool) -> None:
     """Refuse ``algorithm="winograd"`` where it cannot run, or may not."""
     if not supports(vertical, horizontal):
         raise ValueError(
-            f"algorithm is 'winograd' with a {vertical.kernel}×{horizontal.kernel} kernel and stride "
-            f"({vertical.stride}, {horizontal.stride}); expected 3×3 and 1: pass algorithm='auto'"
+            f"algorithm is 'winograd' with a {vertical.kernel}×{horizontal.kernel} kernel, stride "
+            f"({vertical.stride}, {horizontal.stride}) and dilation ({vertical.dilation}, "
+            f"{horizontal.dilation}); expected 3×3, stride 1 and a dilation of at most the output's size: "
+            "pass algorithm='auto'"
         )
     if exact:
         raise ValueError(

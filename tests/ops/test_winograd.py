@@ -235,7 +235,17 @@ def test_auto():
 
 @pytest.mark.parametrize("options", [{"stride": 2}, {"stride": (1, 2)}])
 def test_refuses_what_it_cannot(options):
-    with pytest.raises(ValueError, match="expected 3×3 and 1"):
+    with pytest.raises(ValueError, match="expected 3×3, stride 1"):
         ck.conv2d(X, WEIGHT, algorithm="winograd", **options)
     with pytest.raises(ValueError, match="5×3 kernel"):
         ck.conv2d(X, normal(4, 16, 5, 3), algorithm="winograd")
+
+
+@pytest.mark.parametrize("dilation", [9, 1000, 10**9, 2**61])
+def test_dilations_beyond_the_output_are_refused(dilation):
+    """Each phase of the dilation would be a convolution of its own, most of them without a pixel."""
+    x, weight = np.ones((8, 8, 8), np.float32), np.ones((8, 8, 3, 3), np.float32)
+    with pytest.raises(ValueError, match=r"dilation .* at most the output's size: pass algorithm='auto'"):
+        ck.conv2d(x, weight, padding=dilation, dilation=dilation, algorithm="winograd")
+    if dilation < 2**60:
+        assert (ck.conv2d(x, weight, padding=dilation, dilation=dilation) == 8).all()

@@ -1,0 +1,11 @@
+# Small arithmetic that every kernel family needs.
+from convkit._native.simd cimport real
+
+
+cdef inline Py_ssize_t ceil_div(Py_ssize_t a, Py_ssize_t b) noexcept nogil:
+    # Not (a + b - 1) // b: the sum may leave 64 bits. C rounds towards 0, and the remainder has the sign of a.
+    return a // b + (a % b > 0)
+
+
+cdef inline Py_ssize_t elements(Py_ssize_t stride) noexcept nogil:
+    return stride // <Py_ssize_t>sizeof(real)
