@@ -11,7 +11,7 @@ split into s planes, column c in plane c % s: what a tap brings to neighbouring 
 One output sums its bias, then chunk by chunk of kernel rows, channel by channel, the taps column by column, in
 one chain of multiply-adds, wherever its strip, tile or vector starts.
 """
-from cython.parallel cimport parallel, prange, threadid
+from cython.parallel cimport prange, threadid
 from libc.string cimport memset
 
 from convkit._native.arith cimport ceil_div, elements
@@ -465,14 +465,12 @@ def depthwise(const real[:, :, :, :] x_bchw not None, const real[::1] weights no
     conv.source = tables + conv.taps + 2 * conv.strips
     fill_tables(&conv, tables, tables + conv.taps, tables + conv.taps + 2 * conv.strips)
     with nogil:
+        clear(scratch, num_threads * thread_scratch)
         if num_threads == 1:    # no team: also what a forked child must do
-            clear(scratch, thread_scratch)
             for u in range(units):
                 run_unit(&conv, u, scratch)
         else:
-            with parallel(num_threads=num_threads):
-                clear(scratch + threadid() * thread_scratch, thread_scratch)
-                for u in prange(units, schedule="dynamic", chunksize=chunk):
-                    run_unit(&conv, u, scratch + threadid() * thread_scratch)
+            for u in prange(units, num_threads=num_threads, schedule="dynamic", chunksize=chunk):
+                run_unit(&conv, u, scratch + threadid() * thread_scratch)
     scratch_free(tables)
     scratch_free(scratch)
