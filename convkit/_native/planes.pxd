@@ -38,10 +38,12 @@ cdef inline Span find_span(const Planes* planes, Py_ssize_t first) noexcept nogi
     return span
 
 
-cdef inline void pack_constant(real* to, real value, Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(n):
-        to[i] = value
+cdef inline void pack_constant(real* to, vec value, Py_ssize_t n) noexcept nogil:
+    # Whole vectors, as everywhere here: what they leave behind the end is written next, or lies between two planes.
+    cdef Py_ssize_t i = 0
+    while i < n:
+        vec_store(to + i, value)
+        i += VL
 
 
 cdef inline void pack_border(const Planes* planes, const real* row, Py_ssize_t first, Py_ssize_t n, real* to) noexcept nogil:
@@ -54,17 +56,21 @@ cdef inline void pack_border(const Planes* planes, const real* row, Py_ssize_t f
 
 cdef inline void pack_ends(const Planes* planes, const real* row, const Span* span, Py_ssize_t begin, Py_ssize_t end,
                            real* to) noexcept nogil:
-    # What lies before `begin` and from `end` on.
-    if planes.border == BORDER_CONSTANT and begin == span.begin and end == span.end:
-        pack_constant(to, planes.cval, begin)
-        pack_constant(to + end, planes.cval, planes.pitch - end)
+    # What lies before `begin` and from `end` on; constants before the input are there already.
+    cdef Py_ssize_t i
+    if planes.border == BORDER_CONSTANT:
+        for i in range(span.begin, begin):
+            to[i] = row[(span.first + i * planes.stride_w) * planes.x_column]
+        for i in range(end, span.end):
+            to[i] = row[(span.first + i * planes.stride_w) * planes.x_column]
+        pack_constant(to + span.end, vec_set(planes.cval), planes.pitch - span.end)
     else:
         pack_border(planes, row, span.first, begin, to)
         pack_border(planes, row, span.first + end * planes.stride_w, planes.pitch - end, to + end)
 
 
 cdef inline void pack_inside(const real* x, Py_ssize_t step, Py_ssize_t n, real* to) noexcept nogil:
-    # n elements `step` apart. Whole vectors are written: what they leave behind the end is written next.
+    # n elements `step` apart.
     cdef Py_ssize_t i = 0
     if step == 1:
         while i + VL <= n:
@@ -101,6 +107,7 @@ cdef inline void pack_pairs(const real* x, Py_ssize_t n, real* even, real* odd) 
 
 
 cdef inline void pack_row(const Planes* planes, const real* row, const Span* span, real* to) noexcept nogil:
+    pack_constant(to, vec_set(planes.cval), span.begin)
     if span.begin < span.end:
         pack_inside(row + (span.first + span.begin * planes.stride_w) * planes.x_column,
                     planes.stride_w * planes.x_column, span.end - span.begin, to + span.begin)
@@ -110,6 +117,8 @@ cdef inline void pack_row(const Planes* planes, const real* row, const Span* spa
 cdef inline void pack_row_of_pairs(const Planes* planes, const real* row, const Span* even, const Span* odd,
                                    real* to) noexcept nogil:
     cdef Py_ssize_t begin = max(even.begin, odd.begin), end = max(begin, min(even.end, odd.end))
+    pack_constant(to, vec_set(planes.cval), even.begin)
+    pack_constant(to + planes.plane, vec_set(planes.cval), odd.begin)
     if begin < end:
         pack_pairs(row + even.first + 2 * begin, end - begin, to + begin, to + planes.plane + begin)
     pack_ends(planes, row, even, begin, end, to)
@@ -128,7 +137,7 @@ cdef inline void pack_plane(const Planes* planes, const real* x, Py_ssize_t row,
     for slot in range(planes.slots):
         source = find_row(planes, x, row + planes.slot_row[slot])
         if source == <const real*>0:
-            pack_constant(to, planes.cval, planes.pitch)
+            pack_constant(to, vec_set(planes.cval), planes.pitch)
         else:
             pack_row(planes, source, span, to)
         to += planes.pitch
@@ -141,8 +150,8 @@ cdef inline void pack_pair_of_planes(const Planes* planes, const real* x, Py_ssi
     for slot in range(planes.slots):
         source = find_row(planes, x, row + planes.slot_row[slot])
         if source == <const real*>0:
-            pack_constant(to, planes.cval, planes.pitch)
-            pack_constant(to + planes.plane, planes.cval, planes.pitch)
+            pack_constant(to, vec_set(planes.cval), planes.pitch)
+            pack_constant(to + planes.plane, vec_set(planes.cval), planes.pitch)
         else:
             pack_row_of_pairs(planes, source, even, odd, to)
         to += planes.pitch

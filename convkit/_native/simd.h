@@ -186,6 +186,8 @@ INLINE void vec_store_part(real *p, vec v, ptrdiff_t n) {
 /* ---- memory ------------------------------------------------------------------------------------------- */
 /* Asks for the cache line of p, which is about to be read. */
 INLINE void prefetch(const real *p) { __builtin_prefetch(p, 0, 3); }
+/* The same for one that is read later: it may wait in the second cache. */
+INLINE void prefetch_far(const real *p) { __builtin_prefetch(p, 0, 2); }
 /* The same for a line that is about to be written. */
 INLINE void prefetch_write(const real *p) { __builtin_prefetch(p, 1, 3); }
 
