@@ -410,11 +410,17 @@ cdef Py_ssize_t find_reach(const Conv* conv) noexcept nogil:
     return reach
 
 
+cdef inline Py_ssize_t common_divisor(Py_ssize_t a, Py_ssize_t b) noexcept nogil:
+    while b:
+        a, b = b, a % b
+    return a
+
+
 cdef void partition(Conv* conv, Py_ssize_t images, Py_ssize_t threads) noexcept nogil:
     # Bands of several tiles keep a block of weights in the L2 cache; they shrink, and then the panels are split
     # as well (each part packs the pixels again), until every thread has work.
     cdef Py_ssize_t panels = ceil_div(conv.outputs, GEMM_MR), others = images * conv.groups
-    cdef Py_ssize_t wanted = 4 * threads if threads > 1 else 1, tile, pixels, reach
+    cdef Py_ssize_t wanted = 4 * threads if threads > 1 else 1, tile, pixels, reach, whole
     conv.tile_vectors = widest(conv.outputs) if conv.outputs < GEMM_MR else GEMM_NV
     tile = conv.tile_vectors * VL
     conv.chunk_panels = min(panels, <Py_ssize_t>(CHUNK_ROWS // GEMM_MR))
@@ -432,6 +438,9 @@ cdef void partition(Conv* conv, Py_ssize_t images, Py_ssize_t threads) noexcept 
             others * ceil_div(conv.rows, conv.band_rows) * ceil_div(conv.columns, conv.strip_columns) < wanted):
         conv.strip_columns = ceil_div(ceil_div(conv.strip_columns, 2), tile) * tile
     conv.band_rows = even_parts(conv.rows, conv.band_rows)
+    whole = VL // common_divisor(conv.strip_columns, VL)
+    if whole < conv.band_rows and find_reach(conv) == 0:    # their tiles need not cut a vector
+        conv.band_rows = ceil_div(conv.band_rows, whole) * whole
     conv.bands = ceil_div(conv.rows, conv.band_rows)
     conv.strips = ceil_div(conv.columns, conv.strip_columns)
     while conv.chunk_panels > 4 and others * conv.bands * conv.strips * ceil_div(panels, conv.chunk_panels) < wanted:

@@ -37,6 +37,7 @@ cdef inline void multiply(const int MR, const int NV, const int ROWS, const Tile
     cdef const real* pixels
     cdef const real* addend = tile.addend
     cdef real* y = tile.y
+    cdef Py_ssize_t y_row = tile.y_row, addend_row = tile.addend_row, addend_vector = tile.addend_vector
     cdef Py_ssize_t _, k, later
     cdef int i, j
     for _ in range(tile.panels):
@@ -65,11 +66,10 @@ cdef inline void multiply(const int MR, const int NV, const int ROWS, const Tile
                         acc[i * NV + j] = acc[i * NV + j] + w[0] * x[j]
         for i in range(MR):
             for j in range(NV):
-                vec_store(y + i * tile.y_row + j * VL,
-                          vec_load(addend + i * tile.addend_row + j * tile.addend_vector) + acc[i * NV + j])
+                vec_store(y + j * VL, vec_load(addend + j * addend_vector) + acc[i * NV + j])
+            addend += addend_row
+            y += y_row
         weights += tile.weights_panel
-        addend += MR * tile.addend_row
-        y += MR * tile.y_row
 
 
 cdef inline void multiply_few(const int PANELS, const int TILES, Tile* tile) noexcept nogil:
