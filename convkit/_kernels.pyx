@@ -278,7 +278,8 @@ cdef void locate(const Conv* conv, Py_ssize_t index, real* scratch, Unit* unit) 
     unit.sums = unit.tile + tile_elements(conv)
 
 
-cdef void pack_tile(const Conv* conv, const Unit* unit, Py_ssize_t depth, Py_ssize_t pixel, Py_ssize_t pixels) noexcept nogil:
+cdef void pack_tile(const Conv* conv, const Unit* unit, Py_ssize_t depth, Py_ssize_t pixel,
+                    Py_ssize_t pixels) noexcept nogil:
     # [k][pixel], run by run. Whole vectors are written where they fit: what they leave behind the end of a run is
     # written next. Nothing behind the input's end is read.
     cdef Py_ssize_t k, i, n, lane = 0, row = pixel // unit.columns, column = pixel % unit.columns
@@ -365,11 +366,11 @@ cdef inline void store_run(real* y, Py_ssize_t step, const real* sums, Py_ssize_
 
 cdef void store_sums(const Conv* conv, const Unit* unit) noexcept nogil:
     # Into an output of any strides, without what lies between the rows.
-    cdef Py_ssize_t o, row
+    cdef Py_ssize_t _, row
     cdef real* y = unit.y
     cdef const real* sums = unit.sums
     cdef Py_ssize_t last = unit.pixels % (conv.tile_vectors * VL)
-    for o in range(unit.outputs):
+    for _ in range(unit.outputs):
         if not conv.in_place:
             for row in range(unit.rows):
                 store_run(y + row * conv.y_row, conv.y_column, sums + row * unit.pitch, unit.columns)
@@ -559,8 +560,8 @@ cdef void fill_tables(Conv* conv, Tables* tables) noexcept nogil:
 cdef void clear(const Conv* conv, real* scratch) noexcept nogil:
     # Tiles multiply what lies behind the last row too. It is never stored, but it must be numbers: the processor is
     # slow on the tiny ones that other people's pointers look like.
-    cdef Py_ssize_t c, phase, used = conv.planes.slots * conv.planes.pitch, gap
-    for c in range(0 if conv.direct else conv.block_channels):
+    cdef Py_ssize_t _, phase, used = conv.planes.slots * conv.planes.pitch, gap
+    for _ in range(0 if conv.direct else conv.block_channels):
         for phase in range(conv.planes.phases):
             gap = conv.planes.channel - phase * conv.planes.plane if phase + 1 == conv.planes.phases else conv.planes.plane
             memset(scratch + phase * conv.planes.plane + used, 0, (gap - used) * sizeof(real))

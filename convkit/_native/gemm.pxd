@@ -1,6 +1,6 @@
 # The register tile of the implicit GEMM: MR output channels × NV vectors of output pixels, kept in registers.
-from convkit._native.simd cimport (GEMM_MR, VL, panel_load, panel_set, panel_store, panel_vec, prefetch, prefetch_far, real, vec,
-                                   vec_load, vec_set, vec_store)
+from convkit._native.simd cimport (GEMM_MR, VL, panel_load, panel_set, panel_store, panel_vec, prefetch, prefetch_far, real,
+                                   vec, vec_load, vec_set, vec_store)
 
 
 cdef enum:
@@ -28,8 +28,9 @@ cdef struct Tile:
 
 cdef inline void multiply(const int MR, const int NV, const int ROWS, const Tile* tile) noexcept nogil:
     # All but `tile` are constants once inlined; MR and NV at most 8. ROWS is where the pixels of each k are: PACKED one
-    # after another, at OFFSETS, or FAR apart at offsets, where each panel asks for a part of the tile after the next. The panel loop lives in here because gcc unrolls
-    # the loops over `acc` early enough to keep it in registers only where they are nested in another loop.
+    # after another, at OFFSETS, or FAR apart at offsets, where each panel asks for a part of the tile after the next.
+    # The panel loop lives in here because gcc unrolls the loops over `acc` early enough to keep it in registers only
+    # where they are nested in another loop.
     cdef vec acc[24]
     cdef vec x[8]
     cdef vec w[8]

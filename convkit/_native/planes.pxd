@@ -3,8 +3,8 @@
 # Under a band of output rows and a strip of its columns lie a few input rows. They are copied once, with their
 # borders: what the taps of one kernel row read is a SLAB of rows, one for each output row, and slabs that share rows
 # overlap. A horizontal stride splits the columns into phases, each a plane of its own, so that what a tap brings to
-# neighbouring outputs lies side by side; taps so far apart that they share no pixel have planes of their own. Rows of all planes are `pitch` apart: an output pixel has one place in the
-# band, and a tap one offset from it.
+# neighbouring outputs lies side by side; taps so far apart that they share no pixel have planes of their own. Rows of
+# all planes are `pitch` apart: an output pixel has one place in the band, and a tap one offset from it.
 from convkit._native.arith cimport ceil_div
 from convkit._native.border cimport BORDER_CONSTANT, border_index
 from convkit._native.simd cimport (VL, real, vec, vec_even, vec_load, vec_load_even, vec_load_part, vec_odd, vec_set,
@@ -46,7 +46,8 @@ cdef inline void pack_constant(real* to, vec value, Py_ssize_t n) noexcept nogil
         i += VL
 
 
-cdef inline void pack_border(const Planes* planes, const real* row, Py_ssize_t first, Py_ssize_t n, real* to) noexcept nogil:
+cdef inline void pack_border(const Planes* planes, const real* row, Py_ssize_t first, Py_ssize_t n,
+                             real* to) noexcept nogil:
     # n elements of a row, from input column `first` on, wherever they lie.
     cdef Py_ssize_t i, inside
     for i in range(n):
