@@ -411,49 +411,68 @@ cdef Py_ssize_t find_reach(const Conv* conv) noexcept nogil:
     return reach
 
 
-cdef inline Py_ssize_t common_divisor(Py_ssize_t a, Py_ssize_t b) noexcept nogil:
-    while b:
-        a, b = b, a % b
-    return a
+cdef void cut(Conv* conv, Py_ssize_t parts, Py_ssize_t chunk_panels) noexcept nogil:
+    # Bands of whole rows; the parts of a single row are strips of whole tiles.
+    cdef Py_ssize_t tile = conv.tile_vectors * VL
+    if conv.rows > 1:
+        conv.band_rows = ceil_div(conv.rows, parts)
+    else:
+        conv.strip_columns = min(conv.columns, ceil_div(ceil_div(conv.columns, parts), tile) * tile)
+    conv.bands, conv.strips = ceil_div(conv.rows, conv.band_rows), ceil_div(conv.columns, conv.strip_columns)
+    conv.chunk_panels = chunk_panels
+    conv.chunks = ceil_div(ceil_div(conv.outputs, GEMM_MR), chunk_panels)
+
+
+cdef double unit_cost(const Conv* conv, Py_ssize_t reach) noexcept nogil:
+    # Of the largest unit, in multiplications of a vector by a panel's channel and tap: packing a vector is about one.
+    cdef Py_ssize_t pitch = conv.strip_columns + reach, taps = conv.tap_rows * conv.tap_columns
+    cdef Py_ssize_t slots = conv.band_rows + (conv.tap_row[conv.tap_rows - 1] - conv.tap_row[0]) // conv.planes.stride_h
+    cdef Py_ssize_t gapless = ceil_div(conv.band_rows * conv.strip_columns, VL)
+    cdef Py_ssize_t gaps = ceil_div((conv.band_rows - 1) * pitch + conv.strip_columns, VL)
+    cdef double multiplied = taps * min(gaps * conv.chunk_panels, gapless * (conv.chunk_panels + 1))
+    return multiplied if conv.direct else multiplied + <double>slots * pitch / VL * conv.planes.phases
 
 
 cdef void partition(Conv* conv, Py_ssize_t images, Py_ssize_t threads) noexcept nogil:
-    # Bands of several tiles keep a block of weights in the L2 cache; they shrink, and then the panels are split
-    # as well (each part packs the pixels again), until every thread has work.
-    cdef Py_ssize_t panels = ceil_div(conv.outputs, GEMM_MR), others = images * conv.groups
-    cdef Py_ssize_t wanted = 4 * threads if threads > 1 else 1, tile, pixels, reach, whole
+    # The parts that are done first, by all threads, among those that the caches hold: several tiles of a band share
+    # weights from the L2 cache, sums and planes stay in it. Of about equal ones the smallest: threads differ in speed.
+    cdef Py_ssize_t panels = ceil_div(conv.outputs, GEMM_MR), most_panels, pixels, fewest, most, parts, chunk, units
+    cdef Py_ssize_t tile, reach, best_parts, best_chunk
+    cdef double cost, best = -1
     conv.tile_vectors = widest(conv.outputs) if conv.outputs < GEMM_MR else GEMM_NV
     tile = conv.tile_vectors * VL
-    conv.chunk_panels = min(panels, <Py_ssize_t>(CHUNK_ROWS // GEMM_MR))
-    pixels = min(SUMS_BYTES // (conv.chunk_panels * GEMM_MR),
+    most_panels = min(panels, <Py_ssize_t>(CHUNK_ROWS // GEMM_MR))
+    pixels = min(SUMS_BYTES // (most_panels * GEMM_MR),
                  PLANES_BYTES // (conv.block_channels * min(conv.planes.stride_h, conv.tap_rows) * conv.planes.phases))
     pixels = max(pixels // <Py_ssize_t>sizeof(real) // tile, <Py_ssize_t>BAND_TILES) * tile
-    conv.strip_columns = conv.columns
+    conv.band_rows, conv.strip_columns = 1, conv.columns
     if conv.columns > max(pixels, <Py_ssize_t>MOST_COLUMNS):
         conv.strip_columns = ceil_div(even_parts(conv.columns, max(pixels, <Py_ssize_t>MOST_COLUMNS)), tile) * tile
-    conv.band_rows = min(conv.rows, max(<Py_ssize_t>1, pixels // (conv.strip_columns + find_reach(conv))))
-    while conv.band_rows > 1 and (
-            others * ceil_div(conv.rows, conv.band_rows) * ceil_div(conv.columns, conv.strip_columns) < wanted):
-        conv.band_rows = ceil_div(conv.band_rows, 2)
-    while conv.strip_columns > tile and (
-            others * ceil_div(conv.rows, conv.band_rows) * ceil_div(conv.columns, conv.strip_columns) < wanted):
-        conv.strip_columns = ceil_div(ceil_div(conv.strip_columns, 2), tile) * tile
-    conv.band_rows = even_parts(conv.rows, conv.band_rows)
-    whole = VL // common_divisor(conv.strip_columns, VL)
-    if whole < conv.band_rows and find_reach(conv) == 0:    # their tiles need not cut a vector
-        conv.band_rows = ceil_div(conv.band_rows, whole) * whole
-    conv.bands = ceil_div(conv.rows, conv.band_rows)
-    conv.strips = ceil_div(conv.columns, conv.strip_columns)
-    while conv.chunk_panels > 4 and others * conv.bands * conv.strips * ceil_div(panels, conv.chunk_panels) < wanted:
-        conv.chunk_panels = ceil_div(conv.chunk_panels, 2)
-    conv.chunks = ceil_div(panels, conv.chunk_panels)
+    reach = find_reach(conv)
+    fewest = ceil_div(conv.rows, max(<Py_ssize_t>1, pixels // (conv.strip_columns + reach)))
+    if conv.rows == 1:
+        fewest = ceil_div(conv.columns, conv.strip_columns)
+    most = max(fewest, conv.rows if conv.rows > 1 else conv.columns)
+    best_parts, best_chunk = fewest, most_panels
+    for parts in range(fewest, min(fewest + 2 * threads + 8, most + 1)):
+        chunk = most_panels
+        while chunk > 0:
+            cut(conv, parts, chunk)
+            units = images * conv.groups * conv.bands * conv.strips * conv.chunks
+            cost = ceil_div(units, threads) * unit_cost(conv, reach)
+            if best < 0 or cost < 0.98 * best or (cost < best and threads > 1):
+                best, best_parts, best_chunk = cost, parts, chunk
+            if units >= 4 * threads:
+                break
+            chunk //= 2
+    cut(conv, best_parts, best_chunk)
     reach = find_reach(conv)
     conv.planes.pitch = conv.strip_columns + reach
     conv.narrow = reach * conv.chunk_panels > conv.strip_columns
     # One run of memory in the output for all pixels of a unit?
     conv.in_place = conv.y_column == 1 and (conv.narrow or reach == 0) and (
         conv.band_rows == 1 or (conv.strips == 1 and conv.y_row == conv.columns))
-    pixels = tile if conv.in_place else (conv.band_rows - 1) * (conv.strip_columns + reach) + conv.strip_columns
+    pixels = tile if conv.in_place else (conv.band_rows - 1) * conv.planes.pitch + conv.strip_columns
     conv.sums_row = (ceil_div(pixels, VL) | 1) * VL
 
 
