@@ -13,15 +13,18 @@ from libc.string cimport memcpy, memset
 
 from convkit._native.arith cimport ceil_div, elements
 from convkit._native.border cimport border_index
+from convkit._native.epilogue cimport Epilogue, adds_in_place, finish_rows, make_epilogue
 from convkit._native.gemm cimport Tile, multiply
 from convkit._native.simd cimport (GEMM_DEPTH, GEMM_MR, GEMM_NV, VL, real, copy_part, scratch_alloc, scratch_free, vec_load,
                                    vec_load_even, vec_store)
 
 cdef enum:
 
-    # A unit: tiles of a band (their weights are read once from L2), and output channels (their sums fit L2).
+    # A unit: tiles of a band (their weights are read once from L2), and output channels (their sums fit L2; those
+    # that are finished together fit L1).
     BAND_TILES = 8
     CHUNK_ROWS = 512
+    FINISH_ROWS = 64
 
 VECTOR_LANES = VL
 TILE_PIXELS = GEMM_NV * VL
@@ -48,6 +51,7 @@ cdef struct Conv:
     Py_ssize_t block_taps, block_channels
     Py_ssize_t band_tiles, bands, chunk_panels, chunks
     bint dense                                          # an output plane is one run of memory
+    Epilogue epilogue
 
 
 # ---- blocks of K: taps × channels, at most GEMM_DEPTH of them ------------------------------------------
@@ -255,9 +259,9 @@ cdef inline void multiply_panels(int rows, int vectors, const Tile* tile) noexce
         multiply_1(vectors, tile)
 
 
-cdef void store_rows(const Conv* conv, const real* tile, Py_ssize_t lanes, Py_ssize_t rows, real* y,
-                     Py_ssize_t pixel, Py_ssize_t pixels) noexcept nogil:
-    # From scratch into an output of any strides, without the lanes past the last pixel.
+cdef void store_rows(const Conv* conv, real* tile, Py_ssize_t lanes, Py_ssize_t rows, real* y, Py_ssize_t pixel,
+                     Py_ssize_t pixels) noexcept nogil:
+    # Finished, from scratch into an output of any strides, without the lanes past the last pixel.
     cdef Py_ssize_t _, lane, row, column, n, i
     cdef real* to
     for _ in range(rows):
@@ -267,6 +271,8 @@ cdef void store_rows(const Conv* conv, const real* tile, Py_ssize_t lanes, Py_ss
         while lane < pixels:
             n = min(conv.columns - column, pixels - lane)
             to = y + row * conv.y_row + column * conv.y_column
+            if not conv.epilogue.plain:
+                finish_rows(&conv.epilogue, tile + lane, 0, to, 0, 1, n)
             if conv.y_column == 1:
                 memcpy(to, tile + lane, n * sizeof(real))
             else:
@@ -314,11 +320,27 @@ cdef void locate(const Conv* conv, Py_ssize_t index, real* scratch, Unit* unit) 
 
 cdef inline Py_ssize_t in_place(const Conv* conv, const Unit* unit, Py_ssize_t pixels) noexcept nogil:
     # Panels of a tile that are written straight to the output: all of them whole, of a tile of whole vectors.
-    return unit.outputs // conv.panel_rows if conv.dense and pixels % VL == 0 else 0
+    if not conv.dense or pixels % VL or adds_in_place(&conv.epilogue):
+        return 0
+    return unit.outputs // conv.panel_rows
+
+
+cdef void multiply_and_finish(const Conv* conv, int vectors, Tile tile, Py_ssize_t pixels) noexcept nogil:
+    # In place, a few panels at a time: their sums are still in the L1 cache when they are finished.
+    cdef Py_ssize_t left = tile.panels, rows
+    while left > 0:
+        tile.panels = min(left, <Py_ssize_t>FINISH_ROWS // conv.panel_rows)
+        rows = tile.panels * conv.panel_rows
+        multiply_panels(conv.panel_rows, vectors, &tile)
+        finish_rows(&conv.epilogue, tile.y, tile.y_row, tile.y, tile.y_row, rows, pixels)
+        left -= tile.panels
+        tile.weights += tile.panels * tile.weights_panel
+        tile.addend += rows * tile.addend_row
+        tile.y += rows * tile.y_row
 
 
 cdef void multiply_tile(const Conv* conv, const Unit* unit, const real* weights, Py_ssize_t depth,
-                        bint first, Py_ssize_t pixel, real* sums) noexcept nogil:
+                        bint first, bint last, Py_ssize_t pixel, real* sums) noexcept nogil:
     cdef Py_ssize_t pixels = min(<Py_ssize_t>(GEMM_NV * VL), unit.end_pixel - pixel)
     cdef int vectors = <int>ceil_div(pixels, VL)
     cdef Py_ssize_t whole = in_place(conv, unit, pixels), done = whole * conv.panel_rows
@@ -337,7 +359,10 @@ cdef void multiply_tile(const Conv* conv, const Unit* unit, const real* weights,
         tile.addend = tile.y
         tile.addend_row = tile.y_row
         tile.addend_vector = VL
-    multiply_panels(conv.panel_rows, vectors, &tile)
+    if last and not conv.epilogue.plain:
+        multiply_and_finish(conv, vectors, tile, pixels)
+    else:
+        multiply_panels(conv.panel_rows, vectors, &tile)
     tile.panels = unit.panels - whole
     tile.weights = weights + whole * tile.weights_panel
     tile.y = sums
@@ -360,7 +385,7 @@ cdef void multiply_block(const Conv* conv, const Unit* unit, Py_ssize_t t0, Py_s
         pixels = min(<Py_ssize_t>(GEMM_NV * VL), unit.end_pixel - pixel)
         lanes = ceil_div(pixels, VL) * VL
         pack_tile(conv, unit.x + c0 * conv.x_channel, t0, t1, c1 - c0, pixel, pixels, lanes, unit.pixels)
-        multiply_tile(conv, unit, weights, depth, before == 0, pixel, sums)
+        multiply_tile(conv, unit, weights, depth, before == 0, before + depth == conv.taps * conv.channels, pixel, sums)
         sums += conv.chunk_panels * conv.panel_rows * GEMM_NV * VL
         pixel += pixels
 
@@ -423,12 +448,13 @@ cdef inline void find_inside(Conv* conv) noexcept nogil:
 def conv_taps(const real[:, :, :, :] x_bchw not None, const real[::1] weights not None,
               const real[::1] bias not None, real[:, :, :, :] y_bchw not None,
               const Py_ssize_t[:, ::1] taps not None, Py_ssize_t row_taps, Py_ssize_t stride_h,
-              Py_ssize_t stride_w, Py_ssize_t groups, int border, real cval, int num_threads):
+              Py_ssize_t stride_w, Py_ssize_t groups, int border, real cval, int num_threads,
+              int activation=0, real slope=0, const real[:, :, :, :] residual=None):
     """Convolve `x_bchw` into `y_bchw`, both of any strides.
 
     `weights` comes from `pack_weights`; `bias` holds a vector of VECTOR_LANES equal values for every row of every
     panel; `taps[0]` and `taps[1]` are the taps' vertical and horizontal offsets into the input,
-    in rows of `row_taps`.
+    in rows of `row_taps`; `residual` has `y_bchw`'s strides, or is it.
     """
     cdef Conv conv
     cdef Py_ssize_t images = x_bchw.shape[0], units, u, thread_scratch
@@ -457,6 +483,7 @@ def conv_taps(const real[:, :, :, :] x_bchw not None, const real[::1] weights no
         conv.width = conv.columns = conv.height * conv.width
         conv.height = conv.rows = 1
     conv.dense = conv.y_column == 1 and (conv.rows == 1 or conv.y_row == conv.columns)
+    conv.epilogue = make_epilogue(activation, slope, residual, conv.y, conv.y_column)
     partition(&conv, images, num_threads)
     units = images * groups * conv.bands * conv.chunks
     num_threads = <int>min(<Py_ssize_t>num_threads, units)
