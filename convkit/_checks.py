@@ -127,8 +127,45 @@ def batch(value: Array, name: str, channels: int) -> tuple[Array, bool]:
     return (value[None] if single else value), single
 
 
-def output(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any], *inputs: Array) -> Array:
-    """`out`, checked, or a fresh array of `shape` and `dtype` where it is None."""
+def residual(value: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array | None:
+    """`value`, if it is not None, as an array of the output's `shape` and `dtype`."""
+    if value is None:
+        return None
+    array = as_array(value, "residual", dtype)
+    if array.dtype != dtype:
+        raise TypeError(
+            f"residual has dtype {array.dtype}; expected the output's, {dtype}: "
+            f"pass residual.astype(np.{dtype})"
+        )
+    if array.shape != shape:
+        message = f"residual has shape {array.shape}; expected the output's, {shape}"
+        if array.shape == (*shape[:-3], *shape[-2:], shape[-3]):
+            axes = (0, 3, 1, 2) if len(shape) == 4 else (2, 0, 1)
+            raise ValueError(f"{message}, channels first: pass residual.transpose{axes}")
+        if _broadcasts(array.shape, shape):
+            raise ValueError(f"{message}: pass np.broadcast_to(residual, {shape})")
+        raise ValueError(message)
+    return array
+
+
+def _broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
+    try:
+        return np.broadcast_shapes(shape, to) == to
+    except ValueError:
+        return False
+
+
+def output(
+    out: Any,
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    *inputs: Array,
+    residual: Array | None = None,
+) -> Array:
+    """`out`, checked, or a fresh array of `shape` and `dtype` where it is None.
+
+    It may be the `residual`, but not a part of it or the same in another order.
+    """
     if out is None:
         return empty(shape, dtype)
     if not isinstance(out, np.ndarray):
@@ -147,7 +184,23 @@ def output(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any], *inputs: Arra
         raise ValueError("out is a view whose elements share memory; pass np.empty(...)")
     if any(overlaps(out, array) for array in inputs):
         raise ValueError("out overlaps an input in memory; pass an array of its own, or out=None")
+    if residual is not None and overlaps(out, residual) and not _is_same(out, residual):
+        raise ValueError(
+            "out overlaps residual in memory without being it; pass out=residual to add in place, "
+            "or an array of its own"
+        )
     return out
+
+
+def _is_same(a: Array, b: Array) -> bool:
+    """Whether two arrays of one shape and dtype have each element in the same place."""
+    return a.ctypes.data == b.ctypes.data and same_strides(a, b)
+
+
+def same_strides(a: Array, b: Array) -> bool:
+    """Whether two arrays of one shape step alike along every axis that has steps."""
+    steps = zip(a.strides, b.strides, a.shape, strict=True)
+    return all(mine == other for mine, other, n in steps if n > 1)
 
 
 def overlaps(a: Array, b: Array) -> bool:

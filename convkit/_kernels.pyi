@@ -16,4 +16,7 @@ def conv_taps(
     border: int,
     cval: float,
     num_threads: int,
+    activation: int = 0,
+    slope: float = 0.0,
+    residual: Array | None = None,
 ) -> None: ...

@@ -16,6 +16,7 @@ from cython.parallel cimport prange, threadid
 from libc.string cimport memset
 
 from convkit._native.arith cimport ceil_div, elements
+from convkit._native.epilogue cimport Epilogue, adds_in_place, finish_rows, make_epilogue
 from convkit._native.gemm cimport FAR, OFFSETS, Tile, multiply
 from convkit._native.planes cimport Planes, pack_planes
 from convkit._native.simd cimport (GEMM_DEPTH, GEMM_MR, GEMM_NV, GEMM_WIDE, VL, copy_part, real, scratch_alloc,
@@ -28,6 +29,7 @@ cdef enum:
     PLANES_BYTES = 1 << 19
     MOST_COLUMNS = 512          # of a strip
     DIRECT_CHANNELS = 96
+    FINISH_ROWS = 64            # output channels of a tile that are finished together: they stay in the L1 cache
 
 VECTOR_LANES = VL
 
@@ -54,6 +56,7 @@ cdef struct Conv:
     bint in_place                                       # tiles of whole vectors are summed in the output itself
     Py_ssize_t sums_row                                 # elements of an output channel's sums
     Py_ssize_t band_rows, bands, strip_columns, strips, chunk_panels, chunks
+    Epilogue epilogue
 
 
 # ---- blocks of K: all taps of some channels, about GEMM_DEPTH products ---------------------------------
@@ -306,9 +309,37 @@ cdef void pack_tile(const Conv* conv, const Unit* unit, Py_ssize_t depth, Py_ssi
         row += 1
 
 
-cdef void multiply_tile(const Conv* conv, const Unit* unit, const real* weights, Py_ssize_t depth, bint first,
+cdef void multiply_outputs(Py_ssize_t outputs, Py_ssize_t vectors, bint far, Tile tile) noexcept nogil:
+    # Whole panels, and the last one's rest.
+    cdef Py_ssize_t rest = outputs % GEMM_MR
+    tile.panels = outputs // GEMM_MR
+    if far and vectors == GEMM_NV:
+        multiply_far(&tile)
+    elif tile.panels:
+        multiply_vectors(GEMM_MR, vectors, &tile)
+    if rest:
+        tile.weights += tile.panels * tile.weights_panel
+        tile.y += tile.panels * GEMM_MR * tile.y_row
+        tile.addend += tile.panels * GEMM_MR * tile.addend_row
+        tile.panels = 1
+        multiply_vectors(rest, vectors, &tile)
+
+
+cdef void multiply_and_finish(const Conv* conv, Py_ssize_t outputs, Py_ssize_t pixels, bint far, Tile tile) noexcept nogil:
+    # In place, a few panels at a time: their sums are still in the L1 cache when they are finished.
+    cdef Py_ssize_t rows
+    while outputs > 0:
+        rows = min(outputs, <Py_ssize_t>FINISH_ROWS)
+        multiply_outputs(rows, ceil_div(pixels, VL), far, tile)
+        finish_rows(&conv.epilogue, tile.y, tile.y_row, tile.y, tile.y_row, rows, pixels)
+        tile.weights += rows * tile.depth
+        tile.addend += rows * tile.addend_row
+        tile.y += rows * tile.y_row
+        outputs -= rows
+
+
+cdef void multiply_tile(const Conv* conv, const Unit* unit, const real* weights, Py_ssize_t depth, bint first, bint last,
                         Py_ssize_t pixel, Py_ssize_t pixels) noexcept nogil:
-    cdef Py_ssize_t vectors = ceil_div(pixels, VL), rest = unit.outputs % GEMM_MR
     cdef bint in_place = conv.in_place and pixels % VL == 0, packed = conv.narrow or (conv.direct and pixels % VL)
     cdef Tile tile
     if packed:
@@ -323,17 +354,10 @@ cdef void multiply_tile(const Conv* conv, const Unit* unit, const real* weights,
     tile.addend = unit.bias if first else tile.y
     tile.addend_row = VL if first else tile.y_row
     tile.addend_vector = 0 if first else VL
-    tile.panels = unit.outputs // GEMM_MR
-    if conv.direct and vectors == GEMM_NV and not packed:
-        multiply_far(&tile)
-    elif tile.panels:
-        multiply_vectors(GEMM_MR, vectors, &tile)
-    if rest:
-        tile.weights += tile.panels * tile.weights_panel
-        tile.y += tile.panels * GEMM_MR * tile.y_row
-        tile.addend += tile.panels * GEMM_MR * tile.addend_row
-        tile.panels = 1
-        multiply_vectors(rest, vectors, &tile)
+    if last and in_place and not conv.epilogue.plain:
+        multiply_and_finish(conv, unit.outputs, pixels, conv.direct, tile)
+    else:
+        multiply_outputs(unit.outputs, ceil_div(pixels, VL), conv.direct and not packed, tile)
 
 
 cdef void multiply_block(const Conv* conv, Unit* unit, Py_ssize_t c0, Py_ssize_t channels) noexcept nogil:
@@ -348,7 +372,7 @@ cdef void multiply_block(const Conv* conv, Unit* unit, Py_ssize_t c0, Py_ssize_t
         pack_planes(&conv.planes, x, channels, unit.row, unit.column, unit.planes)
     while pixel < unit.pixels:
         pixels = min(conv.tile_vectors * VL, unit.pixels - pixel)
-        multiply_tile(conv, unit, weights, depth, c0 == 0, pixel, pixels)
+        multiply_tile(conv, unit, weights, depth, c0 == 0, c0 + channels == conv.channels, pixel, pixels)
         pixel += pixels
 
 
@@ -364,18 +388,24 @@ cdef inline void store_run(real* y, Py_ssize_t step, const real* sums, Py_ssize_
             y[i * step] = sums[i]
 
 
+cdef inline void finish_run(const Conv* conv, real* y, real* sums, Py_ssize_t n) noexcept nogil:
+    if not conv.epilogue.plain:
+        finish_rows(&conv.epilogue, sums, 0, y, 0, 1, n)
+    store_run(y, conv.y_column, sums, n)
+
+
 cdef void store_sums(const Conv* conv, const Unit* unit) noexcept nogil:
-    # Into an output of any strides, without what lies between the rows.
+    # Finished, into an output of any strides, without what lies between the rows.
     cdef Py_ssize_t _, row
     cdef real* y = unit.y
-    cdef const real* sums = unit.sums
+    cdef real* sums = unit.sums
     cdef Py_ssize_t last = unit.pixels % (conv.tile_vectors * VL)
     for _ in range(unit.outputs):
         if not conv.in_place:
             for row in range(unit.rows):
-                store_run(y + row * conv.y_row, conv.y_column, sums + row * unit.pitch, unit.columns)
+                finish_run(conv, y + row * conv.y_row, sums + row * unit.pitch, unit.columns)
         elif last % VL:
-            store_run(y + unit.pixels - last, 1, sums, last)
+            finish_run(conv, y + unit.pixels - last, sums, last)
         y += conv.y_channel
         sums += conv.sums_row
 
@@ -470,7 +500,8 @@ cdef void partition(Conv* conv, Py_ssize_t images, Py_ssize_t threads) noexcept 
     conv.planes.pitch = conv.strip_columns + reach
     conv.narrow = reach * conv.chunk_panels > conv.strip_columns
     # One run of memory in the output for all pixels of a unit?
-    conv.in_place = conv.y_column == 1 and (conv.narrow or reach == 0) and (
+    conv.in_place = not adds_in_place(&conv.epilogue) and conv.y_column == 1 and (conv.narrow or reach == 0) and (
+
         conv.band_rows == 1 or (conv.strips == 1 and conv.y_row == conv.columns))
     pixels = tile if conv.in_place else (conv.band_rows - 1) * conv.planes.pitch + conv.strip_columns
     conv.sums_row = (ceil_div(pixels, VL) | 1) * VL
@@ -592,11 +623,13 @@ cdef void clear(const Conv* conv, real* scratch) noexcept nogil:
 def conv_taps(const real[:, :, :, :] x_bchw not None, const real[::1] weights not None,
               const real[::1] bias not None, real[:, :, :, :] y_bchw not None,
               const Py_ssize_t[::1] tap_rows not None, const Py_ssize_t[::1] tap_columns not None, Py_ssize_t stride_h,
-              Py_ssize_t stride_w, Py_ssize_t groups, int border, real cval, int num_threads):
+              Py_ssize_t stride_w, Py_ssize_t groups, int border, real cval, int num_threads,
+              int activation=0, real slope=0, const real[:, :, :, :] residual=None):
     """Convolve `x_bchw` into `y_bchw`, both of any strides.
 
     `weights` comes from `pack_weights`; `bias` holds a vector of VECTOR_LANES equal values for every output channel.
     There is a tap for each of `tap_rows` with each of `tap_columns`: offsets into the input, in ascending order.
+    `residual` has `y_bchw`'s strides, or is it.
     """
     cdef Conv conv
     cdef Tables tables
@@ -627,6 +660,7 @@ def conv_taps(const real[:, :, :, :] x_bchw not None, const real[::1] weights no
         conv.planes.width = conv.columns = conv.planes.height * conv.planes.width
         conv.planes.height = conv.rows = 1
         conv.direct = conv.planes.x_column == 1
+    conv.epilogue = make_epilogue(activation, slope, residual, conv.y, conv.y_column)
     partition(&conv, images, num_threads)
     units = images * groups * conv.bands * conv.strips * conv.chunks
     num_threads = <int>min(<Py_ssize_t>num_threads, units)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from math import comb
+from math import comb, erfc, sqrt
 from typing import Any
 
 import numpy as np
@@ -77,6 +77,53 @@ def conv_transpose2d(
     y = y.reshape(batch, groups * outputs, *full)
     y = y[:, :, padding[0] : full[0] - padding[0], padding[1] : full[1] - padding[1]]
     return y if bias is None else y + bias[:, None, None]
+
+
+# ---- epilogues: functions of a sum; NaN gives NaN, and ±Inf the limit -----------------------------------
+
+
+def sigmoid(x: Array) -> Array:
+    """1 / (1 + e⁻ˣ)."""
+    e = np.exp(-np.abs(x))
+    return np.asarray(np.where(x < 0, e, 1) / (1 + e))
+
+
+def silu(x: Array) -> Array:
+    """x · sigmoid(x)."""
+    return np.asarray(np.maximum(x, -1e4) * sigmoid(x))
+
+
+def gelu(x: Array) -> Array:
+    """x · Φ(x), with the normal distribution Φ(x) = (1 + erf(x / √2)) / 2."""
+    phi = np.array([0.5 * erfc(-number / sqrt(2)) for number in x.flat]).reshape(x.shape)
+    return np.asarray(np.maximum(x, -1e4) * phi)
+
+
+def hardswish(x: Array) -> Array:
+    """x · min(max(x + 3, 0), 6) / 6."""
+    held = np.maximum(x, -3)
+    return np.asarray(held * (np.minimum(held + 3, 6) / 6))
+
+
+ACTIVATIONS: dict[str | None, Callable[[Array], Array]] = {
+    None: lambda x: x,
+    "relu": lambda x: np.maximum(x, 0),
+    "relu6": lambda x: np.clip(x, 0, 6),
+    "silu": silu,
+    "gelu": gelu,
+    "hardswish": hardswish,
+    "sigmoid": sigmoid,
+}
+
+
+def epilogue(
+    sums: Array, activation: str | None, residual: Array | None = None, negative_slope: float = 0.01
+) -> Array:
+    """What `convkit.conv2d` makes of its sums."""
+    x = sums if residual is None else sums + residual
+    if activation == "leaky_relu":
+        return np.asarray(np.where(x > 0, x, negative_slope * x))
+    return ACTIVATIONS[activation](x)
 
 
 # ---- filters: a 2-D kernel, which is laid on the padded image -----------------------------------------

@@ -14,4 +14,7 @@ def depthwise(
     border: int,
     cval: float,
     num_threads: int,
+    activation: int = 0,
+    slope: float = 0.0,
+    residual: Array | None = None,
 ) -> None: ...

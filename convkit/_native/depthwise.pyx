@@ -16,6 +16,7 @@ from libc.string cimport memset
 
 from convkit._native.arith cimport ceil_div, elements
 from convkit._native.border cimport BORDER_CONSTANT, border_index
+from convkit._native.epilogue cimport Epilogue, adds_in_place, finish_rows, make_epilogue
 from convkit._native.simd cimport (STRIP_CHUNK, STRIP_ROWS, STRIP_ROWS_PAIR, VL, real, scratch_alloc, scratch_free,
                                    vec, vec_even, vec_load, vec_load_part, vec_odd, vec_pin, vec_set, vec_store,
                                    vec_store_part)
@@ -46,6 +47,7 @@ cdef struct Conv:
     const Py_ssize_t* tap_offset                        # in the strip
     const Py_ssize_t* source                            # input column of each strip column, -1 for the constant
     const Py_ssize_t* inside                            # per strip: columns [from, to) of all planes lie inside
+    Epilogue epilogue
 
 
 cdef struct Tile:
@@ -304,10 +306,20 @@ cdef void pack_strip(const Conv* conv, const real* x, Py_ssize_t row, Py_ssize_t
 
 # ---- the units of work ---------------------------------------------------------------------------------
 
-cdef void copy_out(const Conv* conv, const real* sums, int outputs, Py_ssize_t rows, Py_ssize_t columns,
+cdef void finish(const Conv* conv, real* sums, Py_ssize_t sums_channel, Py_ssize_t sums_row, int outputs, Py_ssize_t rows,
+                 Py_ssize_t columns, const real* y) noexcept nogil:
+    # Sums that belong at `y`.
+    cdef int m
+    for m in range(outputs):
+        finish_rows(&conv.epilogue, sums + m * sums_channel, sums_row, y + m * conv.y_channel, conv.y_row, rows, columns)
+
+
+cdef void copy_out(const Conv* conv, real* sums, int outputs, Py_ssize_t rows, Py_ssize_t columns,
                    real* y) noexcept nogil:
-    # Into an output whose columns do not lie side by side.
+    # Finished, into an output whose columns do not lie side by side, or that is read before.
     cdef Py_ssize_t m, i, j
+    if not conv.epilogue.plain:
+        finish(conv, sums, STRIP_ROWS * PITCH, PITCH, outputs, rows, columns, y)
     for m in range(outputs):
         for i in range(rows):
             for j in range(columns):
@@ -318,12 +330,13 @@ cdef void sum_outputs(const Conv* conv, int outputs, Tile* tile, const real* str
                       real* apart) noexcept nogil:
     # The strip's sums of one output channel, or two.
     cdef Py_ssize_t row = 0, height = STRIP_ROWS_PAIR if outputs == 2 else STRIP_ROWS
+    cdef bint in_place = conv.y_column == 1 and not adds_in_place(&conv.epilogue)
     while row < rows:
         tile.rows = min(rows - row, height)
         if 2 * tile.rows < height:      # too few for a whole tile
             tile.rows = 1
         tile.strip = strip + row * conv.stride_h * PITCH
-        if conv.y_column == 1:
+        if in_place:
             tile.y, tile.y_channel, tile.y_row = y + row * conv.y_row, conv.y_channel, conv.y_row
             sum_rows(outputs, tile)
         else:
@@ -331,6 +344,8 @@ cdef void sum_outputs(const Conv* conv, int outputs, Tile* tile, const real* str
             sum_rows(outputs, tile)
             copy_out(conv, apart, outputs, tile.rows, tile.columns, y + row * conv.y_row)
         row += tile.rows
+    if in_place and not conv.epilogue.plain:    # all tiles at once: their rows may be one run
+        finish(conv, y, conv.y_channel, conv.y_row, outputs, rows, tile.columns, y)
 
 
 cdef void sum_strip(const Conv* conv, Py_ssize_t group, const real* strip, real* y, Py_ssize_t rows,
@@ -420,11 +435,11 @@ def depthwise(const real[:, :, :, :] x_bchw not None, const real[::1] weights no
               const real[::1] bias not None, real[:, :, :, :] y_bchw not None, Py_ssize_t groups,
               (Py_ssize_t, Py_ssize_t) kernel, (Py_ssize_t, Py_ssize_t) stride,
               (Py_ssize_t, Py_ssize_t) dilation, (Py_ssize_t, Py_ssize_t) before, int border, real cval,
-              int num_threads):
+              int num_threads, int activation=0, real slope=0, const real[:, :, :, :] residual=None):
     """Convolve `x_bchw` into `y_bchw`, both of any strides.
 
     `weights` are packed for `kernel_chunk`, `bias` is [group][output]; `kernel`, `stride`, `dilation` and the
-    padding `before` are (vertical, horizontal).
+    padding `before` are (vertical, horizontal). `residual` has `y_bchw`'s strides, or is it.
     """
     cdef Conv conv
     cdef Py_ssize_t images = x_bchw.shape[0], units, u, chunk, thread_scratch
@@ -449,6 +464,7 @@ def depthwise(const real[:, :, :, :] x_bchw not None, const real[::1] weights no
     conv.chunk_taps = 0 if conv.chunk == 1 else conv.kernel_h // conv.chunk * conv.channels * conv.kernel_w
     conv.taps = conv.chunk_taps + (conv.kernel_h if conv.chunk == 1 else conv.kernel_h % conv.chunk) \
         * conv.channels * conv.kernel_w
+    conv.epilogue = make_epilogue(activation, slope, residual, conv.y, conv.y_column)
     partition(&conv, images, num_threads)
     units = images * groups * conv.bands
     num_threads = <int>min(<Py_ssize_t>num_threads, units)

@@ -54,10 +54,14 @@
 
 #ifdef CONVKIT_FLOAT64
 typedef double real;
+typedef uint64_t real_bits;
 #define VL (VECTOR_BYTES / 8)
+#define FRACTION_BITS 52
 #else
 typedef float real;
+typedef uint32_t real_bits;
 #define VL (VECTOR_BYTES / 4)
+#define FRACTION_BITS 23
 #endif
 
 /* Vectors of the GEMM's tile for a panel of so many rows, few enough that 8 sums would not be in flight. */
@@ -67,6 +71,7 @@ typedef float real;
 
 typedef real vec __attribute__((vector_size(VECTOR_BYTES)));
 typedef int64_t vec_bits __attribute__((vector_size(VECTOR_BYTES)));
+typedef real_bits vec_lanes __attribute__((vector_size(VECTOR_BYTES))); /* an integer for each number */
 typedef real vec_unaligned __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(real)), may_alias));
 
 INLINE vec vec_load(const real *p) { return *(const vec_unaligned *)p; }
@@ -126,6 +131,18 @@ INLINE vec vec_choose(vec choice, vec a, vec b) {
   vec_bits mask = (vec_bits)(choice != 0);
   return (vec)(((vec_bits)a & mask) | ((vec_bits)b & ~mask));
 }
+
+/* Lane by lane x where a < b, which NaN never is, else y. */
+INLINE vec vec_if_less(vec a, vec b, vec x, vec y) {
+  vec_lanes mask = (vec_lanes)(a < b);
+  return (vec)(((vec_lanes)x & mask) | ((vec_lanes)y & ~mask));
+}
+
+/* -|v| */
+INLINE vec vec_minus_abs(vec v) { return (vec)((vec_lanes)v | (vec_lanes)vec_set(-(real)0)); }
+
+/* v · 2ᵏ, k the whole number in the low bits of `power`, where both v and the result are normal. */
+INLINE vec vec_exponent_add(vec v, vec power) { return (vec)((vec_lanes)v + ((vec_lanes)power << FRACTION_BITS)); }
 
 /* The VL elements p[0], p[2], p[4], ...; reads 2·VL elements. */
 INLINE vec vec_load_even(const real *p) { return vec_even(vec_load(p), vec_load(p + VL)); }

@@ -28,4 +28,7 @@ def conv3x3(
     border: int,
     cval: float,
     num_threads: int,
+    activation: int = 0,
+    slope: float = 0.0,
+    residual: Array | None = None,
 ) -> None: ...

@@ -15,6 +15,7 @@ from libc.string cimport memcpy, memset
 
 from convkit._native.arith cimport ceil_div, elements
 from convkit._native.border cimport border_index
+from convkit._native.epilogue cimport Epilogue, adds_in_place, finish_rows, make_epilogue
 from convkit._native.gemm cimport PACKED, Tile, multiply, multiply_few
 from convkit._native.simd cimport (GEMM_DEPTH, GEMM_MR, GEMM_NV, VL, copy_part, prefetch_write, real, scratch_alloc,
                                    scratch_free, vec_load, vec_store)
@@ -48,6 +49,7 @@ cdef struct Conv:
     Py_ssize_t vectors, few
     Py_ssize_t slab                                     # channels transformed at a time
     Py_ssize_t chunk_passes, chunks
+    Epilogue epilogue
 
 
 cdef struct Copy:               # elements of a row of an image, and where they are in scratch
@@ -230,7 +232,7 @@ cdef void locate(const Conv* conv, Py_ssize_t tile, Py_ssize_t tiles, Lanes* lan
         lanes.whole_x = (conv.x_column == 1 and row >= 0 and row + (conv.n - 1) * conv.dilation_h < conv.height
                          and column >= 0 and column + conv.m * VL + 2 <= conv.width)
         lanes.whole_y = (conv.y_column == 1 and run.row + (conv.m - 1) * conv.dilation_h < conv.rows
-                         and run.column + conv.m * VL <= conv.columns)
+                         and run.column + conv.m * VL <= conv.columns and not adds_in_place(&conv.epilogue))
         lanes.x = run.x + row * conv.x_row + column
         lanes.y = run.y + run.row * conv.y_row + run.column
     while lane < tiles:
@@ -371,6 +373,17 @@ cdef void multiply_part(const Conv* conv, const Part* part, int position, const 
 
 # ---- output --------------------------------------------------------------------------------------------
 
+cdef void finish(const Conv* conv, const Lanes* lanes, real* lines, real* y) noexcept nogil:
+    # One output channel of a vector of tiles: in its place, or before it is scattered.
+    cdef Py_ssize_t i, y_row = conv.y_row * conv.dilation_h
+    cdef const Copy* copy
+    if lanes.whole_y:
+        finish_rows(&conv.epilogue, y + lanes.y, y_row, y + lanes.y, y_row, conv.m, conv.m * VL)
+    for i in range(lanes.y_copies):
+        copy = lanes.y_copy + i
+        finish_rows(&conv.epilogue, lines + copy.line, 0, y + copy.image, 0, 1, copy.count)
+
+
 cdef inline void scatter(const Lanes* lanes, const real* lines, real* y, Py_ssize_t step) noexcept nogil:
     cdef Py_ssize_t i, j
     cdef const Copy* copy
@@ -419,6 +432,8 @@ cdef void restore_part(const Conv* conv, const Unit* unit, const Part* part, Py_
             restore_lanes(conv, part.lanes + vector, products, part.products_position, unit.bias[first + o],
                           unit.scratch, unit.lines + vector * size, y)
         for vector in range(part.vectors):
+            if not conv.epilogue.plain:
+                finish(conv, part.lanes + vector, unit.lines + vector * size, y)
             scatter(part.lanes + vector, unit.lines + vector * size, y, conv.y_column * conv.dilation_w)
 
 
@@ -557,11 +572,13 @@ def workspace_bytes(int m, Py_ssize_t images, Py_ssize_t groups, Py_ssize_t outp
 
 def conv3x3(const real[:, :, :, :] x_bchw not None, const real[::1] weights not None,
             const real[::1] bias not None, real[:, :, :, :] y_bchw not None, int m, Py_ssize_t top, Py_ssize_t left,
-            Py_ssize_t dilation_h, Py_ssize_t dilation_w, Py_ssize_t groups, int border, real cval, int num_threads):
+            Py_ssize_t dilation_h, Py_ssize_t dilation_w, Py_ssize_t groups, int border, real cval, int num_threads,
+            int activation=0, real slope=0, const real[:, :, :, :] residual=None):
     """Convolve `x_bchw` into `y_bchw`, both of any strides, with F(m×m, 3×3); m is 2 or 4.
 
     `weights` comes from `transform_weights` with the same `m`; `bias` holds one value for each output channel; `top` and
-    `left` are the padding, of which the bottom's and right's follow from the output's shape.
+    `left` are the padding, of which the bottom's and right's follow from the output's shape. `residual` has `y_bchw`'s
+    strides, or is it.
     """
     cdef Conv conv
     cdef Py_ssize_t units, u, thread_scratch
@@ -581,6 +598,7 @@ def conv3x3(const real[:, :, :, :] x_bchw not None, const real[::1] weights not 
     conv.y_row, conv.y_column = elements(y_bchw.strides[2]), elements(y_bchw.strides[3])
     conv.border, conv.cval = border, cval
     conv.weights, conv.bias = &weights[0], &bias[0]
+    conv.epilogue = make_epilogue(activation, slope, residual, conv.y, conv.y_column * dilation_w)
     partition(&conv, x_bchw.shape[0], num_threads)
     units = groups * conv.blocks * conv.chunks
     thread_scratch = scratch_elements(&conv)

@@ -10,6 +10,7 @@ from convkit import _checks, shapes
 from convkit._checks import Array, Pair
 from convkit._options import current
 from convkit.ops import depthwise, winograd
+from convkit.ops.epilogue import ACTIVATIONS, Activation, Epilogue, check_activation
 from convkit.ops.taps import TapConv, axis_taps
 from convkit.shapes import Axis
 
@@ -39,13 +40,15 @@ class Conv2dPlan:
     ----------
     algorithm : str
         The algorithm that the plan runs.
+    activation : str or None
+        What it applies to the sums.
     input_shape, output_shape : tuple of int
         BCHW, or CHW where the plan was made for CHW.
     dtype : numpy.dtype
         float32 or float64, of input, weights and output.
     """
 
-    __slots__ = ("_conv", "_num_threads", "algorithm", "dtype", "input_shape", "output_shape")
+    __slots__ = ("_conv", "_epilogue", "_num_threads", "algorithm", "dtype", "input_shape", "output_shape")
 
     def __init__(
         self,
@@ -58,6 +61,7 @@ class Conv2dPlan:
         cval: float,
         algorithm: str,
         num_threads: int | None,
+        epilogue: Epilogue,
     ) -> None:
         outputs = weight.shape[0]
         weight_gockk = weight.reshape(groups, outputs // groups, *weight.shape[1:])
@@ -67,6 +71,7 @@ class Conv2dPlan:
         self.input_shape = input_shape
         self.output_shape = (*input_shape[:-3], outputs, axes[0].output, axes[1].output)
         self._num_threads = num_threads
+        self._epilogue = epilogue
         self._conv: TapConv | depthwise.DepthwiseConv | winograd.WinogradConv
         if self.algorithm == "depthwise":
             self._conv = depthwise.DepthwiseConv(weight_gockk, bias, (vertical, horizontal), border, cval)
@@ -79,7 +84,14 @@ class Conv2dPlan:
             rows, columns = axis_taps(vertical), axis_taps(horizontal)
             self._conv = TapConv(weight_gockk, bias, rows, columns, stride, border, cval)
 
-    def __call__(self, x: ArrayLike, out: Array | None = None, *, num_threads: int | None = None) -> Array:
+    def __call__(
+        self,
+        x: ArrayLike,
+        out: Array | None = None,
+        residual: ArrayLike | None = None,
+        *,
+        num_threads: int | None = None,
+    ) -> Array:
         """Convolve `x`.
 
         Parameters
@@ -88,6 +100,8 @@ class Conv2dPlan:
             Of the plan's `input_shape` (another batch size is taken too) and `dtype`; any strides.
         out : ndarray, optional
             Written and returned; of the output's shape and dtype, not overlapping `x`.
+        residual : array_like, optional
+            As in `conv2d`.
         num_threads : int, optional
             As in `conv2d`; unset, the plan's own.
 
@@ -99,7 +113,7 @@ class Conv2dPlan:
         Raises
         ------
         TypeError, ValueError
-            `x` or `out` does not fit the plan.
+            `x`, `out` or `residual` does not fit the plan.
         """
         x_array = _checks.as_array(x, "x", self.dtype)
         if x_array.dtype != self.dtype:
@@ -109,18 +123,28 @@ class Conv2dPlan:
             )
         if x_array.ndim != len(self.input_shape) or x_array.shape[-3:] != self.input_shape[-3:]:
             raise ValueError(f"x has shape {x_array.shape}; the plan was made for {self.input_shape}")
-        y = _checks.output(out, (*x_array.shape[:-3], *self.output_shape[-3:]), self.dtype, x_array)
-        self.run(x_array, y, num_threads)
+        shape = (*x_array.shape[:-3], *self.output_shape[-3:])
+        added = _checks.residual(residual, shape, self.dtype)
+        y = _checks.output(out, shape, self.dtype, x_array, residual=added)
+        self.run(x_array, y, added, num_threads)
         return y
 
-    def run(self, x: Array, y: Array, num_threads: int | None = None) -> None:
+    def run(self, x: Array, y: Array, residual: Array | None, num_threads: int | None = None) -> None:
         """`__call__` for arrays that are already checked."""
         if x.ndim == 3:
-            x, y = x[None], y[None]
-        self._conv.run(x, y, self._num_threads if num_threads is None else num_threads)
+            x, y, residual = x[None], y[None], None if residual is None else residual[None]
+        threads = self._num_threads if num_threads is None else num_threads
+        self._conv.run(x, y, threads, self._epilogue.adding(residual, y))
+
+    @property
+    def activation(self) -> str | None:
+        """The activation's name, None where there is none."""
+        return ACTIVATIONS[self._epilogue.activation]
 
     def __repr__(self) -> str:
-        return f"<Conv2dPlan {self.input_shape} -> {self.output_shape} {self.dtype}, {self.algorithm}>"
+        activation = f", {self.activation}" if self.activation else ""
+        sizes = f"{self.input_shape} -> {self.output_shape}"
+        return f"<Conv2dPlan {sizes} {self.dtype}, {self.algorithm}{activation}>"
 
 
 def choose_algorithm(asked: str, axes: tuple[Axis, Axis], weight_gockk: Array) -> str:
@@ -152,6 +176,9 @@ def conv2d(
     *,
     padding_mode: PaddingMode = "zeros",
     cval: float = 0.0,
+    activation: Activation | None = None,
+    negative_slope: float | None = None,
+    residual: ArrayLike | None = None,
     out: Array | None = None,
     algorithm: Algorithm = "auto",
     num_threads: int | None = None,
@@ -182,6 +209,13 @@ def conv2d(
         repeated, the image repeated. Padding may exceed the image.
     cval : float
         For ``padding_mode="constant"``.
+    activation : {"relu", "relu6", "leaky_relu", "silu", "gelu", "hardswish", "sigmoid"}, optional
+        Applied to the sum, bias and `residual` included, before it is written; the formulas are in the Notes.
+    negative_slope : float, optional
+        Of "leaky_relu"; unset, 0.01.
+    residual : array_like, optional
+        Added before the activation; of the output's shape and dtype, any strides. It may be `out`, which then
+        is added to in place.
     out : ndarray, optional
         Written and returned; of the output's shape and dtype, not overlapping the inputs.
     algorithm : {"auto", "direct", "gemm", "depthwise", "winograd"}
@@ -219,6 +253,14 @@ def conv2d(
     different size meet in one tile; integers are not exact, and a NaN or Inf reaches the whole 4×4 tile of
     outputs whose 6×6 pixels it is among.
 
+    With an `activation` f and a `residual`, ``y = f(conv + bias + residual)``: "relu" max(0, x); "relu6"
+    min(max(0, x), 6); "leaky_relu" x where x > 0, else negative_slope·x (Maas et al., 2013); "sigmoid"
+    1 / (1 + e⁻ˣ); "silu" x / (1 + e⁻ˣ) (Elfwing et al., 2018); "gelu" x·(1 + erf(x/√2)) / 2 (Hendrycks and
+    Gimpel, 2016); "hardswish" x·min(max(x + 3, 0), 6) / 6 (Howard et al., *Searching for MobileNetV3*,
+    2019). "sigmoid", "silu" and "hardswish" are within 4 units in the last place of f, "gelu" within
+    3e-7·max(1, |x|) (1e-15 in float64); what is smaller than 1e-35 (1e-304) may come out as 0. NaN gives NaN,
+    and ±Inf the limit of f.
+
     Examples
     --------
     >>> import convkit as ck, numpy as np
@@ -238,10 +280,12 @@ def conv2d(
     axes = shapes.conv_axes(batch.shape[2:], w.shape[2:], stride, padding, dilation)
     border, cval = check_border(padding_mode, cval, x.dtype)
     _checks.choice(algorithm, "algorithm", ALGORITHMS)
-    shape = (batch.shape[0], w.shape[0], axes[0].output, axes[1].output)
-    y = _checks.output(out, shape[single:], x.dtype, x, w, *rest)
-    plan = Conv2dPlan(w, b, x.shape, axes, groups, border, cval, algorithm, num_threads)
-    plan.run(x, y)
+    epilogue = check_activation(activation, negative_slope, x.dtype)
+    shape = (batch.shape[0], w.shape[0], axes[0].output, axes[1].output)[single:]
+    added = _checks.residual(residual, shape, x.dtype)
+    y = _checks.output(out, shape, x.dtype, x, w, *rest, residual=added)
+    plan = Conv2dPlan(w, b, x.shape, axes, groups, border, cval, algorithm, num_threads, epilogue)
+    plan.run(x, y, added)
     return y
 
 
@@ -256,6 +300,8 @@ def conv2d_plan(
     groups: int = 1,
     padding_mode: PaddingMode = "zeros",
     cval: float = 0.0,
+    activation: Activation | None = None,
+    negative_slope: float | None = None,
     algorithm: Algorithm = "auto",
     num_threads: int | None = None,
 ) -> Conv2dPlan:
@@ -263,15 +309,18 @@ def conv2d_plan(
 
     Parameters
     ----------
-    weight, bias, stride, padding, dilation, groups, padding_mode, cval, algorithm, num_threads
+    weight, bias, stride, padding, dilation, groups, padding_mode, cval
         As in `conv2d`; `weight`'s dtype is the plan's.
+    activation, negative_slope, algorithm, num_threads
+        As in `conv2d`.
     input_shape : tuple of int
         BCHW or CHW.
 
     Returns
     -------
     Conv2dPlan
-        ``plan(x, out=None)``, with `algorithm`, `input_shape`, `output_shape` and `dtype`.
+        ``plan(x, out=None, residual=None)``, with `algorithm`, `activation`, `input_shape`, `output_shape`
+        and `dtype`.
 
     Raises
     ------
@@ -298,10 +347,11 @@ def conv2d_plan(
     axes = shapes.conv_axes(shape[-2:], w.shape[2:], stride, padding, dilation)
     border, cval = check_border(padding_mode, cval, w.dtype)
     _checks.choice(algorithm, "algorithm", ALGORITHMS)
+    epilogue = check_activation(activation, negative_slope, w.dtype)
     if num_threads is not None:
         num_threads = _checks.thread_count(num_threads)
     _checks.checked_size((*shape[:-3], w.shape[0], axes[0].output, axes[1].output), w.itemsize)
-    return Conv2dPlan(w, b, shape, axes, groups, border, cval, algorithm, num_threads)
+    return Conv2dPlan(w, b, shape, axes, groups, border, cval, algorithm, num_threads, epilogue)
 
 
 # ---- the arguments of a convolution --------------------------------------------------------------------

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from convkit import _checks, shapes
 from convkit._checks import Array, Pair
 from convkit.ops.conv import ALGORITHMS, Algorithm, check_bias, check_groups
+from convkit.ops.epilogue import Activation, Epilogue, check_activation
 from convkit.ops.taps import Tap, TapConv
 
 if TYPE_CHECKING:
@@ -24,6 +27,9 @@ def conv_transpose2d(
     dilation: int | Pair = 1,
     *,
     output_size: Pair | None = None,
+    activation: Activation | None = None,
+    negative_slope: float | None = None,
+    residual: ArrayLike | None = None,
     out: Array | None = None,
     algorithm: Algorithm = "auto",
     num_threads: int | None = None,
@@ -51,7 +57,7 @@ def conv_transpose2d(
     dilation : int or (vertical, horizontal), at least 1
     output_size : (height, width), optional
         Chooses `output_padding`: among the sizes that a convolution of this stride maps to the input's.
-    out, algorithm, num_threads
+    activation, negative_slope, residual, out, algorithm, num_threads
         As in `conv2d`.
 
     Returns
@@ -92,6 +98,7 @@ def conv_transpose2d(
     outputs = w.shape[1] * groups
     check_bias(b, outputs)
     _checks.choice(algorithm, "algorithm", ALGORITHMS)
+    epilogue = check_activation(activation, negative_slope, x.dtype)
     stride = _checks.pair(stride, "stride", 1)
     padding = _checks.pair(padding, "padding", 0)
     dilation = _checks.pair(dilation, "dilation", 1)
@@ -99,9 +106,13 @@ def conv_transpose2d(
     if output_size is not None:
         output_padding = padding_for(output_size, size, kernel, stride, padding, output_padding, dilation)
     output = shapes.conv_transpose2d_output(size, kernel, stride, padding, output_padding, dilation)
-    y = _checks.output(out, (batch.shape[0], outputs, *output)[single:], x.dtype, x, w, *rest)
+    shape = (batch.shape[0], outputs, *output)[single:]
+    added = _checks.residual(residual, shape, x.dtype)
+    y = _checks.output(out, shape, x.dtype, x, w, *rest, residual=added)
     weight_gockk = w.reshape(groups, w.shape[0] // groups, *w.shape[1:]).swapaxes(1, 2)
-    run_phases(batch, weight_gockk, b, y[None] if single else y, stride, padding, dilation, num_threads)
+    y_bchw = y[None] if single else y
+    epilogue = epilogue.adding(added[None] if added is not None and single else added, y_bchw)
+    run_phases(batch, weight_gockk, b, y_bchw, stride, padding, dilation, num_threads, epilogue)
     return y
 
 
@@ -140,19 +151,32 @@ def run_phases(
     padding: Pair,
     dilation: Pair,
     num_threads: int | None,
+    epilogue: Epilogue,
 ) -> None:
     """Write every output pixel: those of one phase (row mod stride, column mod stride) share their taps."""
     rows, columns = (
         phase_taps(weight_gockk.shape[3 + axis], stride[axis], padding[axis], dilation[axis])
         for axis in (0, 1)
     )
-    if len(rows) < stride[0] or len(columns) < stride[1]:  # some pixels have no tap
-        y[...] = 0 if bias is None else bias[:, None, None]
-    for row, row_taps in rows.items():
-        for column, column_taps in columns.items():
-            phase = y[:, :, row :: stride[0], column :: stride[1]]
-            if phase.size:
-                TapConv(weight_gockk, bias, row_taps, column_taps).run(x, phase, num_threads)
+    for row in range(min(stride[0], y.shape[2])):
+        down = slice(row, None, stride[0])
+        if row not in rows:
+            run_without_taps(bias, y[:, :, down], num_threads, epilogue.phase(down))
+            continue
+        for column in range(min(stride[1], y.shape[3])):
+            place = down, slice(column, None, stride[1])
+            phase, finish = y[:, :, *place], epilogue.phase(*place)
+            if column not in columns:
+                run_without_taps(bias, phase, num_threads, finish)
+                continue
+            TapConv(weight_gockk, bias, rows[row], columns[column]).run(x, phase, num_threads, finish)
+
+
+def run_without_taps(bias: Array | None, y: Array, num_threads: int | None, epilogue: Epilogue) -> None:
+    """Write pixels that no input pixel reaches: as if one of 0 did."""
+    weight = np.zeros((1, y.shape[1], 1, 1, 1), y.dtype)
+    x = np.broadcast_to(weight[0, :1, :, :, 0], (y.shape[0], 1, *y.shape[2:]))
+    TapConv(weight, bias, [Tap(0, 0)], [Tap(0, 0)]).run(x, y, num_threads, epilogue)
 
 
 def phase_taps(kernel: int, stride: int, padding: int, dilation: int) -> dict[int, list[Tap]]:

@@ -10,6 +10,7 @@ import numpy as np
 from convkit import _dispatch
 from convkit._checks import Array
 from convkit._threads import threads_for
+from convkit.ops.epilogue import PLAIN, Epilogue
 from convkit.ops.taps import BORDER_CODES
 from convkit.shapes import Axis
 
@@ -74,7 +75,9 @@ class DepthwiseConv:
         self.weights = pack_weights(weight_gockk, chunk)
         self.bias = np.zeros(outputs, dtype) if bias is None else np.array(bias)
 
-    def run(self, x_bchw: Array, y_bchw: Array, num_threads: int | None = None) -> None:
+    def run(
+        self, x_bchw: Array, y_bchw: Array, num_threads: int | None = None, epilogue: Epilogue = PLAIN
+    ) -> None:
         """Write the convolution of `x_bchw` to `y_bchw`, whose shapes are already checked."""
         vertical, horizontal = self.axes
         self.kernels.depthwise(
@@ -90,6 +93,7 @@ class DepthwiseConv:
             self.border,
             self.cval,
             threads_for(y_bchw.size * self.products, num_threads),
+            *epilogue,
         )
 
 

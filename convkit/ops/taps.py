@@ -11,6 +11,7 @@ import numpy as np
 from convkit import _dispatch
 from convkit._checks import Array, Pair, empty
 from convkit._threads import threads_for
+from convkit.ops.epilogue import PLAIN, Epilogue
 from convkit.shapes import Axis
 
 # numpy.pad's names, and the numbers by which the kernels know them
@@ -59,7 +60,9 @@ class TapConv:
             self.bias[:] = bias.reshape(-1, 1)
         self.bias = self.bias.reshape(-1)
 
-    def run(self, x_bchw: Array, y_bchw: Array, num_threads: int | None = None) -> None:
+    def run(
+        self, x_bchw: Array, y_bchw: Array, num_threads: int | None = None, epilogue: Epilogue = PLAIN
+    ) -> None:
         """Write the convolution of `x_bchw` to `y_bchw`, whose shapes are already checked."""
         work = y_bchw.size * (x_bchw.shape[1] // self.groups) * len(self.rows) * len(self.columns)
         self.kernels.conv_taps(
@@ -74,4 +77,5 @@ class TapConv:
             self.border,
             self.cval,
             threads_for(work, num_threads),
+            *epilogue,
         )

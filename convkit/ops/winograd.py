@@ -9,6 +9,7 @@ import numpy as np
 from convkit import _dispatch
 from convkit._checks import Array, empty
 from convkit._threads import threads_for
+from convkit.ops.epilogue import PLAIN, Epilogue
 from convkit.ops.taps import BORDER_CODES
 from convkit.shapes import Axis
 
@@ -104,7 +105,9 @@ class WinogradConv:
         threads = threads_for(weight_gockk.size * 36, num_threads)
         self.kernels.transform_weights(weight_gockk, self.m, self.weights, threads)
 
-    def run(self, x_bchw: Array, y_bchw: Array, num_threads: int | None = None) -> None:
+    def run(
+        self, x_bchw: Array, y_bchw: Array, num_threads: int | None = None, epilogue: Epilogue = PLAIN
+    ) -> None:
         """Write the convolution of `x_bchw` to `y_bchw`, whose shapes are already checked."""
         self.kernels.conv3x3(
             x_bchw,
@@ -118,6 +121,7 @@ class WinogradConv:
             self.border,
             self.cval,
             threads_for(y_bchw.size * (x_bchw.shape[1] // self.groups) * 9, num_threads),
+            *epilogue,
         )
 
     def workspace_bytes(self, images: int, rows: int, columns: int, num_threads: int = 1) -> int:

@@ -109,6 +109,7 @@ def garbage(choose, transposed):
         "groups": [1, 1, 1, 2],
         "num_threads": [None, 1, 2],
         "algorithm": ["auto", "gemm"],
+        "activation": ["relu", "gelu", "leaky_relu"],
     }
     names = [
         *plausible,
@@ -117,6 +118,8 @@ def garbage(choose, transposed):
         "output_padding",
         "output_size",
         "out",
+        "residual",
+        "negative_slope",
         "input_shape",
         "bias",
     ]
@@ -130,7 +133,7 @@ def garbage(choose, transposed):
             )
         elif name == "bias":
             arguments[name] = maybe(np.zeros(outputs, "f4"))
-        elif name == "out":
+        elif name in ("out", "residual"):
             arguments[name] = maybe(np.zeros((*x.shape[:1], outputs, *x.shape[2:]), "f4"))
         else:
             arguments[name] = choose(numbers)
@@ -140,7 +143,7 @@ def garbage(choose, transposed):
 ONLY = {
     "conv2d": ("output_padding", "output_size"),
     "conv_transpose2d": ("padding_mode", "cval"),
-    "conv2d_plan": ("output_padding", "output_size", "out"),
+    "conv2d_plan": ("output_padding", "output_size", "out", "residual"),
 }
 
 

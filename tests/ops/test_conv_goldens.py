@@ -23,7 +23,9 @@ def test_as_stored(case, dtype, isa):
         a: STORED[f"{case}.{a}"].astype(dtype) for a in ("x", "weight", "bias") if f"{case}.{a}" in STORED
     }
     function = getattr(ck, name)
-    y = function(*arrays.values(), **arguments)
+    residual = STORED[f"{case}.residual"].astype(dtype) if f"{case}.residual" in STORED else None
+    y = function(*arrays.values(), **arguments, residual=residual)
+    arguments = {k: v for k, v in arguments.items() if k not in ("activation", "negative_slope")}
     if "cval" in arguments:
         arguments["cval"] = abs(arguments["cval"])
     magnitude = function(*(np.abs(a.astype(np.float64)) for a in arrays.values()), **arguments)
@@ -33,6 +35,8 @@ def test_as_stored(case, dtype, isa):
         else arrays["weight"].shape[0] // arguments.get("groups", 1)
     )
     n = inputs * arrays["weight"].shape[2] * arrays["weight"].shape[3] + 1
+    if residual is not None:
+        magnitude, n = magnitude + np.abs(residual), n + 2  # it and the slope are two more roundings
     own = configurations.gamma(n, 2.0**-53)  # PyTorch's
     bound = 1e-12 if dtype == np.float64 else configurations.gamma(n, 2.0**-24) + own
     assert y.shape == STORED[f"{case}.y"].shape
@@ -44,6 +48,7 @@ def test_every_parameter_has_a_case(name):
     given = set()
     for case in CASES:
         function, arguments = json.loads(str(STORED[f"{case}.call"]))
-        given |= set(arguments) if function == name else set()
+        stored = {"residual"} if f"{case}.residual" in STORED else set()
+        given |= set(arguments) | stored if function == name else set()
     parameters = set(inspect.signature(getattr(ck, name)).parameters)
     assert given == parameters - {"input", "weight", "bias", "out", "algorithm", "num_threads"}

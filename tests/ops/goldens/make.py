@@ -3,8 +3,8 @@
     python tests/ops/goldens/make.py
 
 Inputs are float32 numbers of few bits, so that they are the same in both dtypes. Each case is stored as
-``<case>.x``, ``.weight``, ``.bias`` (where there is one), ``.y``, and ``.call``: the function and its
-arguments as JSON.
+``<case>.x``, ``.weight``, ``.bias`` and ``.residual`` (where there is one), ``.y``, and ``.call``: the
+function and its arguments as JSON.
 """
 
 import json
@@ -70,6 +70,9 @@ CONV_TRANSPOSE2D = {
         {"stride": [2, 3], "padding": [1, 2], "output_padding": [1, 0], "groups": 2, "dilation": [3, 2]},
     ),
 }
+EPILOGUE = {"activation": "leaky_relu", "negative_slope": 0.25}  # of residual + convolution
+CONV2D_FINISHED = {"epilogue": (X, (3, 4, 3, 3), True, EPILOGUE | {"padding": 1})}
+CONV_TRANSPOSE2D_FINISHED = {"epilogue": (X, (4, 3, 2, 1), True, EPILOGUE | {"stride": 2})}
 
 
 def few_bits(rng, shape):
@@ -113,7 +116,12 @@ def main():
 
     rng = np.random.default_rng(2013)
     stored = {"torch": np.array(torch.__version__)}
-    for function, cases in ((conv2d, CONV2D), (conv_transpose2d, CONV_TRANSPOSE2D)):
+    for function, cases in (
+        (conv2d, CONV2D),
+        (conv_transpose2d, CONV_TRANSPOSE2D),
+        (conv2d, CONV2D_FINISHED),
+        (conv_transpose2d, CONV_TRANSPOSE2D_FINISHED),
+    ):
         for name, (shape, weight_shape, has_bias, arguments) in cases.items():
             case = f"{function.__name__} {name}"
             outputs = weight_shape[0] if function is conv2d else weight_shape[1] * arguments.get("groups", 1)
@@ -121,7 +129,12 @@ def main():
             if has_bias:
                 arrays["bias"] = few_bits(rng, outputs)
             tensors = [torch.from_numpy(a.astype(np.float64)) for a in arrays.values()]
-            y = function(torch, *tensors, *[None] * (3 - len(tensors)), **arguments)
+            others = {k: v for k, v in arguments.items() if k not in EPILOGUE}
+            y = function(torch, *tensors, *[None] * (3 - len(tensors)), **others)
+            if "activation" in arguments:
+                arrays["residual"] = few_bits(rng, y.shape)
+                y = y + torch.from_numpy(arrays["residual"].astype(np.float64))
+                y = torch.nn.functional.leaky_relu(y, arguments["negative_slope"])
             arrays["y"] = y.detach().numpy()
             arrays["call"] = np.array(json.dumps([function.__name__, arguments]))
             stored |= {f"{case}.{key}": value for key, value in arrays.items()}
