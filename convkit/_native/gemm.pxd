@@ -1,6 +1,5 @@
 # The register tile of the implicit GEMM: MR output channels × NV vectors of output pixels, kept in registers.
-from convkit._native.simd cimport (GEMM_MR, VL, panel_load, panel_set, panel_store, panel_vec, prefetch, real, vec,
-                                   vec_load, vec_set, vec_store)
+from convkit._native.simd cimport VL, prefetch, real, vec, vec_load, vec_set, vec_store
 
 
 cdef enum:
@@ -55,30 +54,3 @@ cdef inline void multiply(const int MR, const int NV, const Tile* tile) noexcept
         weights += tile.weights_panel
         addend += MR * tile.addend_row
         y += MR * tile.y_row
-
-
-cdef inline void multiply_few(const int PANELS, const int TILES, Tile* tile) noexcept nogil:
-    # `multiply` of the first TILES pixels of one vector, for panels of GEMM_MR rows: its lanes are the rows, its sums the
-    # same. PANELS at a time, to hide the latency of additions; `tile` is moved past those that were multiplied.
-    cdef panel_vec acc[8]
-    cdef panel_vec w
-    cdef real sums[8]
-    cdef Py_ssize_t _, k
-    cdef int i, j, p
-    for _ in range(tile.panels // PANELS):
-        for i in range(PANELS * TILES):
-            acc[i] = panel_set(0)
-        for k in range(tile.depth):
-            for p in range(PANELS):
-                w = panel_load(tile.weights + p * tile.weights_panel + k * GEMM_MR)
-                for j in range(TILES):
-                    acc[p * TILES + j] = acc[p * TILES + j] + w * panel_set(tile.pixels[k * VL + j])
-        for p in range(PANELS):
-            for j in range(TILES):
-                panel_store(sums, acc[p * TILES + j])
-                for i in range(GEMM_MR):
-                    tile.y[i * tile.y_row + j] = tile.addend[i * tile.addend_row + j] + sums[i]
-            tile.y += GEMM_MR * tile.y_row
-            tile.addend += GEMM_MR * tile.addend_row
-        tile.weights += PANELS * tile.weights_panel
-    tile.panels %= PANELS
