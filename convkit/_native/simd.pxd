@@ -10,6 +10,7 @@ cdef extern from "simd.h" nogil:
         GEMM_MR
         GEMM_NV
         GEMM_DEPTH
+        LINE
         STRIP_CHUNK
         STRIP_ROWS
         STRIP_ROWS_PAIR
@@ -33,6 +34,9 @@ cdef extern from "simd.h" nogil:
     void copy_part(real* to, const real* source, Py_ssize_t n)
     void prefetch(const real* p)
     void prefetch_write(const real* p)
+    void vec_stream(real* p, vec v)
+    void stream_end()
+    Py_ssize_t line_offset(const real* p)
     void* scratch_alloc(size_t size)
     void scratch_free(void* p)
     int cpu_level()

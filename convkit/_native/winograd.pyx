@@ -16,8 +16,8 @@ from libc.string cimport memcpy, memset
 
 from convkit._native.arith cimport ceil_div, elements
 from convkit._native.border cimport border_index
-from convkit._native.simd cimport (GEMM_DEPTH, GEMM_MR, GEMM_NV, VL, copy_part, prefetch_write, real, scratch_alloc,
-                                   scratch_free, vec_load, vec_store)
+from convkit._native.simd cimport (GEMM_DEPTH, GEMM_MR, GEMM_NV, LINE, VL, copy_part, line_offset, prefetch_write, real,
+                                   scratch_alloc, scratch_free, stream_end, vec_load, vec_store, vec_stream)
 from convkit._native.winograd_products cimport Products, multiply_few, multiply_panels
 from convkit._native.winograd_tile cimport transform_input, transform_kernels, transform_output
 
@@ -28,6 +28,7 @@ cdef enum:
     MOST_VECTORS = 4            # of a block
     SOME_CHANNELS = 16          # whose weights are transformed before they are stored: whole cache lines at a time
     INPUT_BYTES = 6 << 20       # of a block's transformed input, at most
+    STREAM_BYTES = 4 << 20      # of an output that no cache of a core holds, at least
     PRODUCT_BYTES = 3 << 18     # of the products that are made before they are transformed back
 
 
@@ -40,6 +41,7 @@ cdef struct Conv:
     Py_ssize_t x_image, x_channel, x_row, x_column      # strides in elements
     real* y
     Py_ssize_t y_image, y_channel, y_row, y_column
+    bint streams                                        # the output is written past the caches
     int border
     real cval
     const real* weights                                 # [group][position][block of K][panel][k][GEMM_MR]
@@ -58,20 +60,21 @@ cdef struct Copy:               # elements of a row of an image, and where they 
     Py_ssize_t image, line, count
 
 
-cdef struct Lanes:              # one vector of tiles: where it comes from and goes to, for every channel
-    bint whole_x, whole_y       # one run of tiles inside the image: no copies
-    Py_ssize_t x, y             # its first pixel
-    Py_ssize_t x_copies, x_pixels, x_constants, y_copies
+cdef struct Lanes:              # one vector of tiles: where it comes from, for every channel
+    bint whole_x                # one run of tiles inside the image: no copies
+    Py_ssize_t x                # its first pixel
+    Py_ssize_t x_copies, x_pixels, x_constants
     Copy x_copy[MOST_LANES * 6]
     Copy x_pixel[MOST_LANES * POSITIONS]    # of one element each: at borders, and behind a run
     Copy x_constant[MOST_LANES * POSITIONS]
-    Copy y_copy[MOST_LANES * 4]
     real ends[MOST_LANES]       # 1 for a tile that is the last of its run
 
 
 cdef struct Part:               # tiles of a block that are multiplied together
     Py_ssize_t vectors, few     # `few` tiles of one vector, or all of all
     Lanes* lanes
+    Copy* y_copy                # where the tiles go to, for every output channel
+    Py_ssize_t y_copies
     real* v                     # [position][channel][tile]
     real* products              # [position][output][tile]
     Py_ssize_t v_position, products_position
@@ -85,7 +88,7 @@ cdef struct Unit:
     const real* bias
     Part part[MOST_PARTS]
     int parts
-    real* lines                 # two channels' gathered rows
+    real* lines                 # two channels' gathered rows; one output channel's
     real* scratch
 
 
@@ -214,14 +217,20 @@ cdef void locate_input(const Conv* conv, const Run* run, Py_ssize_t lane, Lanes*
                 add(lanes.x_constant, &lanes.x_constants, -1, to, 1)
 
 
-cdef void locate_output(const Conv* conv, const Run* run, Py_ssize_t lane, Lanes* lanes) noexcept nogil:
-    cdef Py_ssize_t width = min(conv.m * run.tiles, ceil_div(conv.columns - run.column, conv.dilation_w))
-    cdef Py_ssize_t i, row
-    for i in range(conv.m):
-        row = run.row + i * conv.dilation_h
-        if row < conv.rows and width > 0:
-            add(lanes.y_copy, &lanes.y_copies, run.y + row * conv.y_row + run.column * conv.y_column,
-                i * conv.m * VL + conv.m * lane, width)
+cdef void locate_output(const Conv* conv, Py_ssize_t tile, Py_ssize_t tiles, Part* part) noexcept nogil:
+    # `tiles` tiles from number `tile` on: the parts of a part's m lines that are pixels of the output.
+    cdef Py_ssize_t line = part.vectors * conv.m * VL, lane = 0, width, i, row
+    cdef Run run
+    part.y_copies = 0
+    while lane < tiles:
+        locate_run(conv, tile + lane, tiles - lane, &run)
+        width = min(conv.m * run.tiles, ceil_div(conv.columns - run.column, conv.dilation_w))
+        for i in range(conv.m):
+            row = run.row + i * conv.dilation_h
+            if row < conv.rows and width > 0:
+                add(part.y_copy, &part.y_copies, run.y + row * conv.y_row + run.column * conv.y_column,
+                    i * line + conv.m * lane, width)
+        lane += run.tiles
 
 
 cdef void locate(const Conv* conv, Py_ssize_t tile, Py_ssize_t tiles, Lanes* lanes) noexcept nogil:
@@ -229,23 +238,18 @@ cdef void locate(const Conv* conv, Py_ssize_t tile, Py_ssize_t tiles, Lanes* lan
     cdef Run run
     cdef Py_ssize_t lane = 0, row, column
     memset(lanes.ends, 0, sizeof(lanes.ends))
-    lanes.x_copies = lanes.x_pixels = lanes.x_constants = lanes.y_copies = 0
-    lanes.whole_x = lanes.whole_y = False
+    lanes.x_copies = lanes.x_pixels = lanes.x_constants = 0
+    lanes.whole_x = False
     locate_run(conv, tile, tiles, &run)
     row, column = run.row - conv.top, run.column - conv.left
     if run.tiles == VL and conv.dilation_w == 1:
         lanes.whole_x = (conv.x_column == 1 and row >= 0 and row + (conv.n - 1) * conv.dilation_h < conv.height
                          and column >= 0 and column + conv.m * VL + 2 <= conv.width)
-        lanes.whole_y = (conv.y_column == 1 and run.row + (conv.m - 1) * conv.dilation_h < conv.rows
-                         and run.column + conv.m * VL <= conv.columns)
         lanes.x = run.x + row * conv.x_row + column
-        lanes.y = run.y + run.row * conv.y_row + run.column
     while lane < tiles:
         locate_run(conv, tile + lane, tiles - lane, &run)
         if not lanes.whole_x:
             locate_input(conv, &run, lane, lanes)
-        if not lanes.whole_y:
-            locate_output(conv, &run, lane, lanes)
         lane += run.tiles
         lanes.ends[lane - 1] = 1
 
@@ -339,7 +343,7 @@ cdef inline void multiply_vectors(const bint first, Py_ssize_t vectors, Py_ssize
     elif few > 1:
         multiply_few(2, VL // 4, first, at)
         multiply_few(1, VL // 4, first, at)
-    elif vectors == 3:
+    elif GEMM_NV > 2 and vectors == 3:
         multiply_panels(1, 3, first, at)
     elif vectors == 2:
         multiply_panels(1, 2, first, at)
@@ -384,55 +388,76 @@ cdef void multiply(const Conv* conv, const Unit* unit, Py_ssize_t first, Py_ssiz
 
 # ---- output --------------------------------------------------------------------------------------------
 
-cdef inline void scatter(const Lanes* lanes, const real* lines, real* y, Py_ssize_t step) noexcept nogil:
-    cdef Py_ssize_t i, j
+cdef inline void stream_run(real* to, const real* source, Py_ssize_t n) noexcept nogil:
+    # Past the caches: whole cache lines, but at the ends.
+    cdef Py_ssize_t i = min(n, line_offset(to)), end
+    copy_run(to, source, i)
+    end = i + (n - i) // LINE * LINE
+    while i < end:
+        vec_stream(to + i, vec_load(source + i))
+        i += VL
+    copy_run(to + i, source + i, n - i)
+
+
+cdef inline void scatter(const Conv* conv, const Part* part, const real* lines, real* y) noexcept nogil:
+    cdef Py_ssize_t step = conv.y_column * conv.dilation_w, i, j
     cdef const Copy* copy
-    for i in range(lanes.y_copies):
-        copy = lanes.y_copy + i
-        if step == 1:
+    for i in range(part.y_copies):
+        copy = part.y_copy + i
+        if conv.streams:
+            stream_run(y + copy.image, lines + copy.line, copy.count)
+        elif step == 1:
             copy_run(y + copy.image, lines + copy.line, copy.count)
         else:
             for j in range(copy.count):
                 y[copy.image + j * step] = lines[copy.line + j]
 
 
-cdef void restore_lanes(const Conv* conv, const Lanes* lanes, const real* products, Py_ssize_t step, real bias,
-                        real* scratch, real* line, real* y) noexcept nogil:
-    # One output channel of a vector of tiles: to its place, or to `line` where `scatter` follows.
-    cdef Py_ssize_t line_step = conv.m * VL
-    if lanes.whole_y:
-        line = y + lanes.y
-        line_step = conv.y_row * conv.dilation_h
-    if conv.m == 4:
+cdef inline void prefetch_output(const Conv* conv, const Part* part, real* y) noexcept nogil:
+    # Lines that are soon written come from memory otherwise: one output channel is far from the next. Of what is
+    # streamed, those at the ends that others share.
+    cdef Py_ssize_t i
+    cdef real* to
+    cdef real* end
+    for i in range(part.y_copies):
+        to = y + part.y_copy[i].image
+        end = to + part.y_copy[i].count
+        if conv.streams:
+            if line_offset(to):
+                prefetch_write(to)
+            if line_offset(end):
+                prefetch_write(end)
+            continue
+        while to < end:
+            prefetch_write(to)
+            to += LINE
+
+
+cdef void restore_lanes(int m, const real* products, Py_ssize_t step, real bias, real* scratch, real* line,
+                        Py_ssize_t line_step) noexcept nogil:
+    # One output channel of a vector of tiles.
+    if m == 4:
         transform_output(4, products, step, bias, scratch, line, line_step)
     else:
         transform_output(2, products, step, bias, scratch, line, line_step)
 
 
-cdef inline void prefetch_output(const Conv* conv, const Lanes* lanes, const real* y) noexcept nogil:
-    # Lines that are about to be written come from memory otherwise: one output channel is far from the next.
-    cdef Py_ssize_t i, j
-    if lanes.whole_y:
-        for i in range(conv.m):
-            for j in range(conv.m):
-                prefetch_write(y + lanes.y + i * conv.y_row * conv.dilation_h + j * VL)
-
-
 cdef void restore_part(const Conv* conv, const Unit* unit, const Part* part, Py_ssize_t first,
                        Py_ssize_t outputs) noexcept nogil:
-    cdef Py_ssize_t o, vector, size = conv.m * conv.m * VL
-    cdef const real* products
-    cdef real* y
-    for o in range(outputs):
-        y = unit.y + (first + o) * conv.y_channel
-        for vector in range(part.vectors):
-            if o + 1 < outputs:
-                prefetch_output(conv, part.lanes + vector, y + conv.y_channel)
-            products = part.products + (o * part.vectors + vector) * VL
-            restore_lanes(conv, part.lanes + vector, products, part.products_position, unit.bias[first + o],
-                          unit.scratch, unit.lines + vector * size, y)
-        for vector in range(part.vectors):
-            scatter(part.lanes + vector, unit.lines + vector * size, y, conv.y_column * conv.dilation_w)
+    # Output channels from number `first` on: each is restored to lines, which are finished while the next one is.
+    cdef Py_ssize_t o, vector, line = part.vectors * conv.m * VL
+    cdef real* y = unit.y + first * conv.y_channel
+    cdef real* lines[2]
+    lines[0], lines[1] = unit.lines, unit.lines + conv.m * line
+    for o in range(outputs + 1):
+        if o < outputs:
+            if conv.y_column * conv.dilation_w == 1:
+                prefetch_output(conv, part, y + o * conv.y_channel)
+            for vector in range(part.vectors):
+                restore_lanes(conv.m, part.products + (o * part.vectors + vector) * VL, part.products_position,
+                              unit.bias[first + o], unit.scratch, lines[o % 2] + vector * conv.m * VL, line)
+        if o > 0:
+            scatter(conv, part, lines[(o - 1) % 2], y + (o - 1) * conv.y_channel)
 
 
 # ---- the units of work ---------------------------------------------------------------------------------
@@ -472,6 +497,8 @@ cdef Py_ssize_t lay_out_rest(const Conv* conv, Unit* unit, real* scratch) noexce
         part = &unit.part[i]
         part.lanes = <Lanes*>scratch
         scratch += ceil_div(part.vectors * sizeof(Lanes), VL * sizeof(real)) * VL
+        part.y_copy = <Copy*>scratch
+        scratch += ceil_div(part.vectors * VL * conv.m * sizeof(Copy), VL * sizeof(real)) * VL
         part.products_position = conv.pass_panels * GEMM_MR * part.vectors * VL + VL
         part.products = scratch
         scratch += conv.positions * part.products_position
@@ -496,6 +523,7 @@ cdef void locate_unit(const Conv* conv, Py_ssize_t index, Py_ssize_t slot, Py_ss
     # Unit number `index`, whose transformed input is in slot number `slot`.
     cdef Py_ssize_t block = index % conv.blocks, group = index // conv.blocks
     cdef Py_ssize_t tile = conv.vectors * block // conv.blocks, vector, tiles
+    cdef Part* part
     cdef int i
     unit.vectors = conv.vectors * (block + 1) // conv.blocks - tile
     unit.few = conv.few if block == conv.blocks - 1 else 0
@@ -507,10 +535,12 @@ cdef void locate_unit(const Conv* conv, Py_ssize_t index, Py_ssize_t slot, Py_ss
     lay_out_rest(conv, unit, scratch.rest + thread * scratch.rest_elements)
     tile *= VL
     for i in range(unit.parts):
-        for vector in range(unit.part[i].vectors):
-            tiles = unit.part[i].few if unit.part[i].few else min(<Py_ssize_t>VL, conv.tiles - tile)
-            locate(conv, tile, tiles, unit.part[i].lanes + vector)
-            tile += tiles
+        part = &unit.part[i]
+        tiles = part.few if part.few else min(part.vectors * VL, conv.tiles - tile)
+        locate_output(conv, tile, tiles, part)
+        for vector in range(part.vectors):
+            locate(conv, tile + vector * VL, min(<Py_ssize_t>VL, tiles - vector * VL), part.lanes + vector)
+        tile += tiles
 
 
 cdef void run_panels(const Conv* conv, const Unit* unit, Py_ssize_t panel, Py_ssize_t end, bint transformed) noexcept nogil:
@@ -530,6 +560,8 @@ cdef void run_panels(const Conv* conv, const Unit* unit, Py_ssize_t panel, Py_ss
         for i in range(unit.parts):
             restore_part(conv, unit, &unit.part[i], panel * GEMM_MR, min(panels * GEMM_MR, conv.outputs - panel * GEMM_MR))
         panel += panels
+    if conv.streams:
+        stream_end()
 
 
 cdef void run_alone(const Conv* conv, Py_ssize_t index, Py_ssize_t thread, const Scratch* scratch) noexcept nogil:
@@ -591,7 +623,9 @@ cdef void partition(Conv* conv, Py_ssize_t images, Py_ssize_t threads) noexcept 
     conv.shared = units % threads if conv.slab == conv.channels or threads == 1 else units
     conv.alone = units - conv.shared
     conv.chunks = even_split(conv.shared, conv.panels, threads)
-    conv.slices = even_split(conv.shared, ceil_div(conv.channels, SOME_CHANNELS), threads) if conv.slab == conv.channels else 0
+    conv.slices = 0
+    if conv.slab == conv.channels:
+        conv.slices = even_split(conv.shared, ceil_div(conv.channels, SOME_CHANNELS), threads)
 
 
 def workspace_bytes(int m, Py_ssize_t images, Py_ssize_t groups, Py_ssize_t outputs, Py_ssize_t channels, Py_ssize_t rows,
@@ -632,6 +666,7 @@ def conv3x3(const real[:, :, :, :] x_bchw not None, const real[::1] weights not 
     conv.y_row, conv.y_column = elements(y_bchw.strides[2]), elements(y_bchw.strides[3])
     conv.border, conv.cval = border, cval
     conv.weights, conv.bias = &weights[0], &bias[0]
+    conv.streams = conv.y_column * dilation_w == 1 and y_bchw.size * <Py_ssize_t>sizeof(real) >= STREAM_BYTES
     partition(&conv, x_bchw.shape[0], num_threads)
     measure_scratch(&conv, &scratch)
     scratch.v = <real*>scratch_alloc(num_threads * (scratch.v_elements + scratch.rest_elements) * sizeof(real))

@@ -1,6 +1,6 @@
 # The products of Winograd's convolution: for one position, panels of output channels × vectors of tiles.
-from convkit._native.simd cimport (GEMM_MR, VL, panel_load, panel_set, panel_store, panel_vec, prefetch, real, vec, vec_load,
-                                   vec_set, vec_store)
+from convkit._native.simd cimport (GEMM_MR, VL, panel_load, panel_set, panel_store, panel_vec, prefetch, real, vec,
+                                   vec_load, vec_set, vec_store)
 
 
 cdef struct Products:
