@@ -134,6 +134,11 @@ INLINE panel_vec panel_load(const real *p) { return *(const panel_unaligned *)p;
 INLINE void panel_store(real *p, panel_vec v) { *(panel_unaligned *)p = v; }
 INLINE panel_vec panel_set(real x) { return x - (panel_vec){0}; }
 
+/* The same in double, and back, rounded to nearest. */
+typedef double panel_f64 __attribute__((vector_size(GEMM_MR * sizeof(double))));
+INLINE panel_f64 panel_to_f64(panel_vec v) { return __builtin_convertvector(v, panel_f64); }
+INLINE panel_vec panel_from_f64(panel_f64 v) { return __builtin_convertvector(v, panel_vec); }
+
 /* n elements, fewer than VL: two overlapping copies of the largest power of two that fits, no loop. */
 INLINE void copy_part(real *to, const real *from, ptrdiff_t n) {
 #define CONVKIT_COPY_PART(k)                        \

@@ -4,6 +4,7 @@ cdef extern from "simd.h" nogil:
     ctypedef double real
     ctypedef float vec
     ctypedef float panel_vec
+    ctypedef double panel_f64
     enum:
         VL
         VECTOR_BYTES
@@ -29,6 +30,8 @@ cdef extern from "simd.h" nogil:
     panel_vec panel_load(const real* p)
     void panel_store(real* p, panel_vec v)
     panel_vec panel_set(real x)
+    panel_f64 panel_to_f64(panel_vec v)
+    panel_vec panel_from_f64(panel_f64 v)
     vec vec_load_part(const real* p, Py_ssize_t n)
     void vec_store_part(real* p, vec v, Py_ssize_t n)
     void copy_part(real* to, const real* source, Py_ssize_t n)

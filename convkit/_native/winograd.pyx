@@ -12,21 +12,23 @@ the ends of rows are resolved once for each unit (`locate`), into lists of copie
 A dilation of d is d·d convolutions without, of every d-th row and column: just more images.
 """
 from cython.parallel cimport prange, threadid
-from libc.string cimport memcpy, memset
+from libc.string cimport memset
 
 from convkit._native.arith cimport ceil_div, elements
 from convkit._native.border cimport border_index
-from convkit._native.simd cimport (GEMM_DEPTH, GEMM_MR, GEMM_NV, LINE, VL, copy_part, line_offset, prefetch_write, real,
-                                   scratch_alloc, scratch_free, stream_end, vec_load, vec_store, vec_stream)
+from convkit._native.copies cimport copy_run, stream_run
+from convkit._native.simd cimport (GEMM_MR, GEMM_NV, LINE, VL, line_offset, prefetch_write, real, scratch_alloc,
+                                   scratch_free, stream_end)
 from convkit._native.winograd_products cimport Products, multiply_few, multiply_panels
-from convkit._native.winograd_tile cimport transform_input, transform_kernels, transform_output
+from convkit._native.winograd_tile cimport transform_input, transform_output
+from convkit._native.winograd_weights cimport block_depth, transform_kernels, transform_panel
 
 cdef enum:
     MOST_LANES = 16             # of any build
     POSITIONS = 36              # n·n of F(4×4)
     MOST_PARTS = 2              # of a block: whole vectors of tiles, and a few tiles more
     MOST_VECTORS = 4            # of a block
-    SOME_CHANNELS = 16          # whose weights are transformed before they are stored: whole cache lines at a time
+    SOME_CHANNELS = 16          # of a slice, at least
     INPUT_BYTES = 6 << 20       # of a block's transformed input, at most
     STREAM_BYTES = 4 << 20      # of an output that no cache of a core holds, at least
     PRODUCT_BYTES = 3 << 18     # of the products that are made before they are transformed back
@@ -92,11 +94,6 @@ cdef struct Unit:
     real* scratch
 
 
-cdef inline Py_ssize_t block_depth(Py_ssize_t channels) noexcept nogil:
-    # Channels of a block of K, of as many blocks as are needed.
-    return ceil_div(channels, ceil_div(channels, GEMM_DEPTH))
-
-
 # ---- weights -------------------------------------------------------------------------------------------
 
 def weight_count(Py_ssize_t groups, Py_ssize_t outputs, Py_ssize_t channels, int m):
@@ -104,47 +101,11 @@ def weight_count(Py_ssize_t groups, Py_ssize_t outputs, Py_ssize_t channels, int
     return groups * ceil_div(outputs, GEMM_MR) * GEMM_MR * channels * (m + 2) * (m + 2)
 
 
-cdef inline void transform_channels(const int m, const real[:, :, :, :, :] weight_gockk, Py_ssize_t g, Py_ssize_t first,
-                                    Py_ssize_t c0, Py_ssize_t channels, real* to) noexcept nogil:
-    # Kernels of one panel and a few channels, to [position][channel][GEMM_MR].
-    cdef Py_ssize_t rows = min(<Py_ssize_t>GEMM_MR, weight_gockk.shape[1] - first), c, o
-    cdef double kernel[9 * 8]
-    cdef double line[18 * 8]
-    cdef int i, j
-    memset(kernel, 0, sizeof(kernel))
-    for c in range(channels):
-        for o in range(rows):
-            for i in range(3):
-                for j in range(3):
-                    kernel[(3 * i + j) * GEMM_MR + o] = weight_gockk[g, first + o, c0 + c, i, j]
-        transform_kernels(m, kernel, line, to + c * GEMM_MR, SOME_CHANNELS * GEMM_MR)
-
-
-cdef inline void transform_panel(const int m, const real[:, :, :, :, :] weight_gockk, Py_ssize_t g, Py_ssize_t panel,
-                                 real* group) noexcept nogil:
-    # Of group number `g`, whose weights begin at `group`.
-    cdef Py_ssize_t panels = ceil_div(weight_gockk.shape[1], GEMM_MR), channels = weight_gockk.shape[2]
-    cdef Py_ssize_t most = block_depth(channels), c = 0, k, depth, count
-    cdef int position
-    cdef real some[POSITIONS * SOME_CHANNELS * 8]
-    while c < channels:
-        k = c - c % most
-        depth = min(most, channels - k)
-        count = min(<Py_ssize_t>SOME_CHANNELS, k + depth - c)
-        transform_channels(m, weight_gockk, g, panel * GEMM_MR, c, count, some)
-        for position in range((m + 2) * (m + 2)):
-            memcpy(group + (position * panels * channels + k * panels + panel * depth + c - k) * GEMM_MR,
-                   some + position * SOME_CHANNELS * GEMM_MR, count * GEMM_MR * sizeof(real))
-        c += count
-
-
-cdef void transform_unit(const real[:, :, :, :, :] weight_gockk, Py_ssize_t unit, int m, real* packed) noexcept nogil:
-    cdef Py_ssize_t panels = ceil_div(weight_gockk.shape[1], GEMM_MR), g = unit // panels
-    cdef real* group = packed + g * panels * GEMM_MR * weight_gockk.shape[2] * (m + 2) * (m + 2)
+cdef void transform_some(int m, const real* g, Py_ssize_t channels, real* u) noexcept nogil:
     if m == 4:
-        transform_panel(4, weight_gockk, g, unit % panels, group)
+        transform_kernels(4, g, channels, u)
     else:
-        transform_panel(2, weight_gockk, g, unit % panels, group)
+        transform_kernels(2, g, channels, u)
 
 
 def transform_weights(const real[:, :, :, :, :] weight_gockk not None, int m, real[::1] packed not None,
@@ -155,10 +116,10 @@ def transform_weights(const real[:, :, :, :, :] weight_gockk not None, int m, re
     with nogil:
         if num_threads == 1:
             for u in range(units):
-                transform_unit(weight_gockk, u, m, to)
+                transform_panel(weight_gockk, m, u, to, transform_some)
         else:
             for u in prange(units, num_threads=num_threads, schedule="static"):
-                transform_unit(weight_gockk, u, m, to)
+                transform_panel(weight_gockk, m, u, to, transform_some)
 
 
 # ---- where tiles come from and go to -------------------------------------------------------------------
@@ -259,14 +220,6 @@ cdef void locate(const Conv* conv, Py_ssize_t tile, Py_ssize_t tiles, Lanes* lan
 cdef inline Py_ssize_t line_elements(const Conv* conv) noexcept nogil:
     # n lines of VL tiles, and the two pixels behind each tile that ends a run.
     return (conv.n * conv.m + 2 * conv.n) * VL
-
-
-cdef inline void copy_run(real* to, const real* source, Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t i = 0
-    while i + VL <= n:
-        vec_store(to + i, vec_load(source + i))
-        i += VL
-    copy_part(to + i, source + i, n - i)
 
 
 cdef inline void gather(const Lanes* lanes, const real* x, Py_ssize_t step, real* lines) noexcept nogil:
@@ -387,17 +340,6 @@ cdef void multiply(const Conv* conv, const Unit* unit, Py_ssize_t first, Py_ssiz
 
 
 # ---- output --------------------------------------------------------------------------------------------
-
-cdef inline void stream_run(real* to, const real* source, Py_ssize_t n) noexcept nogil:
-    # Past the caches: whole cache lines, but at the ends.
-    cdef Py_ssize_t i = min(n, line_offset(to)), end
-    copy_run(to, source, i)
-    end = i + (n - i) // LINE * LINE
-    while i < end:
-        vec_stream(to + i, vec_load(source + i))
-        i += VL
-    copy_run(to + i, source + i, n - i)
-
 
 cdef inline void scatter(const Conv* conv, const Part* part, const real* lines, real* y) noexcept nogil:
     cdef Py_ssize_t step = conv.y_column * conv.dilation_w, i, j
