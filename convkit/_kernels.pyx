@@ -17,7 +17,7 @@ from libc.string cimport memset
 
 from convkit._native.arith cimport ceil_div, elements
 from convkit._native.epilogue cimport Epilogue, adds_in_place, finish_rows, make_epilogue
-from convkit._native.gemm cimport FAR, OFFSETS, Tile, multiply
+from convkit._native.gemm cimport Tile, multiply
 from convkit._native.planes cimport Planes, pack_planes
 from convkit._native.simd cimport (GEMM_DEPTH, GEMM_MR, GEMM_NV, GEMM_WIDE, VL, copy_part, real, scratch_alloc,
                                    scratch_free, vec_load, vec_load_part, vec_store, vec_store_part)
@@ -117,74 +117,74 @@ cdef void pack_panel(const real[:, :, :, :, :] weight_gockk, const Py_ssize_t[:,
 
 cdef void multiply_8(int vectors, const Tile* tile) noexcept nogil:
     if vectors == GEMM_NV:
-        multiply(8, GEMM_NV, OFFSETS, tile)
+        multiply(8, GEMM_NV, False, tile)
     elif GEMM_MR == 8 and GEMM_NV > 2 and vectors == 2:
-        multiply(8, 2, OFFSETS, tile)
+        multiply(8, 2, False, tile)
     else:
-        multiply(8, 1, OFFSETS, tile)
+        multiply(8, 1, False, tile)
 
 
 cdef void multiply_7(int vectors, const Tile* tile) noexcept nogil:
     if vectors == GEMM_NV:
-        multiply(7, GEMM_NV, OFFSETS, tile)
+        multiply(7, GEMM_NV, False, tile)
     else:
-        multiply(7, 1, OFFSETS, tile)
+        multiply(7, 1, False, tile)
 
 
 cdef void multiply_6(int vectors, const Tile* tile) noexcept nogil:
     if vectors == GEMM_NV:
-        multiply(6, GEMM_NV, OFFSETS, tile)
+        multiply(6, GEMM_NV, False, tile)
     else:
-        multiply(6, 1, OFFSETS, tile)
+        multiply(6, 1, False, tile)
 
 
 cdef void multiply_5(int vectors, const Tile* tile) noexcept nogil:
     if vectors == GEMM_NV:
-        multiply(5, GEMM_NV, OFFSETS, tile)
+        multiply(5, GEMM_NV, False, tile)
     else:
-        multiply(5, 1, OFFSETS, tile)
+        multiply(5, 1, False, tile)
 
 
 cdef void multiply_4(int vectors, const Tile* tile) noexcept nogil:
     if GEMM_WIDE(4) > GEMM_NV and vectors == GEMM_WIDE(4):
-        multiply(4, GEMM_WIDE(4), OFFSETS, tile)
+        multiply(4, GEMM_WIDE(4), False, tile)
     elif vectors == GEMM_NV:
-        multiply(4, GEMM_NV, OFFSETS, tile)
+        multiply(4, GEMM_NV, False, tile)
     elif GEMM_MR == 4 and GEMM_NV > 2 and vectors == 2:
-        multiply(4, 2, OFFSETS, tile)
+        multiply(4, 2, False, tile)
     else:
-        multiply(4, 1, OFFSETS, tile)
+        multiply(4, 1, False, tile)
 
 
 cdef void multiply_3(int vectors, const Tile* tile) noexcept nogil:
     if GEMM_WIDE(3) > GEMM_NV and vectors == GEMM_WIDE(3):
-        multiply(3, GEMM_WIDE(3), OFFSETS, tile)
+        multiply(3, GEMM_WIDE(3), False, tile)
     elif vectors == GEMM_NV:
-        multiply(3, GEMM_NV, OFFSETS, tile)
+        multiply(3, GEMM_NV, False, tile)
     else:
-        multiply(3, 1, OFFSETS, tile)
+        multiply(3, 1, False, tile)
 
 
 cdef void multiply_2(int vectors, const Tile* tile) noexcept nogil:
     if GEMM_WIDE(2) > GEMM_NV and vectors == GEMM_WIDE(2):
-        multiply(2, GEMM_WIDE(2), OFFSETS, tile)
+        multiply(2, GEMM_WIDE(2), False, tile)
     elif vectors == GEMM_NV:
-        multiply(2, GEMM_NV, OFFSETS, tile)
+        multiply(2, GEMM_NV, False, tile)
     else:
-        multiply(2, 1, OFFSETS, tile)
+        multiply(2, 1, False, tile)
 
 
 cdef void multiply_1(int vectors, const Tile* tile) noexcept nogil:
     if GEMM_WIDE(1) > GEMM_NV and vectors == GEMM_WIDE(1):
-        multiply(1, GEMM_WIDE(1), OFFSETS, tile)
+        multiply(1, GEMM_WIDE(1), False, tile)
     elif vectors == GEMM_NV:
-        multiply(1, GEMM_NV, OFFSETS, tile)
+        multiply(1, GEMM_NV, False, tile)
     else:
-        multiply(1, 1, OFFSETS, tile)
+        multiply(1, 1, False, tile)
 
 
 cdef void multiply_far(const Tile* tile) noexcept nogil:
-    multiply(GEMM_MR, GEMM_NV, FAR, tile)
+    multiply(GEMM_MR, GEMM_NV, True, tile)
 
 
 cdef inline void multiply_panels(Py_ssize_t rows, int vectors, const Tile* tile) noexcept nogil:

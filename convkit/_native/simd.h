@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#if defined(__AVX512F__)
+#if defined(__x86_64__)
 #include <immintrin.h>
 #endif
 
@@ -154,6 +154,11 @@ INLINE panel_vec panel_load(const real *p) { return *(const panel_unaligned *)p;
 INLINE void panel_store(real *p, panel_vec v) { *(panel_unaligned *)p = v; }
 INLINE panel_vec panel_set(real x) { return x - (panel_vec){0}; }
 
+/* The same in double, and back, rounded to nearest. */
+typedef double panel_f64 __attribute__((vector_size(GEMM_MR * sizeof(double))));
+INLINE panel_f64 panel_to_f64(panel_vec v) { return __builtin_convertvector(v, panel_f64); }
+INLINE panel_vec panel_from_f64(panel_f64 v) { return __builtin_convertvector(v, panel_vec); }
+
 /* n elements, fewer than VL: two overlapping copies of the largest power of two that fits, no loop. */
 INLINE void copy_part(real *to, const real *from, ptrdiff_t n) {
 #define CONVKIT_COPY_PART(k)                        \
@@ -207,6 +212,28 @@ INLINE void prefetch(const real *p) { __builtin_prefetch(p, 0, 3); }
 INLINE void prefetch_far(const real *p) { __builtin_prefetch(p, 0, 2); }
 /* The same for a line that is about to be written. */
 INLINE void prefetch_write(const real *p) { __builtin_prefetch(p, 1, 3); }
+
+/* v to p, a multiple of its size, past the caches where the machine can: for what is larger than they are, so that its
+ * lines are not read first. All of a line at once; call `stream_end` before another thread may read it. */
+INLINE void vec_stream(real *p, vec v) {
+#if defined(__AVX512F__)
+  _mm512_stream_si512((__m512i *)p, (__m512i)v);
+#elif defined(__AVX2__)
+  _mm256_stream_si256((__m256i *)p, (__m256i)v);
+#elif defined(__x86_64__)
+  _mm_stream_si128((__m128i *)p, (__m128i)v);
+#else
+  vec_store(p, v);
+#endif
+}
+INLINE void stream_end(void) {
+#if defined(__x86_64__)
+  _mm_sfence();
+#endif
+}
+#define LINE (64 / (ptrdiff_t)sizeof(real)) /* elements of a cache line */
+/* Elements from p to the next cache line. */
+INLINE ptrdiff_t line_offset(const real *p) { return -(uintptr_t)p % 64 / sizeof(real); }
 
 /* 64-byte-aligned scratch (NULL when there is no memory). */
 #if defined(_WIN32)

@@ -4,12 +4,14 @@ cdef extern from "simd.h" nogil:
     ctypedef double real
     ctypedef float vec
     ctypedef float panel_vec
+    ctypedef double panel_f64
     enum:
         VL
         VECTOR_BYTES
         GEMM_MR
         GEMM_NV
         GEMM_DEPTH
+        LINE
         STRIP_CHUNK
         STRIP_ROWS
         STRIP_ROWS_PAIR
@@ -32,12 +34,17 @@ cdef extern from "simd.h" nogil:
     panel_vec panel_load(const real* p)
     void panel_store(real* p, panel_vec v)
     panel_vec panel_set(real x)
+    panel_f64 panel_to_f64(panel_vec v)
+    panel_vec panel_from_f64(panel_f64 v)
     vec vec_load_part(const real* p, Py_ssize_t n)
     void vec_store_part(real* p, vec v, Py_ssize_t n)
     void copy_part(real* to, const real* source, Py_ssize_t n)
     void prefetch(const real* p)
     void prefetch_far(const real* p)
     void prefetch_write(const real* p)
+    void vec_stream(real* p, vec v)
+    void stream_end()
+    Py_ssize_t line_offset(const real* p)
     void* scratch_alloc(size_t size)
     void scratch_free(void* p)
     int cpu_level()

@@ -8,18 +8,15 @@
 # computations", 1980.) The polynomials are evaluated at 0, ±√½, ±√2 and ∞ (m = 4) and 0, ±1 and ∞ (m = 2). Points
 # that are each other's reciprocals keep all numbers of one size: in float32 the error is a quarter of that of the
 # usual 0, ±1, ±2, ∞.
-from convkit._native.simd cimport (GEMM_MR, VL, real, vec, vec_choose, vec_even, vec_load, vec_odd, vec_set, vec_shift_last,
+from convkit._native.simd cimport (VL, real, vec, vec_choose, vec_even, vec_load, vec_odd, vec_set, vec_shift_last,
                                    vec_shift_last_but_one, vec_store, vec_zip_high, vec_zip_low)
 
 cdef extern from *:
     """
     #define ROOT_HALF ((real)0.70710678118654752440084436210)
     #define ROOT_TWO ((real)1.41421356237309504880168872421)
-    #define ROOT_HALF_F64 0.70710678118654752440084436210
-    #define ROOT_TWO_F64 1.41421356237309504880168872421
     """
     const real ROOT_HALF, ROOT_TWO
-    const double ROOT_HALF_F64, ROOT_TWO_F64
 
 
 # ---- one line: m is a constant once inlined ------------------------------------------------------------
@@ -28,16 +25,16 @@ cdef inline void forward(const int m, const vec* d, vec* t) noexcept nogil:
     # t = Bᵀ d
     cdef vec even_half, odd_half, even_two, odd_two
     if m == 4:
-        even_half = d[4] - <real>2 * d[2]
-        odd_half = d[3] - <real>2 * d[1]
-        even_two = d[4] - <real>0.5 * d[2]
-        odd_two = d[3] - <real>0.5 * d[1]
         t[0] = (d[0] + d[4]) - <real>2.5 * d[2]
+        even_half = d[4] - <real>2 * d[2]
+        even_two = d[4] - <real>0.5 * d[2]
+        t[5] = (d[1] + d[5]) - <real>2.5 * d[3]
+        odd_half = d[3] - <real>2 * d[1]
+        odd_two = d[3] - <real>0.5 * d[1]
         t[1] = even_half + ROOT_HALF * odd_half
         t[2] = even_half - ROOT_HALF * odd_half
         t[3] = even_two + ROOT_TWO * odd_two
         t[4] = even_two - ROOT_TWO * odd_two
-        t[5] = (d[1] + d[5]) - <real>2.5 * d[3]
     else:
         t[0] = d[0] - d[2]
         t[1] = d[1] + d[2]
@@ -60,39 +57,6 @@ cdef inline void inverse(const int m, const vec* d, vec* y) noexcept nogil:
     else:
         y[0] = d[0] + d[1] + d[2]
         y[1] = d[1] - d[2] - d[3]
-
-
-cdef inline void kernel_line(int m, const double* g, Py_ssize_t g_step, double* u, Py_ssize_t u_step) noexcept nogil:
-    # u = G g, for GEMM_MR kernels side by side.
-    cdef int i
-    cdef double a, b, c
-    for i in range(GEMM_MR):
-        a, b, c = g[i], g[g_step + i], g[2 * g_step + i]
-        if m == 4:
-            u[i] = a
-            u[u_step + i] = (a + 0.5 * c + ROOT_HALF_F64 * b) / -1.5
-            u[2 * u_step + i] = (a + 0.5 * c - ROOT_HALF_F64 * b) / -1.5
-            u[3 * u_step + i] = (a + 2 * c + ROOT_TWO_F64 * b) / 6
-            u[4 * u_step + i] = (a + 2 * c - ROOT_TWO_F64 * b) / 6
-            u[5 * u_step + i] = c
-        else:
-            u[i] = a
-            u[u_step + i] = 0.5 * (a + c + b)
-            u[2 * u_step + i] = 0.5 * (a + c - b)
-            u[3 * u_step + i] = c
-
-
-cdef inline void transform_kernels(const int m, const double* g, double* line, real* u, Py_ssize_t u_step) noexcept nogil:
-    # G g Gᵀ of GEMM_MR kernels: g[3][3][GEMM_MR] to n·n rows of a weight panel, `u_step` apart.
-    cdef double row[6 * 8]
-    cdef int a, b, i
-    for b in range(3):
-        kernel_line(m, g + b * GEMM_MR, 3 * GEMM_MR, line + b * GEMM_MR, 3 * GEMM_MR)
-    for a in range(m + 2):
-        kernel_line(m, line + 3 * a * GEMM_MR, GEMM_MR, row, GEMM_MR)
-        for b in range(m + 2):
-            for i in range(GEMM_MR):
-                u[(a * (m + 2) + b) * u_step + i] = <real>row[b * GEMM_MR + i]
 
 
 # ---- lines of tiles in memory --------------------------------------------------------------------------

@@ -122,6 +122,18 @@ def test_strides(isa, threads, layout, dilation):
         assert (y.base[:, :, :, 1::2] == 7).all()
 
 
+@pytest.mark.parametrize("offset", [0, 1, 5])
+def test_large_outputs(isa, threads, offset):
+    """Outputs that are written past the caches: whole lines, and what is left of lines that others share."""
+    x, weight = normal(1, 2, 300, 304), normal(13, 2, 3, 3)
+    room = np.full((1, 13, 300, 304 + 3 * offset), 7, np.float32)
+    y = room[..., offset : offset + 304]
+    run(x, weight, threads=threads, y=y)
+    check(y, x, weight)
+    assert (room[..., :offset] == 7).all()
+    assert (room[..., offset + 304 :] == 7).all()
+
+
 @pytest.mark.parametrize("kind", ["normal", "image", "constant"])
 @pytest.mark.parametrize(("channels", "size"), [(3, 64), (64, 28), (256, 14), (512, 7)])
 def test_error(isa, kind, channels, size):
