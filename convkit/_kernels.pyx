@@ -16,10 +16,11 @@ from cython.parallel cimport prange, threadid
 from libc.string cimport memset
 
 from convkit._native.arith cimport ceil_div, elements
+from convkit._native.copies cimport copy_run
 from convkit._native.epilogue cimport Epilogue, adds_in_place, finish_rows, make_epilogue
 from convkit._native.gemm cimport Tile, multiply
 from convkit._native.planes cimport Planes, pack_planes
-from convkit._native.simd cimport (GEMM_DEPTH, GEMM_MR, GEMM_NV, GEMM_WIDE, VL, copy_part, real, scratch_alloc,
+from convkit._native.simd cimport (GEMM_DEPTH, GEMM_MR, GEMM_NV, GEMM_WIDE, VL, real, scratch_alloc,
                                    scratch_free, vec_load, vec_load_part, vec_store, vec_store_part)
 
 cdef enum:
@@ -376,22 +377,15 @@ cdef void multiply_block(const Conv* conv, Unit* unit, Py_ssize_t c0, Py_ssize_t
         pixel += pixels
 
 
-cdef inline void store_run(real* y, Py_ssize_t step, const real* sums, Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t i = 0
-    if step == 1:
-        while i + VL <= n:
-            vec_store(y + i, vec_load(sums + i))
-            i += VL
-        copy_part(y + i, sums + i, n - i)
-    else:
-        for i in range(n):
-            y[i * step] = sums[i]
-
-
 cdef inline void finish_run(const Conv* conv, real* y, real* sums, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i
     if not conv.epilogue.plain:
         finish_rows(&conv.epilogue, sums, 0, y, 0, 1, n)
-    store_run(y, conv.y_column, sums, n)
+    if conv.y_column == 1:
+        copy_run(y, sums, n)
+    else:
+        for i in range(n):
+            y[i * conv.y_column] = sums[i]
 
 
 cdef void store_sums(const Conv* conv, const Unit* unit) noexcept nogil:

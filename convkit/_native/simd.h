@@ -213,27 +213,7 @@ INLINE void prefetch_far(const real *p) { __builtin_prefetch(p, 0, 2); }
 /* The same for a line that is about to be written. */
 INLINE void prefetch_write(const real *p) { __builtin_prefetch(p, 1, 3); }
 
-/* v to p, a multiple of its size, past the caches where the machine can: for what is larger than they are, so that its
- * lines are not read first. All of a line at once; call `stream_end` before another thread may read it. */
-INLINE void vec_stream(real *p, vec v) {
-#if defined(__AVX512F__)
-  _mm512_stream_si512((__m512i *)p, (__m512i)v);
-#elif defined(__AVX2__)
-  _mm256_stream_si256((__m256i *)p, (__m256i)v);
-#elif defined(__x86_64__)
-  _mm_stream_si128((__m128i *)p, (__m128i)v);
-#else
-  vec_store(p, v);
-#endif
-}
-INLINE void stream_end(void) {
-#if defined(__x86_64__)
-  _mm_sfence();
-#endif
-}
 #define LINE (64 / (ptrdiff_t)sizeof(real)) /* elements of a cache line */
-/* Elements from p to the next cache line. */
-INLINE ptrdiff_t line_offset(const real *p) { return -(uintptr_t)p % 64 / sizeof(real); }
 
 /* 64-byte-aligned scratch (NULL when there is no memory). */
 #if defined(_WIN32)

@@ -17,9 +17,9 @@ from libc.string cimport memset
 from convkit._native.arith cimport ceil_div, elements
 from convkit._native.border cimport border_index
 from convkit._native.epilogue cimport Epilogue, finish_rows, make_epilogue
-from convkit._native.copies cimport copy_run, stream_run
-from convkit._native.simd cimport (GEMM_MR, GEMM_NV, LINE, VL, line_offset, prefetch_write, real, scratch_alloc,
-                                   scratch_free, stream_end)
+from convkit._native.copies cimport copy_run
+from convkit._native.simd cimport (GEMM_MR, GEMM_NV, LINE, VL, prefetch_write, real, scratch_alloc,
+                                   scratch_free)
 from convkit._native.winograd_products cimport Products, multiply_few, multiply_panels
 from convkit._native.winograd_tile cimport transform_input, transform_output
 from convkit._native.winograd_weights cimport block_depth, transform_kernels, transform_panel
@@ -31,7 +31,6 @@ cdef enum:
     MOST_VECTORS = 4            # of a block
     SOME_CHANNELS = 16          # of a slice, at least
     INPUT_BYTES = 6 << 20       # of a block's transformed input, at most
-    STREAM_BYTES = 4 << 20      # of an output that no cache of a core holds, at least
     PRODUCT_BYTES = 3 << 18     # of the products that are made before they are transformed back
 
 
@@ -44,7 +43,6 @@ cdef struct Conv:
     Py_ssize_t x_image, x_channel, x_row, x_column      # strides in elements
     real* y
     Py_ssize_t y_image, y_channel, y_row, y_column
-    bint streams                                        # the output is written past the caches
     int border
     real cval
     const real* weights                                 # [group][position][block of K][panel][k][GEMM_MR]
@@ -351,9 +349,7 @@ cdef inline void scatter(const Conv* conv, const Part* part, real* lines, real* 
         copy = part.y_copy + i
         if not conv.epilogue.plain:
             finish_rows(&conv.epilogue, lines + copy.line, 0, y + copy.image, 0, 1, copy.count)
-        if conv.streams:
-            stream_run(y + copy.image, lines + copy.line, copy.count)
-        elif step == 1:
+        if step == 1:
             copy_run(y + copy.image, lines + copy.line, copy.count)
         else:
             for j in range(copy.count):
@@ -361,20 +357,13 @@ cdef inline void scatter(const Conv* conv, const Part* part, real* lines, real* 
 
 
 cdef inline void prefetch_output(const Conv* conv, const Part* part, real* y) noexcept nogil:
-    # Lines that are soon written come from memory otherwise: one output channel is far from the next. Of what is
-    # streamed, those at the ends that others share.
+    # Lines that are soon written come from memory otherwise: one output channel is far from the next.
     cdef Py_ssize_t i
     cdef real* to
     cdef real* end
     for i in range(part.y_copies):
         to = y + part.y_copy[i].image
         end = to + part.y_copy[i].count
-        if conv.streams:
-            if line_offset(to):
-                prefetch_write(to)
-            if line_offset(end):
-                prefetch_write(end)
-            continue
         while to < end:
             prefetch_write(to)
             to += LINE
@@ -507,8 +496,6 @@ cdef void run_panels(const Conv* conv, const Unit* unit, Py_ssize_t panel, Py_ss
         for i in range(unit.parts):
             restore_part(conv, unit, &unit.part[i], panel * GEMM_MR, min(panels * GEMM_MR, conv.outputs - panel * GEMM_MR))
         panel += panels
-    if conv.streams:
-        stream_end()
 
 
 cdef void run_alone(const Conv* conv, Py_ssize_t index, Py_ssize_t thread, const Scratch* scratch) noexcept nogil:
@@ -616,7 +603,6 @@ def conv3x3(const real[:, :, :, :] x_bchw not None, const real[::1] weights not 
     conv.border, conv.cval = border, cval
     conv.weights, conv.bias = &weights[0], &bias[0]
     conv.epilogue = make_epilogue(activation, slope, residual, conv.y, conv.y_column * dilation_w)
-    conv.streams = conv.y_column * dilation_w == 1 and y_bchw.size * <Py_ssize_t>sizeof(real) >= STREAM_BYTES
     partition(&conv, x_bchw.shape[0], num_threads)
     measure_scratch(&conv, &scratch)
     scratch.v = <real*>scratch_alloc(num_threads * (scratch.v_elements + scratch.rest_elements) * sizeof(real))
