@@ -4,6 +4,7 @@ cdef extern from "simd.h" nogil:
     ctypedef double real
     ctypedef float vec
     ctypedef float panel_vec
+    ctypedef unsigned short vec_lanes
     enum:
         VL
         VECTOR_BYTES
@@ -13,6 +14,8 @@ cdef extern from "simd.h" nogil:
         STRIP_CHUNK
         STRIP_ROWS
         STRIP_ROWS_PAIR
+        STRIP_VECTORS_4
+        STRIP_VECTORS_8
     vec vec_load(const real* p)
     void vec_store(real* p, vec v)
     vec vec_set(real x)
@@ -20,6 +23,9 @@ cdef extern from "simd.h" nogil:
     vec vec_load_even(const real* p)
     vec vec_even(vec a, vec b)
     vec vec_odd(vec a, vec b)
+    vec vec_third_0(vec a, vec b, vec c)
+    vec vec_third_1(vec a, vec b, vec c)
+    vec vec_third_2(vec a, vec b, vec c)
     vec vec_zip_low(vec a, vec b)
     vec vec_zip_high(vec a, vec b)
     vec vec_shift_last(vec a, vec b)
@@ -29,6 +35,8 @@ cdef extern from "simd.h" nogil:
     void panel_store(real* p, panel_vec v)
     panel_vec panel_set(real x)
     vec vec_load_part(const real* p, Py_ssize_t n)
+    vec_lanes lanes_between(Py_ssize_t first, Py_ssize_t end)
+    vec vec_load_lanes(const real* p, vec_lanes lanes, vec other)
     void vec_store_part(real* p, vec v, Py_ssize_t n)
     void copy_part(real* to, const real* source, Py_ssize_t n)
     void prefetch(const real* p)
