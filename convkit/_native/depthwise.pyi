@@ -1,5 +1,6 @@
 from convkit._checks import Array, Pair
 
+def block_outputs(outputs: int) -> int: ...
 def kernel_chunk(outputs: int, kernel_h: int, stride_h: int, dilation_h: int) -> int: ...
 def depthwise(
     x_bchw: Array,

@@ -1,29 +1,37 @@
-"""Convolution with few channels a group: depthwise and grouped layers, without a GEMM.
+"""Convolution with few channels a group: depthwise, grouped and first layers, without a GEMM.
 
 A unit of work is an image × group × band of output rows. It goes over the output in strips: it copies the input
-rows of a strip, with their borders, into its thread's scratch (it fits the L1 cache), and then sums each output
-from there, ROWS rows by one vector at a time in registers. A vector that was loaded once feeds every row of the
-tile that lies under the kernel: of ROWS + CHUNK - 1 loads come ROWS · CHUNK products, for CHUNK kernel rows.
+rows of a strip, with their borders, into its thread's scratch, and then sums the outputs from there, a tile of
+them at a time in registers, every tap by shifted loads:
+
+* one output or two: ROWS rows by one vector. A vector that was loaded once feeds every row of the tile that lies
+  under the kernel: of ROWS + CHUNK - 1 loads come ROWS · CHUNK products, for CHUNK kernel rows.
+* 4 outputs or 8: some vectors anywhere in the strip. A loaded vector feeds every output.
 
 A strip's rows are PITCH apart, so that their addresses are constants. With a horizontal stride s its columns are
 split into s planes, column c in plane c % s: what a tap brings to neighbouring outputs lies side by side.
 
-One output sums its bias, then chunk by chunk of kernel rows, channel by channel, the taps column by column, in
+One output sums its bias, then (chunk by chunk of) kernel rows, channel by channel, the taps column by column, in
 one chain of multiply-adds, wherever its strip, tile or vector starts.
+
+Depthwise layers wait for memory. While the tiles of a strip are summed they ask for the input of the next strip, and
+for the output lines of the next tiles.
 """
 from cython.parallel cimport prange, threadid
-from libc.string cimport memset
 
 from convkit._native.arith cimport ceil_div, elements
 from convkit._native.border cimport BORDER_CONSTANT, border_index
 from convkit._native.epilogue cimport Epilogue, adds_in_place, finish_rows, make_epilogue
-from convkit._native.simd cimport (STRIP_CHUNK, STRIP_ROWS, STRIP_ROWS_PAIR, VL, real, scratch_alloc, scratch_free,
-                                   vec, vec_even, vec_load, vec_load_part, vec_odd, vec_pin, vec_set, vec_store,
-                                   vec_store_part)
+from convkit._native.simd cimport (STRIP_CHUNK, STRIP_ROWS, STRIP_ROWS_PAIR, STRIP_VECTORS_4, STRIP_VECTORS_8, VL,
+                                   lanes_between, prefetch, prefetch_write, real, scratch_alloc, scratch_free, vec,
+                                   vec_even, vec_lanes, vec_load, vec_load_lanes, vec_odd, vec_pin, vec_set, vec_store,
+                                   vec_store_part, vec_third_0, vec_third_1, vec_third_2)
 
 cdef enum:
+    LINE = 64 // sizeof(real)
     PITCH = 144             # elements: 9 cache lines of floats, odd, so that rows fall into different sets
-    STRIP_BYTES = 16384     # of the L1 cache
+    STRIP_BYTES = 16384     # of the L1 cache, where all of a strip is read again and again
+    WIDE_STRIP_BYTES = 65536    # of the L2 cache, where many outputs read one tile's part of it
 
 
 cdef struct Conv:
@@ -36,21 +44,31 @@ cdef struct Conv:
     Py_ssize_t y_image, y_channel, y_row, y_column
     int border
     real cval
-    const real* weights                                 # [group][pair of outputs][tap][kernel row][output]
+    const real* weights                                 # [group][block of outputs][tap][kernel row][output]
     const real* bias                                    # [group][output]
-    int chunk                                           # kernel rows of a tap
+    Py_ssize_t products                                 # of an output
+    int chunk                                           # kernel rows of a tap, where one or two outputs are summed
     Py_ssize_t chunk_taps, taps                         # taps of whole chunks come first, then those of one row
     Py_ssize_t band_rows, bands
     Py_ssize_t strip_rows, strip_columns, strips        # output pixels of a strip; strips beside each other
-    Py_ssize_t reach                                    # columns of a plane beyond its outputs
-    Py_ssize_t plane, channel                           # elements of a strip's plane, and of its channel
+    Py_ssize_t reach, vectors                           # columns of a plane beyond its outputs; vectors of its rows
+    Py_ssize_t planes, plane, channel                   # planes that are read; elements of a plane, of a channel
     const Py_ssize_t* tap_offset                        # in the strip
+    const Py_ssize_t* row_tap_offset                    # the same with all kernel rows apart
     const Py_ssize_t* source                            # input column of each strip column, -1 for the constant
-    const Py_ssize_t* inside                            # per strip: columns [from, to) of all planes lie inside
+    const vec_lanes* lanes                              # of a strip's vectors, before they are split: those inside
+    Py_ssize_t units
+    bint in_place                                       # sums are written to the output before they are finished
     Epilogue epilogue
 
 
-cdef struct Tile:
+cdef struct Ahead:              # the input of the next strip, asked for line by line while this one's tiles are summed
+    const real* at              # the next line, of the first channel
+    const real* due             # what should be asked for by now
+    Py_ssize_t step             # elements for each vector of outputs
+
+
+cdef struct Tile:               # one output or two
     const Conv* conv
     const real* strip           # the first tile's first pixel
     const real* weights         # the first output's
@@ -58,13 +76,36 @@ cdef struct Tile:
     real* y                     # the first pixel of the first output; its columns lie side by side
     Py_ssize_t y_channel, y_row
     Py_ssize_t rows, columns    # to write: of the tile's rows, the first ones
+    Ahead* ahead                # NULL: another output has asked for it
 
 
-cdef struct Run:                # the columns of a strip, in each of its planes
-    const Py_ssize_t* source    # input column of each, -1 for the constant
-    Py_ssize_t first, last      # those in [first, last) lie inside the input, side by side
-    Py_ssize_t left, right      # those outside [left, right) lie outside it; between them, a pair may lie half inside
-    Py_ssize_t columns
+ctypedef void (*TileSums)(const Tile*) noexcept nogil
+
+
+cdef struct Panel:              # 4 outputs or 8, one panel of them after another
+    const Conv* conv
+    const real* strip[6]        # the vectors of the tile,
+    real* y[6]                  # their places in the first output,
+    Py_ssize_t lanes[6]         # and how many of their sums to write
+    const real* weights
+    const real* bias
+    Py_ssize_t panels, y_channel
+
+
+cdef struct Run:                # the columns of a strip
+    const vec_lanes* lanes      # of its vectors: those that lie inside
+    const Py_ssize_t* source    # input column of each
+    Py_ssize_t first            # input column of the first, which may lie outside
+    Py_ssize_t columns, vectors         # of each plane
+    Py_ssize_t inside, outside  # those of [inside, outside) lie inside, in every plane
+
+
+cdef struct Strip:              # of one unit's outputs
+    const real* input           # packed
+    real* y
+    Py_ssize_t rows, columns
+    Ahead ahead
+    real* apart                 # scratch, for an output whose columns do not lie side by side
 
 
 # ---- sums ----------------------------------------------------------------------------------------------
@@ -84,12 +125,22 @@ cdef inline void add_taps(const int OUTPUTS, const int CHUNK, const int STRIDE, 
             w[k] = vec_set(weights[k])
         for row in range((ROWS - 1) * STRIDE + CHUNK):
             x = vec_pin(vec_load(source + row * row_step))
-            for i in range(ROWS):
+            for i in range(ROWS - 1, -1, -1):
                 k = row - i * STRIDE
                 if k >= 0 and k < CHUNK:
                     for m in range(OUTPUTS):
                         acc[m * ROWS + i] = acc[m * ROWS + i] + w[k * OUTPUTS + m] * x
         weights += OUTPUTS * CHUNK
+
+
+cdef inline void ask(const Conv* conv, Ahead* ahead, Py_ssize_t vectors) noexcept nogil:
+    # A line here and there: the processor brings the others when it sees a stream.
+    cdef Py_ssize_t c
+    ahead.due += vectors * ahead.step
+    while ahead.at < ahead.due:
+        for c in range(conv.channels):
+            prefetch(ahead.at + c * conv.x_channel)
+        ahead.at += 8 * LINE
 
 
 cdef inline void sum_tiles(const int OUTPUTS, const int CHUNK, const int STRIDE, const int ROWS,
@@ -99,267 +150,378 @@ cdef inline void sum_tiles(const int OUTPUTS, const int CHUNK, const int STRIDE,
     cdef const Conv* conv = tile.conv
     cdef const real* strip = tile.strip
     cdef real* y = tile.y
+    cdef real* next = y + ROWS * tile.y_row
     cdef Py_ssize_t left = tile.columns, n
     cdef int i, m
     while left > 0:
+        if tile.ahead != NULL:
+            ask(conv, tile.ahead, ROWS)
         for m in range(OUTPUTS):
+            for i in range(ROWS * VL // LINE):
+                prefetch_write(next + m * tile.y_channel + i * LINE)
             for i in range(ROWS):
                 acc[m * ROWS + i] = vec_set(tile.bias[m])
+        next += ROWS * VL
         if CHUNK > 1:
             add_taps(OUTPUTS, CHUNK, STRIDE, ROWS, conv.chunk_taps, conv.tap_offset, PITCH, strip, tile.weights, acc)
         if CHUNK == 1 or conv.taps > conv.chunk_taps:   # row by row: any stride and dilation
             add_taps(OUTPUTS, 1, 1, ROWS, conv.taps - conv.chunk_taps, conv.tap_offset + conv.chunk_taps,
                      conv.stride_h * PITCH, strip, tile.weights + conv.chunk_taps * OUTPUTS * CHUNK, acc)
         n = min(left, <Py_ssize_t>VL)
-        for m in range(OUTPUTS):
-            for i in range(ROWS):
-                vec_store_part(y + m * tile.y_channel + i * tile.y_row, acc[m * ROWS + i], n if i < tile.rows else 0)
+        if n == VL and tile.rows == ROWS:
+            for m in range(OUTPUTS):
+                for i in range(ROWS):
+                    vec_store(y + m * tile.y_channel + i * tile.y_row, acc[m * ROWS + i])
+        else:
+            for m in range(OUTPUTS):
+                for i in range(ROWS):
+                    if i < tile.rows:
+                        vec_store_part(y + m * tile.y_channel + i * tile.y_row, acc[m * ROWS + i], n)
         strip += VL
         y += VL
         left -= VL
 
 
-# One function for each shape of a tile.
+cdef inline void sum_panel(const int OUTPUTS, const int VECTORS, const Panel* tile) noexcept nogil:
+    cdef vec acc[24]
+    cdef vec x[6]
+    cdef vec w
+    cdef const Conv* conv = tile.conv
+    cdef const real* strip[6]
+    cdef const real* weights = tile.weights
+    cdef const Py_ssize_t* offset = conv.row_tap_offset
+    cdef Py_ssize_t p, k, t, end
+    cdef int j, m
+    for j in range(VECTORS):
+        strip[j] = tile.strip[j]
+    for p in range(tile.panels):
+        for m in range(OUTPUTS):
+            for j in range(VECTORS):
+                acc[m * VECTORS + j] = vec_set(tile.bias[p * OUTPUTS + m])
+        t = 0
+        for k in range(OUTPUTS):    # a few lines at a time: there are few that the processor can wait for
+            for j in range(VECTORS):
+                prefetch_write(tile.y[j] + VECTORS * VL + (p * OUTPUTS + k) * tile.y_channel)
+            end = (k + 1) * conv.products // OUTPUTS
+            while t < end:
+                for j in range(VECTORS):
+                    x[j] = vec_load(strip[j] + offset[t])
+                for m in range(OUTPUTS):
+                    w = vec_set(weights[m])
+                    for j in range(VECTORS):
+                        acc[m * VECTORS + j] = acc[m * VECTORS + j] + w * x[j]
+                weights += OUTPUTS
+                t += 1
+        for m in range(OUTPUTS):
+            for j in range(VECTORS):
+                vec_store_part(tile.y[j] + (p * OUTPUTS + m) * tile.y_channel, acc[m * VECTORS + j], tile.lanes[j])
+
+
+# One function for each shape of a tile; those that the machine does not use are compiled away.
+
+cdef void panels_8(const Panel* tile) noexcept nogil:
+    if STRIP_VECTORS_8:
+        sum_panel(8, STRIP_VECTORS_8, tile)
+
+
+cdef void panels_4(const Panel* tile) noexcept nogil:
+    sum_panel(4, STRIP_VECTORS_4, tile)
+
+
+cdef inline void sum_strides(const int OUTPUTS, const int CHUNK, const int ROWS, const Tile* tile) noexcept nogil:
+    if tile.conv.stride_h == 1:
+        sum_tiles(OUTPUTS, CHUNK, 1, ROWS, tile)
+    elif tile.conv.stride_h == 2:
+        sum_tiles(OUTPUTS, CHUNK, 2, ROWS, tile)
+    else:
+        sum_tiles(OUTPUTS, CHUNK, 3, ROWS, tile)
+
 
 cdef void single_1(const Tile* tile) noexcept nogil:
-    if tile.rows == 1:
-        sum_tiles(1, 1, 1, 1, tile)
-    else:
-        sum_tiles(1, 1, 1, STRIP_ROWS, tile)
+    sum_tiles(1, 1, 1, STRIP_ROWS, tile)
+
+
+cdef void single_2(const Tile* tile) noexcept nogil:
+    sum_strides(1, 2, STRIP_ROWS, tile)
 
 
 cdef void single_3(const Tile* tile) noexcept nogil:
-    if tile.rows == 1:
-        sum_tiles(1, 3, 1, 1, tile)
-    elif tile.conv.stride_h == 1:
-        sum_tiles(1, 3, 1, STRIP_ROWS, tile)
-    else:
-        sum_tiles(1, 3, 2, STRIP_ROWS, tile)
+    sum_strides(1, 3, STRIP_ROWS, tile)
+
+
+cdef void single_4(const Tile* tile) noexcept nogil:
+    if STRIP_CHUNK >= 4:
+        sum_strides(1, 4, STRIP_ROWS, tile)
 
 
 cdef void single_5(const Tile* tile) noexcept nogil:
-    if tile.rows == 1:
-        sum_tiles(1, 5, 1, 1, tile)
-    elif tile.conv.stride_h == 1:
-        sum_tiles(1, 5, 1, STRIP_ROWS, tile)
-    else:
-        sum_tiles(1, 5, 2, STRIP_ROWS, tile)
+    if STRIP_CHUNK >= 5:
+        sum_strides(1, 5, STRIP_ROWS, tile)
 
 
 cdef void single_7(const Tile* tile) noexcept nogil:
-    if tile.rows == 1:
-        sum_tiles(1, 7, 1, 1, tile)
-    elif tile.conv.stride_h == 1:
-        sum_tiles(1, 7, 1, STRIP_ROWS, tile)
-    else:
-        sum_tiles(1, 7, 2, STRIP_ROWS, tile)
+    if STRIP_CHUNK >= 7:
+        sum_strides(1, 7, STRIP_ROWS, tile)
 
 
 cdef void pair_1(const Tile* tile) noexcept nogil:
-    if tile.rows == 1:
-        sum_tiles(2, 1, 1, 1, tile)
-    else:
-        sum_tiles(2, 1, 1, STRIP_ROWS_PAIR, tile)
+    sum_tiles(2, 1, 1, STRIP_ROWS_PAIR, tile)
+
+
+cdef void pair_2(const Tile* tile) noexcept nogil:
+    sum_strides(2, 2, STRIP_ROWS_PAIR, tile)
 
 
 cdef void pair_3(const Tile* tile) noexcept nogil:
-    if tile.rows == 1:
-        sum_tiles(2, 3, 1, 1, tile)
-    elif tile.conv.stride_h == 1:
-        sum_tiles(2, 3, 1, STRIP_ROWS_PAIR, tile)
-    else:
-        sum_tiles(2, 3, 2, STRIP_ROWS_PAIR, tile)
+    sum_strides(2, 3, STRIP_ROWS_PAIR, tile)
 
 
-cdef inline void sum_rows(int outputs, const Tile* tile) noexcept nogil:
+cdef TileSums tile_sums(int outputs, int chunk) noexcept nogil:
     if outputs == 2:
-        if tile.conv.chunk == 3:
-            pair_3(tile)
-        else:
-            pair_1(tile)
-    elif tile.conv.chunk == 7:
-        single_7(tile)
-    elif tile.conv.chunk == 5:
-        single_5(tile)
-    elif tile.conv.chunk == 3:
-        single_3(tile)
-    else:
-        single_1(tile)
+        return pair_3 if chunk == 3 else pair_2 if chunk == 2 else pair_1
+    if chunk >= 5:
+        return single_7 if chunk == 7 else single_5
+    return single_4 if chunk == 4 else single_3 if chunk == 3 else single_2 if chunk == 2 else single_1
+
+
+cpdef int block_outputs(Py_ssize_t outputs) noexcept nogil:
+    """How many of the next `outputs` outputs of a group are summed together."""
+    if STRIP_VECTORS_8 and outputs >= 8:
+        return 8
+    return 4 if outputs >= 4 else 2 if outputs >= 2 else 1
 
 
 cpdef int kernel_chunk(Py_ssize_t outputs, Py_ssize_t kernel_h, Py_ssize_t stride_h, Py_ssize_t dilation_h) noexcept:
-    """Kernel rows that are summed together; what a chunk leaves over is summed row by row."""
-    if dilation_h > 1 or stride_h > 2 or kernel_h < 3:
+    """Kernel rows that are summed together where one or two of `outputs` outputs are: the others are left over."""
+    cdef int chunk
+    if dilation_h > 1 or stride_h > 3:
         return 1
-    if outputs > 1 or STRIP_CHUNK < 7:
-        return 3
-    return 7 if kernel_h % 7 == 0 else 5 if kernel_h % 5 == 0 else 3
+    for chunk in (7, 5, 4, 3, 2):
+        if chunk <= STRIP_CHUNK and (chunk <= 3 or outputs % 4 == 1) and kernel_h % chunk == 0:
+            return chunk
+    return 3 if kernel_h > 3 else 1
 
 
 # ---- strips --------------------------------------------------------------------------------------------
 
-cdef inline void copy_run(real* to, const real* x, Py_ssize_t n) noexcept nogil:
-    # In whole vectors: zeros follow.
-    cdef Py_ssize_t i = 0
-    while i + VL <= n:
-        vec_store(to + i, vec_load(x + i))
-        i += VL
-    vec_store(to + i, vec_load_part(x + i, n - i))
+cdef inline void fill(const Conv* conv, Py_ssize_t vectors, real* to, real value) noexcept nogil:
+    # One row of every plane.
+    cdef Py_ssize_t p, i
+    for p in range(conv.planes):
+        for i in range(vectors):
+            vec_store(to + p * conv.plane + i * VL, vec_set(value))
 
 
-cdef inline void split_run(real* even, real* odd, const real* x, Py_ssize_t n) noexcept nogil:
-    # n pairs.
-    cdef Py_ssize_t i = 0, left
-    cdef vec a, b
-    while i + VL <= n:
-        a = vec_load(x + 2 * i)
-        b = vec_load(x + 2 * i + VL)
-        vec_store(even + i, vec_even(a, b))
-        vec_store(odd + i, vec_odd(a, b))
-        i += VL
-    left = 2 * (n - i)
-    a = vec_load_part(x + 2 * i, min(left, <Py_ssize_t>VL))
-    b = vec_load_part(x + 2 * i + VL, left - VL) if left > VL else vec_set(0)
-    vec_store(even + i, vec_even(a, b))
-    vec_store(odd + i, vec_odd(a, b))
-
-
-cdef inline void fill(real* to, vec value, Py_ssize_t n) noexcept nogil:
-    # Rounded up to whole vectors.
-    cdef Py_ssize_t i = 0
-    while i < n:
-        vec_store(to + i, value)
-        i += VL
-
-
-cdef inline void gather(const Conv* conv, real* to, const real* x, const Run* run, Py_ssize_t first,
-                        Py_ssize_t last) noexcept nogil:
+cdef inline void gather(const Conv* conv, const Run* run, const real* x, Py_ssize_t first, Py_ssize_t last,
+                        real* to) noexcept nogil:
     # Columns [first, last) of every plane, one by one: borders, and whatever has no faster way.
     cdef Py_ssize_t i, p, at
-    for p in range(conv.stride_w):
+    for p in range(conv.planes):
         for i in range(first, last):
             at = run.source[i * conv.stride_w + p]
             to[p * conv.plane + i] = conv.cval if at < 0 else x[at * conv.x_column]
 
 
-cdef inline void pack_rows(const int STRIDE, const bint FILL, const Conv* conv, const Run* run, const real* x,
-                           Py_ssize_t row, Py_ssize_t rows, real* to) noexcept nogil:
-    # Input rows from `row` on. Whole vectors are written from left to right: what one leaves behind its end, the
-    # next one mends. STRIDE is 1 or 2, or 0 for anything, column by column; FILL: cval can fill the borders.
-    cdef Py_ssize_t i, at, p, first = run.first, last = run.last, n = run.columns, plane = conv.plane
-    cdef const real* source
-    cdef vec cval = vec_set(conv.cval)
-    for i in range(row, row + rows):
-        at = i if 0 <= i < conv.height else border_index(i, conv.height, conv.border)
-        source = x + at * conv.x_row
-        if at < 0:
-            for p in range(conv.stride_w):
-                fill(to + p * plane, cval, n)
-        elif STRIDE == 0:
-            gather(conv, to, source, run, 0, n)
+cdef inline void copy_column(const int STRIDE, Py_ssize_t planes, Py_ssize_t plane, const vec_lanes* inside, vec cval,
+                             const real* x, Py_ssize_t x_row, Py_ssize_t rows, real* to) noexcept nogil:
+    # A vector of every plane, of each row: what lies inside, and cval elsewhere.
+    cdef vec v[3]
+    cdef vec_lanes lanes[3]
+    cdef Py_ssize_t _
+    cdef int k
+    for k in range(STRIDE):
+        lanes[k] = inside[k]
+    for _ in range(rows):
+        for k in range(STRIDE):
+            v[k] = vec_load_lanes(x + k * VL, lanes[k], cval)
+        if STRIDE == 1:
+            vec_store(to, v[0])
+        elif STRIDE == 2:
+            vec_store(to, vec_even(v[0], v[1]))
+            if planes > 1:
+                vec_store(to + plane, vec_odd(v[0], v[1]))
         else:
-            if FILL:
-                for p in range(STRIDE):
-                    vec_store(to + p * plane, cval)
-            if STRIDE == 1:
-                copy_run(to + first, source + run.source[first], last - first)
-            else:
-                split_run(to + first, to + plane + first, source + run.source[2 * first], last - first)
-            if FILL:
-                for p in range(STRIDE):
-                    fill(to + last + p * plane, cval, n - last)
-            gather(conv, to, source, run, run.left if FILL else 0, first)
-            gather(conv, to, source, run, last, run.right if FILL else n)
+            vec_store(to, vec_third_0(v[0], v[1], v[2]))
+            if planes > 1:
+                vec_store(to + plane, vec_third_1(v[0], v[1], v[2]))
+            if planes > 2:
+                vec_store(to + 2 * plane, vec_third_2(v[0], v[1], v[2]))
+        x += x_row
         to += PITCH
 
 
+cdef inline void copy_rows(const int STRIDE, const Conv* conv, const Run* run, const real* x, Py_ssize_t rows,
+                           real* to) noexcept nogil:
+    cdef Py_ssize_t i
+    cdef vec cval = vec_set(conv.cval)
+    for i in range(run.vectors):
+        copy_column(STRIDE, conv.planes, conv.plane, run.lanes + i * STRIDE, cval, x + run.first + i * STRIDE * VL,
+                    conv.x_row, rows, to + i * VL)
+    if conv.border != BORDER_CONSTANT:
+        for i in range(rows):
+            gather(conv, run, x + i * conv.x_row, 0, run.inside, to + i * PITCH)
+            gather(conv, run, x + i * conv.x_row, run.outside, run.columns, to + i * PITCH)
+
+
+cdef inline void pack_rows(const Conv* conv, const Run* run, const real* x, Py_ssize_t rows, real* to) noexcept nogil:
+    # Rows that lie in the input, one below the other.
+    cdef Py_ssize_t i
+    if conv.x_column != 1 or conv.stride_w > 3:
+        for i in range(rows):
+            gather(conv, run, x + i * conv.x_row, 0, run.columns, to + i * PITCH)
+    elif conv.stride_w == 1:
+        copy_rows(1, conv, run, x, rows, to)
+    elif conv.stride_w == 2:
+        copy_rows(2, conv, run, x, rows, to)
+    else:
+        copy_rows(3, conv, run, x, rows, to)
+
+
 cdef void pack_strip(const Conv* conv, const real* x, Py_ssize_t row, Py_ssize_t rows, Py_ssize_t strip,
-                     Py_ssize_t n, real* to) noexcept nogil:
-    # The input rows that `rows` output rows read, of every channel.
-    cdef Py_ssize_t _
+                     Py_ssize_t columns, real* to) noexcept nogil:
+    # The input that rows × columns outputs read, of every channel.
+    cdef Py_ssize_t _, i, n, at, first = row * conv.stride_h - conv.before_h
+    cdef Py_ssize_t end = first + (rows - 1) * conv.stride_h + (conv.kernel_h - 1) * conv.dilation_h + 1
     cdef Run run
-    run.source = conv.source + strip * (conv.strip_columns + conv.reach) * conv.stride_w
-    run.columns = n
-    run.first, run.last = min(conv.inside[2 * strip], n), min(conv.inside[2 * strip + 1], n)
-    run.left, run.right = run.first, run.last
-    if conv.stride_w == 2 and 0 < run.first < run.last and run.source[2 * run.first - 1] >= 0:
-        run.left -= 1
-    if conv.stride_w == 2 and run.first < run.last < n and run.source[2 * run.last] >= 0:
-        run.right += 1
-    row = row * conv.stride_h - conv.before_h
-    rows = (rows - 1) * conv.stride_h + (conv.kernel_h - 1) * conv.dilation_h + 1
+    run.columns = columns + conv.reach
+    run.vectors = ceil_div(run.columns, VL)
+    run.first = strip * conv.strip_columns * conv.stride_w - conv.before_w
+    run.lanes = conv.lanes + strip * conv.vectors * conv.stride_w
+    run.source = conv.source + strip * conv.vectors * conv.stride_w * VL
+    run.inside = min(max(ceil_div(-run.first, conv.stride_w), <Py_ssize_t>0), run.columns)
+    run.outside = max(min((conv.width - run.first) // conv.stride_w, run.columns), run.inside)
     for _ in range(conv.channels):
-        if run.first >= run.last:
-            pack_rows(0, False, conv, &run, x, row, rows, to)
-        elif conv.border != BORDER_CONSTANT or run.first > VL:
-            if conv.stride_w == 1:
-                pack_rows(1, False, conv, &run, x, row, rows, to)
+        i = first
+        while i < end:
+            at, n = i, min(end, conv.height) - i
+            if i < 0 or i >= conv.height:
+                at, n = border_index(i, conv.height, conv.border), 1
+            if at < 0:
+                fill(conv, run.vectors, to + (i - first) * PITCH, conv.cval)
             else:
-                pack_rows(2, False, conv, &run, x, row, rows, to)
-        elif conv.stride_w == 1:
-            pack_rows(1, True, conv, &run, x, row, rows, to)
-        else:
-            pack_rows(2, True, conv, &run, x, row, rows, to)
+                pack_rows(conv, &run, x + at * conv.x_row, n, to + (i - first) * PITCH)
+            i += n
         to += conv.channel
         x += conv.x_channel
 
 
-# ---- the units of work ---------------------------------------------------------------------------------
+# ---- tiles of a strip ----------------------------------------------------------------------------------
 
-cdef void finish(const Conv* conv, real* sums, Py_ssize_t sums_channel, Py_ssize_t sums_row, int outputs, Py_ssize_t rows,
+cdef void finish(const Conv* conv, real* sums, Py_ssize_t channel, Py_ssize_t row, Py_ssize_t outputs, Py_ssize_t rows,
                  Py_ssize_t columns, const real* y) noexcept nogil:
     # Sums that belong at `y`.
-    cdef int m
+    cdef Py_ssize_t m
+    if conv.epilogue.plain:
+        return
     for m in range(outputs):
-        finish_rows(&conv.epilogue, sums + m * sums_channel, sums_row, y + m * conv.y_channel, conv.y_row, rows, columns)
+        finish_rows(&conv.epilogue, sums + m * channel, row, y + m * conv.y_channel, conv.y_row, rows, columns)
 
 
-cdef void copy_out(const Conv* conv, real* sums, int outputs, Py_ssize_t rows, Py_ssize_t columns,
-                   real* y) noexcept nogil:
-    # Finished, into an output whose columns do not lie side by side, or that is read before.
+cdef void copy_out(const Conv* conv, real* sums, Py_ssize_t channel, int outputs, Py_ssize_t rows,
+                   Py_ssize_t columns, real* y) noexcept nogil:
+    # Sums from scratch, where outputs are `channel` apart, and rows PITCH: finished.
     cdef Py_ssize_t m, i, j
-    if not conv.epilogue.plain:
-        finish(conv, sums, STRIP_ROWS * PITCH, PITCH, outputs, rows, columns, y)
+    finish(conv, sums, channel, PITCH, outputs, rows, columns, y)
     for m in range(outputs):
         for i in range(rows):
             for j in range(columns):
-                y[m * conv.y_channel + i * conv.y_row + j * conv.y_column] = sums[(m * STRIP_ROWS + i) * PITCH + j]
+                y[m * conv.y_channel + i * conv.y_row + j * conv.y_column] = sums[m * channel + i * PITCH + j]
 
 
-cdef void sum_outputs(const Conv* conv, int outputs, Tile* tile, const real* strip, real* y, Py_ssize_t rows,
-                      real* apart) noexcept nogil:
-    # The strip's sums of one output channel, or two.
+cdef void sum_outputs(const Conv* conv, int outputs, Tile* tile, const Strip* strip, real* y) noexcept nogil:
+    # The sums of one output channel, or two, from `y` on.
     cdef Py_ssize_t row = 0, height = STRIP_ROWS_PAIR if outputs == 2 else STRIP_ROWS
-    cdef bint in_place = conv.y_column == 1 and not adds_in_place(&conv.epilogue)
-    while row < rows:
-        tile.rows = min(rows - row, height)
-        if 2 * tile.rows < height:      # too few for a whole tile
-            tile.rows = 1
-        tile.strip = strip + row * conv.stride_h * PITCH
-        if in_place:
-            tile.y, tile.y_channel, tile.y_row = y + row * conv.y_row, conv.y_channel, conv.y_row
-            sum_rows(outputs, tile)
-        else:
-            tile.y, tile.y_channel, tile.y_row = apart, STRIP_ROWS * PITCH, PITCH
-            sum_rows(outputs, tile)
-            copy_out(conv, apart, outputs, tile.rows, tile.columns, y + row * conv.y_row)
-        row += tile.rows
-    if in_place and not conv.epilogue.plain:    # all tiles at once: their rows may be one run
-        finish(conv, y, conv.y_channel, conv.y_row, outputs, rows, tile.columns, y)
+    tile.columns = strip.columns
+    while row < strip.rows:
+        tile.rows = min(strip.rows - row, height)
+        tile.strip = strip.input + row * conv.stride_h * PITCH
+        tile.y, tile.y_channel, tile.y_row = y, conv.y_channel, conv.y_row
+        if not conv.in_place:
+            tile.y, tile.y_channel, tile.y_row = strip.apart, STRIP_ROWS * PITCH, PITCH
+        tile_sums(outputs, conv.chunk)(tile)
+        if not conv.in_place:
+            copy_out(conv, tile.y, tile.y_channel, outputs, tile.rows, tile.columns, y)
+        y += height * conv.y_row
+        row += height
 
 
-cdef void sum_strip(const Conv* conv, Py_ssize_t group, const real* strip, real* y, Py_ssize_t rows,
-                    Py_ssize_t columns, real* apart) noexcept nogil:
-    cdef Py_ssize_t output = 0, kernel = conv.channels * conv.kernel_h * conv.kernel_w
+cdef inline void run_panels(int outputs, const Panel* tile) noexcept nogil:
+    if outputs == 8:
+        panels_8(tile)
+    else:
+        panels_4(tile)
+
+
+cdef void sum_vectors(const Conv* conv, int outputs, Py_ssize_t panels, Panel* tile, const Strip* strip, real* y,
+                      Ahead* ahead) noexcept nogil:
+    # The sums of `panels` times 4 or 8 output channels, from `y` on: every panel of a tile while its input is near.
+    cdef Py_ssize_t row = 0, column = 0, p
+    cdef int j, vectors = STRIP_VECTORS_8 if outputs == 8 else STRIP_VECTORS_4
+    cdef real* place[6]
+    cdef const real* weights = tile.weights
+    cdef const real* bias = tile.bias
+    while row < strip.rows:
+        if ahead != NULL:
+            ask(conv, ahead, vectors)
+        for j in range(vectors):
+            tile.strip[j], tile.lanes[j], place[j] = strip.input, 0, y
+            if row < strip.rows:
+                tile.strip[j] = strip.input + row * conv.stride_h * PITCH + column
+                tile.lanes[j] = min(strip.columns - column, <Py_ssize_t>VL)
+                place[j] = y + row * conv.y_row + column * conv.y_column
+                column += VL
+                if column >= strip.columns:
+                    column = 0
+                    row += 1
+            tile.y[j] = place[j] if conv.in_place else strip.apart + j * VL
+        tile.weights, tile.bias = weights, bias
+        if conv.in_place:
+            tile.panels, tile.y_channel = panels, conv.y_channel
+            run_panels(outputs, tile)
+            continue
+        tile.panels, tile.y_channel = 1, PITCH
+        for p in range(panels):
+            run_panels(outputs, tile)
+            for j in range(vectors):
+                copy_out(conv, tile.y[j], PITCH, outputs, 1, tile.lanes[j], place[j] + p * outputs * conv.y_channel)
+            tile.weights += outputs * conv.products
+            tile.bias += outputs
+
+
+cdef void sum_strip(const Conv* conv, Py_ssize_t group, Strip* strip) noexcept nogil:
+    cdef Py_ssize_t output = 0, first, panels
+    cdef Ahead* ahead = &strip.ahead
     cdef int outputs
     cdef Tile tile
-    tile.conv, tile.columns = conv, columns
+    cdef Panel panel
+    tile.conv = panel.conv = conv
     while output < conv.outputs:
-        outputs = 2 if output + 1 < conv.outputs else 1
-        tile.weights = conv.weights + (group * conv.outputs + output) * kernel
-        tile.bias = conv.bias + group * conv.outputs + output
-        sum_outputs(conv, outputs, &tile, strip, y + output * conv.y_channel, rows, apart)
-        output += outputs
+        outputs = block_outputs(conv.outputs - output)
+        first = group * conv.outputs + output
+        if outputs >= 4:
+            panels = (conv.outputs - output) // outputs
+            panel.weights, panel.bias = conv.weights + first * conv.products, conv.bias + first
+            sum_vectors(conv, outputs, panels, &panel, strip, strip.y + output * conv.y_channel, ahead)
+            output += panels * outputs
+        else:
+            tile.weights, tile.bias = conv.weights + first * conv.products, conv.bias + first
+            tile.ahead = ahead
+            sum_outputs(conv, outputs, &tile, strip, strip.y + output * conv.y_channel)
+            output += outputs
+        ahead = NULL
+    if conv.in_place:
+        finish(conv, strip.y, conv.y_channel, conv.y_row, conv.outputs, strip.rows, strip.columns, strip.y)
+
+
+# ---- the units of work ---------------------------------------------------------------------------------
+
+cdef inline const real* unit_input(const Conv* conv, Py_ssize_t index) noexcept nogil:
+    # What its first output pixel reads, but for the padding.
+    cdef Py_ssize_t band = index % conv.bands
+    cdef Py_ssize_t group = index // conv.bands % conv.groups
+    cdef Py_ssize_t image = index // (conv.bands * conv.groups)
+    return (conv.x + image * conv.x_image + group * conv.channels * conv.x_channel
+            + band * conv.band_rows * conv.stride_h * conv.x_row)
 
 
 cdef void run_unit(const Conv* conv, Py_ssize_t index, real* scratch) noexcept nogil:
@@ -369,47 +531,64 @@ cdef void run_unit(const Conv* conv, Py_ssize_t index, real* scratch) noexcept n
     cdef const real* x = conv.x + image * conv.x_image + group * conv.channels * conv.x_channel
     cdef real* y = conv.y + image * conv.y_image + group * conv.outputs * conv.y_channel
     cdef Py_ssize_t row = band * conv.band_rows, end = min(row + conv.band_rows, conv.rows)
-    cdef Py_ssize_t strip, column, rows, columns
+    cdef Py_ssize_t at, column
+    cdef Strip strip
+    strip.input, strip.apart = scratch, scratch + conv.channels * conv.channel
     while row < end:
-        rows = min(conv.strip_rows, end - row)
-        for strip in range(conv.strips):
-            column = strip * conv.strip_columns
-            columns = min(conv.strip_columns, conv.columns - column)
-            pack_strip(conv, x, row, rows, strip, columns + conv.reach, scratch)
-            sum_strip(conv, group, scratch, y + row * conv.y_row + column * conv.y_column, rows, columns,
-                      scratch + conv.channels * conv.channel)
-        row += rows
+        strip.rows = min(conv.strip_rows, end - row)
+        strip.ahead.at = x + (row + strip.rows) * conv.stride_h * conv.x_row
+        if row + strip.rows == end:
+            strip.ahead.at = unit_input(conv, index + 1)
+        strip.ahead.due = strip.ahead.at
+        strip.ahead.step = VL * conv.stride_h * conv.stride_w
+        for at in range(conv.strips):
+            column = at * conv.strip_columns
+            strip.columns = min(conv.strip_columns, conv.columns - column)
+            strip.y = y + row * conv.y_row + column * conv.y_column
+            pack_strip(conv, x, row, strip.rows, at, strip.columns, scratch)
+            sum_strip(conv, group, &strip)
+        row += strip.rows
 
 
-cdef void clear(real* scratch, Py_ssize_t n) noexcept nogil:
+cdef void clear(const Conv* conv, real* scratch) noexcept nogil:
     # Tiles multiply what lies behind a strip's rows and columns too: it is never stored, but it must be numbers, as
     # the processor is slow on the tiny ones that other people's pointers look like.
-    memset(scratch, 0, n * sizeof(real))
+    cdef Py_ssize_t row, i
+    for row in range(conv.channels * conv.channel // PITCH):
+        for i in range(conv.vectors):
+            vec_store(scratch + row * PITCH + i * VL, vec_set(0))
 
 
 cdef void partition(Conv* conv, Py_ssize_t images, Py_ssize_t threads) noexcept nogil:
-    # Strips of whole tiles that fill the L1 cache: as wide as it allows, then as tall. Bands of whole tiles, as many
+    # Strips of whole tiles that fill the cache: as wide as it allows, then as tall. Bands of whole tiles, as many
     # as the threads want.
     cdef Py_ssize_t extent = (conv.kernel_h - 1) * conv.dilation_h + 1
-    cdef Py_ssize_t tiles = ceil_div(conv.rows, STRIP_ROWS), vectors = ceil_div(conv.columns, VL), bands, most, fit
-    cdef Py_ssize_t column_bytes = conv.channels * conv.stride_w * <Py_ssize_t>sizeof(real)
+    cdef Py_ssize_t tiles = ceil_div(conv.rows, STRIP_ROWS), vectors = ceil_div(conv.columns, VL), bands, most, fit, t
+    cdef Py_ssize_t column_bytes, strip_bytes = WIDE_STRIP_BYTES if conv.outputs >= 4 else STRIP_BYTES
+    conv.planes = 1
+    for t in range(min(conv.kernel_w, conv.stride_w)):
+        conv.planes = max(conv.planes, t * conv.dilation_w % conv.stride_w + 1)
+    column_bytes = conv.channels * conv.planes * <Py_ssize_t>sizeof(real)
     conv.reach = ((conv.kernel_w - 1) * conv.dilation_w) // conv.stride_w
     most = (PITCH - conv.reach) // VL
-    fit = STRIP_BYTES // (column_bytes * ((STRIP_ROWS - 1) * conv.stride_h + extent)) - conv.reach
+    fit = strip_bytes // (column_bytes * ((STRIP_ROWS - 1) * conv.stride_h + extent)) - conv.reach
     most = max(min(most, fit // VL), <Py_ssize_t>1)
     conv.strip_columns = ceil_div(vectors, ceil_div(vectors, most)) * VL
     conv.strips = ceil_div(conv.columns, conv.strip_columns)
-    fit = STRIP_BYTES // (column_bytes * (conv.strip_columns + conv.reach)) - extent
+    conv.vectors = ceil_div(conv.strip_columns + conv.reach, VL)
+    fit = strip_bytes // (column_bytes * (conv.strip_columns + conv.reach)) - extent
     bands = ceil_div(4 * threads, images * conv.groups) if threads > 1 else 1
     conv.band_rows = ceil_div(tiles, min(bands, tiles)) * STRIP_ROWS
     conv.strip_rows = max(min(fit // (conv.stride_h * STRIP_ROWS) * STRIP_ROWS, conv.band_rows), <Py_ssize_t>STRIP_ROWS)
     conv.bands = ceil_div(conv.rows, conv.band_rows)
-    conv.plane = ((conv.strip_rows - 1) * conv.stride_h + extent) * PITCH + VL
-    conv.channel = conv.stride_w * conv.plane
+    conv.units = images * conv.groups * conv.bands
+    conv.plane = ((conv.strip_rows - 1) * conv.stride_h + extent) * PITCH
+    conv.channel = conv.planes * conv.plane
 
 
-cdef void fill_tables(const Conv* conv, Py_ssize_t* tap_offset, Py_ssize_t* inside, Py_ssize_t* source) noexcept nogil:
-    cdef Py_ssize_t row = 0, c, t, i, strip, column, first, n = conv.strip_columns + conv.reach
+cdef Py_ssize_t* find_taps(const Conv* conv, int chunk, Py_ssize_t* tap_offset) noexcept nogil:
+    # Where each tap of `chunk` kernel rows lies in the strip, and those of one; the end of the table.
+    cdef Py_ssize_t row = 0, c, t, column
     while row < conv.kernel_h:
         for c in range(conv.channels):
             for t in range(conv.kernel_w):
@@ -417,18 +596,20 @@ cdef void fill_tables(const Conv* conv, Py_ssize_t* tap_offset, Py_ssize_t* insi
                 tap_offset[0] = (c * conv.channel + column % conv.stride_w * conv.plane + column // conv.stride_w
                                  + row * conv.dilation_h * PITCH)
                 tap_offset += 1
-        row += conv.chunk if row + conv.chunk <= conv.kernel_h else 1
+        row += chunk if row + chunk <= conv.kernel_h else 1
+    return tap_offset
+
+
+cdef void find_columns(const Conv* conv, Py_ssize_t* source, vec_lanes* lanes) noexcept nogil:
+    # Which columns of the strips lie inside the input, and where the others are read from.
+    cdef Py_ssize_t strip, i, first, n = conv.vectors * conv.stride_w
     for strip in range(conv.strips):
         first = strip * conv.strip_columns * conv.stride_w - conv.before_w
-        for i in range(n * conv.stride_w):
-            source[i] = border_index(first + i, conv.width, conv.border)
-        source += n * conv.stride_w
-        inside[2 * strip] = inside[2 * strip + 1] = 0
-        if conv.x_column == 1 and conv.stride_w <= 2:
-            i = ceil_div(-first, conv.stride_w) if first < 0 else 0
-            column = conv.width - first
-            inside[2 * strip] = min(i, n)
-            inside[2 * strip + 1] = max(min(column // conv.stride_w if column > 0 else 0, n), inside[2 * strip])
+        for i in range(n):
+            lanes[strip * n + i] = lanes_between(-(first + i * VL), conv.width - (first + i * VL))
+        if conv.border != BORDER_CONSTANT or conv.x_column != 1 or conv.stride_w > 3:
+            for i in range(n * VL):
+                source[strip * n * VL + i] = border_index(first + i, conv.width, conv.border)
 
 
 def depthwise(const real[:, :, :, :] x_bchw not None, const real[::1] weights not None,
@@ -442,7 +623,7 @@ def depthwise(const real[:, :, :, :] x_bchw not None, const real[::1] weights no
     padding `before` are (vertical, horizontal). `residual` has `y_bchw`'s strides, or is it.
     """
     cdef Conv conv
-    cdef Py_ssize_t images = x_bchw.shape[0], units, u, chunk, thread_scratch
+    cdef Py_ssize_t images = x_bchw.shape[0], u, chunk, columns, thread_scratch
     cdef Py_ssize_t* tables
     cdef real* scratch
     conv.groups = groups
@@ -460,33 +641,41 @@ def depthwise(const real[:, :, :, :] x_bchw not None, const real[::1] weights no
     conv.y_row, conv.y_column = elements(y_bchw.strides[2]), elements(y_bchw.strides[3])
     conv.border, conv.cval = border, cval
     conv.weights, conv.bias = &weights[0], &bias[0]
+    conv.products = conv.channels * conv.kernel_h * conv.kernel_w
     conv.chunk = kernel_chunk(conv.outputs, conv.kernel_h, conv.stride_h, conv.dilation_h)
-    conv.chunk_taps = 0 if conv.chunk == 1 else conv.kernel_h // conv.chunk * conv.channels * conv.kernel_w
-    conv.taps = conv.chunk_taps + (conv.kernel_h if conv.chunk == 1 else conv.kernel_h % conv.chunk) \
-        * conv.channels * conv.kernel_w
+    conv.chunk_taps = 0 if conv.chunk == 1 else conv.products // conv.kernel_h * (conv.kernel_h // conv.chunk)
+    conv.taps = conv.chunk_taps + conv.products // conv.kernel_h * (conv.kernel_h if conv.chunk == 1
+                                                                    else conv.kernel_h % conv.chunk)
     conv.epilogue = make_epilogue(activation, slope, residual, conv.y, conv.y_column)
+    conv.in_place = conv.y_column == 1 and not adds_in_place(&conv.epilogue)
     partition(&conv, images, num_threads)
-    units = images * groups * conv.bands
-    num_threads = <int>min(<Py_ssize_t>num_threads, units)
-    chunk = max(units // (8 * num_threads), <Py_ssize_t>1)
-    thread_scratch = conv.channels * conv.channel + 2 * STRIP_ROWS * PITCH
-    tables = <Py_ssize_t*>scratch_alloc(
-        (conv.taps + conv.strips * (2 + (conv.strip_columns + conv.reach) * conv.stride_w)) * sizeof(Py_ssize_t))
+    num_threads = <int>min(<Py_ssize_t>num_threads, conv.units)
+    chunk = max(conv.units // (8 * num_threads), <Py_ssize_t>1)
+    thread_scratch = conv.channels * conv.channel + 8 * STRIP_ROWS * PITCH
+    columns = conv.strips * conv.vectors * conv.stride_w
+    tables = <Py_ssize_t*>scratch_alloc((conv.taps + conv.products + columns * VL) * sizeof(Py_ssize_t)
+                                        + columns * sizeof(vec_lanes))
     scratch = <real*>scratch_alloc(num_threads * thread_scratch * sizeof(real))
     if tables == NULL or scratch == NULL:
         scratch_free(tables)
         scratch_free(scratch)
         raise MemoryError("no memory for the scratch of a convolution")
-    conv.tap_offset, conv.inside = tables, tables + conv.taps
-    conv.source = tables + conv.taps + 2 * conv.strips
-    fill_tables(&conv, tables, tables + conv.taps, tables + conv.taps + 2 * conv.strips)
+    conv.tap_offset, conv.row_tap_offset = tables, tables + conv.taps
+    conv.source = tables + conv.taps + conv.products
+    conv.lanes = <const vec_lanes*>(conv.source + columns * VL)
+    if conv.outputs % 4:
+        find_taps(&conv, conv.chunk, tables)
+    if conv.outputs >= 4:
+        find_taps(&conv, 1, tables + conv.taps)
+    find_columns(&conv, tables + conv.taps + conv.products, <vec_lanes*>conv.lanes)
     with nogil:
-        clear(scratch, num_threads * thread_scratch)
+        for u in range(num_threads):
+            clear(&conv, scratch + u * thread_scratch)
         if num_threads == 1:    # no team: also what a forked child must do
-            for u in range(units):
+            for u in range(conv.units):
                 run_unit(&conv, u, scratch)
         else:
-            for u in prange(units, num_threads=num_threads, schedule="dynamic", chunksize=chunk):
+            for u in prange(conv.units, num_threads=num_threads, schedule="dynamic", chunksize=chunk):
                 run_unit(&conv, u, scratch + threadid() * thread_scratch)
     scratch_free(tables)
     scratch_free(scratch)

@@ -7,8 +7,8 @@
 # all planes are `pitch` apart: an output pixel has one place in the band, and a tap one offset from it.
 from convkit._native.arith cimport ceil_div
 from convkit._native.border cimport BORDER_CONSTANT, border_index
-from convkit._native.simd cimport (VL, real, vec, vec_even, vec_load, vec_load_even, vec_load_part, vec_odd, vec_set,
-                                   vec_store)
+from convkit._native.simd cimport (VL, real, vec, vec_even, vec_load, vec_load_even, vec_load_part,
+                                   vec_load_third, vec_odd, vec_set, vec_store)
 
 
 cdef struct Planes:
@@ -80,9 +80,13 @@ cdef inline void pack_inside(const real* x, Py_ssize_t step, Py_ssize_t n, real*
         if i < n:
             vec_store(to + i, vec_load_part(x + i, n - i))
     else:
-        if step == 2:
-            while i + VL < n:       # strictly: it reads one element past the last that it needs
+        if step == 2:               # strictly: it reads one element past the last that it needs
+            while i + VL < n:
                 vec_store(to + i, vec_load_even(x + 2 * i))
+                i += VL
+        elif step == 3:             # two elements past it
+            while i + VL < n:
+                vec_store(to + i, vec_load_third(x + 3 * i))
                 i += VL
         while i < n:
             to[i] = x[i * step]

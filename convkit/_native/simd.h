@@ -9,15 +9,16 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#if defined(__x86_64__)
+#if defined(__AVX2__)
 #include <immintrin.h>
 #endif
 
 /* ---- the machine: bytes of a vector register, and the GEMM register tile (GEMM_MR × GEMM_NV accumulators,
- *      GEMM_NV loaded vectors and a broadcast must fit the register file; GEMM_DEPTH 192rows of GEMM_NV vectors of
+ *      GEMM_NV loaded vectors and a broadcast must fit the register file; GEMM_DEPTH rows of GEMM_NV vectors of
  *      pixels should about fit the L1 cache), and the tiles of depthwise and grouped convolution: sums of
  *      STRIP_ROWS rows of one output channel, or of STRIP_ROWS_PAIR rows of two, a loaded vector, and the weights
- *      of up to STRIP_CHUNK kernel rows (3 of them where there are two outputs) ----------------------------- */
+ *      of up to STRIP_CHUNK kernel rows (3 of them where there are two outputs); of STRIP_VECTORS_4 or
+ *      STRIP_VECTORS_8 vectors of 4 or 8 outputs (0: too many for the machine), those vectors and a weight -- */
 #if defined(__AVX512F__) /* 32 registers of 64 bytes */
 #define VECTOR_BYTES 64
 #define GEMM_MR 8
@@ -26,6 +27,8 @@
 #define STRIP_ROWS 8
 #define STRIP_ROWS_PAIR 8
 #define STRIP_CHUNK 7
+#define STRIP_VECTORS_4 6
+#define STRIP_VECTORS_8 3
 #elif defined(__AVX2__) /* 16 registers of 32 bytes */
 #define VECTOR_BYTES 32
 #define GEMM_MR 4
@@ -34,6 +37,8 @@
 #define STRIP_ROWS 8
 #define STRIP_ROWS_PAIR 4
 #define STRIP_CHUNK 7
+#define STRIP_VECTORS_4 3
+#define STRIP_VECTORS_8 0
 #elif defined(__aarch64__) /* 32 registers of 16 bytes; gcc keeps all broadcasts in registers of their own */
 #define VECTOR_BYTES 16
 #define GEMM_MR 8
@@ -42,6 +47,8 @@
 #define STRIP_ROWS 8
 #define STRIP_ROWS_PAIR 8
 #define STRIP_CHUNK 7
+#define STRIP_VECTORS_4 4
+#define STRIP_VECTORS_8 2
 #else /* x86-64 SSE2 (16 registers of 16 bytes, no FMA) and any other machine */
 #define VECTOR_BYTES 16
 #define GEMM_MR 4
@@ -50,6 +57,8 @@
 #define STRIP_ROWS 8
 #define STRIP_ROWS_PAIR 2
 #define STRIP_CHUNK 3
+#define STRIP_VECTORS_4 2
+#define STRIP_VECTORS_8 0
 #endif
 
 #ifdef CONVKIT_FLOAT64
@@ -70,8 +79,7 @@ typedef uint32_t real_bits;
 #define INLINE static inline __attribute__((always_inline))
 
 typedef real vec __attribute__((vector_size(VECTOR_BYTES)));
-typedef int64_t vec_bits __attribute__((vector_size(VECTOR_BYTES)));
-typedef real_bits vec_lanes __attribute__((vector_size(VECTOR_BYTES))); /* an integer for each number */
+typedef real_bits vec_bits __attribute__((vector_size(VECTOR_BYTES))); /* an integer for each number */
 typedef real vec_unaligned __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(real)), may_alias));
 
 INLINE vec vec_load(const real *p) { return *(const vec_unaligned *)p; }
@@ -90,41 +98,39 @@ INLINE vec vec_pin(vec v) {
 
 /* ---- orders of lanes: of two registers, lanes 0..VL-1 are the first's and VL..2·VL-1 the second's ------- */
 #if VL == 16
-#define LANES_EVEN 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30
-#define LANES_ODD 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31
-#define LANES_ZIP_LOW 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
-#define LANES_ZIP_HIGH 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
-#define LANES_AFTER_FIRST 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+#define LANES(F, p)                                                                     \
+  F(0, p), F(1, p), F(2, p), F(3, p), F(4, p), F(5, p), F(6, p), F(7, p), \
+  F(8, p), F(9, p), F(10, p), F(11, p), F(12, p), F(13, p), F(14, p), F(15, p)
 #elif VL == 8
-#define LANES_EVEN 0, 2, 4, 6, 8, 10, 12, 14
-#define LANES_ODD 1, 3, 5, 7, 9, 11, 13, 15
-#define LANES_ZIP_LOW 0, 8, 1, 9, 2, 10, 3, 11
-#define LANES_ZIP_HIGH 4, 12, 5, 13, 6, 14, 7, 15
-#define LANES_AFTER_FIRST 1, 2, 3, 4, 5, 6, 7
+#define LANES(F, p) F(0, p), F(1, p), F(2, p), F(3, p), F(4, p), F(5, p), F(6, p), F(7, p)
 #elif VL == 4
-#define LANES_EVEN 0, 2, 4, 6
-#define LANES_ODD 1, 3, 5, 7
-#define LANES_ZIP_LOW 0, 4, 1, 5
-#define LANES_ZIP_HIGH 2, 6, 3, 7
-#define LANES_AFTER_FIRST 1, 2, 3
+#define LANES(F, p) F(0, p), F(1, p), F(2, p), F(3, p)
 #else
-#define LANES_EVEN 0, 2
-#define LANES_ODD 1, 3
-#define LANES_ZIP_LOW 0, 2
-#define LANES_ZIP_HIGH 1, 3
-#define LANES_AFTER_FIRST 1
+#define LANES(F, p) F(0, p), F(1, p)
 #endif
+#define LANE_BIT(i, p) 1 << (i)
+#define LANE_HALF(i, p) 2 * (i) + (p)
+#define LANE_ZIP(i, p) (i) / 2 + (p) * (VL / 2) + (i) % 2 * VL
+#define LANE_SHIFT(i, p) (i) < VL - 1 ? (i) + 1 : 2 * VL - 1 - (p)
+/* Every third, in two steps: those of a and b, and then the others, of c. */
+#define LANE_THIRD(i, p) 3 * (i) + (p) < 2 * VL ? 3 * (i) + (p) : 0
+#define LANE_THIRD_C(i, p) 3 * (i) + (p) < 2 * VL ? (i) : 3 * (i) + (p) - VL
+#define VEC_THIRD(p) \
+  __builtin_shufflevector(__builtin_shufflevector(a, b, LANES(LANE_THIRD, p)), c, LANES(LANE_THIRD_C, p))
 
-INLINE vec vec_even(vec a, vec b) { return __builtin_shufflevector(a, b, LANES_EVEN); }
-INLINE vec vec_odd(vec a, vec b) { return __builtin_shufflevector(a, b, LANES_ODD); }
-INLINE vec vec_zip_low(vec a, vec b) { return __builtin_shufflevector(a, b, LANES_ZIP_LOW); }
-INLINE vec vec_zip_high(vec a, vec b) { return __builtin_shufflevector(a, b, LANES_ZIP_HIGH); }
+INLINE vec vec_even(vec a, vec b) { return __builtin_shufflevector(a, b, LANES(LANE_HALF, 0)); }
+INLINE vec vec_odd(vec a, vec b) { return __builtin_shufflevector(a, b, LANES(LANE_HALF, 1)); }
+INLINE vec vec_zip_low(vec a, vec b) { return __builtin_shufflevector(a, b, LANES(LANE_ZIP, 0)); }
+INLINE vec vec_zip_high(vec a, vec b) { return __builtin_shufflevector(a, b, LANES(LANE_ZIP, 1)); }
+
+/* Every third lane of the three registers, from lane 0, 1 or 2 on. */
+INLINE vec vec_third_0(vec a, vec b, vec c) { return VEC_THIRD(0); }
+INLINE vec vec_third_1(vec a, vec b, vec c) { return VEC_THIRD(1); }
+INLINE vec vec_third_2(vec a, vec b, vec c) { return VEC_THIRD(2); }
 
 /* Lanes 1, 2, ... of a, and after them the last lane of b, or the last but one. */
-INLINE vec vec_shift_last(vec a, vec b) { return __builtin_shufflevector(a, b, LANES_AFTER_FIRST, 2 * VL - 1); }
-INLINE vec vec_shift_last_but_one(vec a, vec b) {
-  return __builtin_shufflevector(a, b, LANES_AFTER_FIRST, 2 * VL - 2);
-}
+INLINE vec vec_shift_last(vec a, vec b) { return __builtin_shufflevector(a, b, LANES(LANE_SHIFT, 0)); }
+INLINE vec vec_shift_last_but_one(vec a, vec b) { return __builtin_shufflevector(a, b, LANES(LANE_SHIFT, 1)); }
 
 /* Lane by lane a where `choice` is not 0, else b. */
 INLINE vec vec_choose(vec choice, vec a, vec b) {
@@ -134,18 +140,21 @@ INLINE vec vec_choose(vec choice, vec a, vec b) {
 
 /* Lane by lane x where a < b, which NaN never is, else y. */
 INLINE vec vec_if_less(vec a, vec b, vec x, vec y) {
-  vec_lanes mask = (vec_lanes)(a < b);
-  return (vec)(((vec_lanes)x & mask) | ((vec_lanes)y & ~mask));
+  vec_bits mask = (vec_bits)(a < b);
+  return (vec)(((vec_bits)x & mask) | ((vec_bits)y & ~mask));
 }
 
 /* -|v| */
-INLINE vec vec_minus_abs(vec v) { return (vec)((vec_lanes)v | (vec_lanes)vec_set(-(real)0)); }
+INLINE vec vec_minus_abs(vec v) { return (vec)((vec_bits)v | (vec_bits)vec_set(-(real)0)); }
 
 /* v · 2ᵏ, k the whole number in the low bits of `power`, where both v and the result are normal. */
-INLINE vec vec_exponent_add(vec v, vec power) { return (vec)((vec_lanes)v + ((vec_lanes)power << FRACTION_BITS)); }
+INLINE vec vec_exponent_add(vec v, vec power) { return (vec)((vec_bits)v + ((vec_bits)power << FRACTION_BITS)); }
 
 /* The VL elements p[0], p[2], p[4], ...; reads 2·VL elements. */
 INLINE vec vec_load_even(const real *p) { return vec_even(vec_load(p), vec_load(p + VL)); }
+
+/* The VL elements p[0], p[3], p[6], ...; reads 3·VL elements. */
+INLINE vec vec_load_third(const real *p) { return vec_third_0(vec_load(p), vec_load(p + VL), vec_load(p + 2 * VL)); }
 
 /* One row of a weight panel: GEMM_MR output channels side by side. */
 typedef real panel_vec __attribute__((vector_size(GEMM_MR * sizeof(real))));
@@ -185,6 +194,39 @@ INLINE vec vec_load_part(const real *p, ptrdiff_t n) {
   if (n == VL) return vec_load(p);
   copy_part(lanes, p, n);
   return vec_load(lanes);
+#endif
+}
+
+/* A set of lanes, a bit for each: those from `first` up to, not with, `end`. */
+typedef uint16_t vec_lanes;
+#define ALL_LANES ((vec_lanes)((1u << VL) - 1))
+INLINE vec_lanes lanes_between(ptrdiff_t first, ptrdiff_t end) {
+  if (end > VL) end = VL;
+  if (first < 0) first = 0;
+  return first < end ? (vec_lanes)((1u << end) - (1u << first)) : 0;
+}
+
+/* The elements of p in `lanes`, and `other`'s in the others: there, p is not read. */
+INLINE vec vec_load_lanes(const real *p, vec_lanes lanes, vec other) {
+#if defined(__AVX512F__) && defined(CONVKIT_FLOAT64)
+  return (vec)_mm512_mask_loadu_pd((__m512d)other, (__mmask8)lanes, p);
+#elif defined(__AVX512F__)
+  return (vec)_mm512_mask_loadu_ps((__m512)other, lanes, p);
+#else
+  if (lanes == ALL_LANES) return vec_load(p);
+#if defined(__AVX2__)
+  const vec_bits bit = (vec_bits){LANES(LANE_BIT, 0)}, mask = (vec_bits)((bit & lanes) != 0);
+#ifdef CONVKIT_FLOAT64
+  const vec found = (vec)_mm256_maskload_pd(p, (__m256i)mask);
+#else
+  const vec found = (vec)_mm256_maskload_ps(p, (__m256i)mask);
+#endif
+  return (vec)(((vec_bits)found & mask) | ((vec_bits)other & ~mask));
+#else
+  for (int i = 0; i < VL; i++)
+    if (lanes >> i & 1) other[i] = p[i];
+  return other;
+#endif
 #endif
 }
 

@@ -5,6 +5,7 @@ cdef extern from "simd.h" nogil:
     ctypedef float vec
     ctypedef float panel_vec
     ctypedef double panel_f64
+    ctypedef unsigned short vec_lanes
     enum:
         VL
         VECTOR_BYTES
@@ -15,14 +16,20 @@ cdef extern from "simd.h" nogil:
         STRIP_CHUNK
         STRIP_ROWS
         STRIP_ROWS_PAIR
+        STRIP_VECTORS_4
+        STRIP_VECTORS_8
     int GEMM_WIDE(int rows)
     vec vec_load(const real* p)
     void vec_store(real* p, vec v)
     vec vec_set(real x)
     vec vec_pin(vec v)
     vec vec_load_even(const real* p)
+    vec vec_load_third(const real* p)
     vec vec_even(vec a, vec b)
     vec vec_odd(vec a, vec b)
+    vec vec_third_0(vec a, vec b, vec c)
+    vec vec_third_1(vec a, vec b, vec c)
+    vec vec_third_2(vec a, vec b, vec c)
     vec vec_zip_low(vec a, vec b)
     vec vec_zip_high(vec a, vec b)
     vec vec_shift_last(vec a, vec b)
@@ -37,6 +44,8 @@ cdef extern from "simd.h" nogil:
     panel_f64 panel_to_f64(panel_vec v)
     panel_vec panel_from_f64(panel_f64 v)
     vec vec_load_part(const real* p, Py_ssize_t n)
+    vec_lanes lanes_between(Py_ssize_t first, Py_ssize_t end)
+    vec vec_load_lanes(const real* p, vec_lanes lanes, vec other)
     void vec_store_part(real* p, vec v, Py_ssize_t n)
     void copy_part(real* to, const real* source, Py_ssize_t n)
     void prefetch(const real* p)

@@ -69,10 +69,7 @@ class DepthwiseConv:
         self.groups = weight_gockk.shape[0]
         self.products = weight_gockk[0, 0].size
         outputs = self.groups * weight_gockk.shape[1]
-        chunk = self.kernels.kernel_chunk(
-            weight_gockk.shape[1], axes[0].kernel, axes[0].stride, axes[0].dilation
-        )
-        self.weights = pack_weights(weight_gockk, chunk)
+        self.weights = pack_weights(weight_gockk, self.kernels, axes[0])
         self.bias = np.zeros(outputs, dtype) if bias is None else np.array(bias)
 
     def run(
@@ -97,17 +94,22 @@ class DepthwiseConv:
         )
 
 
-def pack_weights(weight_gockk: Array, chunk: int) -> Array:
+def pack_weights(weight_gockk: Array, kernels: Any, vertical: Axis) -> Array:
     """The weights in the order in which they are multiplied.
 
-    For each group, and each pair of its outputs or the last single one: kernel rows in chunks and then one by
-    one, of each the channels, of each the kernel columns, of each the chunk's rows, of each the outputs.
+    For each group, and each block of its outputs that are summed together: kernel rows in chunks and then one
+    by one, of each the channels, of each the kernel columns, of each the chunk's rows, of each the outputs.
     """
     groups, outputs, _, rows, _ = weight_gockk.shape
-    starts = [*range(0, rows - rows % chunk, chunk), *range(rows - rows % chunk, rows)]
-    parts = [
-        weight_gockk[:, output : output + 2, :, top:bottom].transpose(0, 2, 4, 3, 1).reshape(groups, -1)
-        for output in range(0, outputs, 2)
-        for top, bottom in pairwise([*starts, rows])
-    ]
+    parts = []
+    output = 0
+    while output < outputs:
+        block = weight_gockk[:, output : output + kernels.block_outputs(outputs - output)]
+        chunk = 1
+        if block.shape[1] < 4:
+            chunk = kernels.kernel_chunk(outputs, rows, vertical.stride, vertical.dilation)
+        starts = [*range(0, rows - rows % chunk, chunk), *range(rows - rows % chunk, rows), rows]
+        for top, bottom in pairwise(starts):
+            parts.append(block[:, :, :, top:bottom].transpose(0, 2, 4, 3, 1).reshape(groups, -1))
+        output += block.shape[1]
     return np.concatenate(parts, axis=1).reshape(-1)
