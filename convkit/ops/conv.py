@@ -9,18 +9,18 @@ import numpy as np
 from convkit import _checks, shapes
 from convkit._checks import Array, Pair
 from convkit._options import current
-from convkit.ops import depthwise, winograd
+from convkit.ops import depthwise, fft, winograd
 from convkit.ops.taps import TapConv, conv_taps
 from convkit.shapes import Axis
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-Algorithm = Literal["auto", "direct", "gemm", "depthwise", "winograd"]
+Algorithm = Literal["auto", "direct", "gemm", "depthwise", "winograd", "fft"]
 PaddingMode = Literal["zeros", "constant", "reflect", "replicate", "circular"]
 Padding = int | Pair | tuple[int, int, int, int] | Literal["same", "valid"]
 
-ALGORITHMS = ("auto", "direct", "gemm", "depthwise", "winograd")
+ALGORITHMS = ("auto", "direct", "gemm", "depthwise", "winograd", "fft")
 PADDING_BORDERS = {
     "zeros": "constant",
     "constant": "constant",
@@ -67,13 +67,15 @@ class Conv2dPlan:
         self.input_shape = input_shape
         self.output_shape = (*input_shape[:-3], outputs, axes[0].output, axes[1].output)
         self._num_threads = num_threads
-        self._conv: TapConv | depthwise.DepthwiseConv | winograd.WinogradConv
+        self._conv: TapConv | depthwise.DepthwiseConv | winograd.WinogradConv | fft.FftConv
         if self.algorithm == "depthwise":
             self._conv = depthwise.DepthwiseConv(weight_gockk, bias, (vertical, horizontal), border, cval)
         elif self.algorithm == "winograd":
             self._conv = winograd.WinogradConv(
                 weight_gockk, bias, (vertical, horizontal), border, cval, num_threads=num_threads
             )
+        elif self.algorithm == "fft":
+            self._conv = fft.FftConv(weight_gockk, bias, (vertical, horizontal), border, cval)
         else:
             stride = (axes[0].stride, axes[1].stride)
             self._conv = TapConv(weight_gockk, bias, conv_taps(*axes), axes[1].kernel, stride, border, cval)
@@ -131,6 +133,8 @@ def choose_algorithm(asked: str, axes: tuple[Axis, Axis], weight_gockk: Array) -
     outputs, channels = weight_gockk.shape[1:3]
     if asked == "winograd":
         winograd.check(*axes, exact)
+    elif asked == "fft":
+        fft.check(*axes, exact)
     elif asked == "depthwise":
         depthwise.check(axes, channels, outputs)
     elif asked in ("auto", "direct"):
@@ -183,11 +187,11 @@ def conv2d(
         For ``padding_mode="constant"``.
     out : ndarray, optional
         Written and returned; of the output's shape and dtype, not overlapping the inputs.
-    algorithm : {"auto", "direct", "gemm", "depthwise", "winograd"}
+    algorithm : {"auto", "direct", "gemm", "depthwise", "winograd", "fft"}
         "gemm" and "depthwise" (groups of up to 32 channels) sum every product as written, and "direct" takes
-        the faster of them; "winograd" (3×3, stride 1) makes fewer products, with the wider error bound of the
-        Notes; "auto" takes the fastest, and none with a wider bound for float64 or under
-        ``options(precision="exact")``.
+        the faster of them; "winograd" (3×3, stride 1) and "fft" (for large kernels) make fewer products, with
+        the wider error bound of the Notes; "auto" takes the fastest, and none with a wider bound for float64
+        or under ``options(precision="exact")``.
     num_threads : int, optional
         At most so many; unset, `options`, ``CONVKIT_NUM_THREADS``, ``OMP_NUM_THREADS`` or the processors that
         the process may use. The result's bits do not depend on it.
@@ -216,7 +220,8 @@ def conv2d(
     §3.1); integers whose sums stay below 2²⁴ come out exact. Winograd's algorithm instead errs by up to
     2e-6 of the largest ``|x| ⊛ |w| + |bias|`` (1e-14 in float64), and a few times more where numbers of very
     different size meet in one tile; integers are not exact, and a NaN or Inf reaches the whole 4×4 tile of
-    outputs whose 6×6 pixels it is among.
+    outputs whose 6×6 pixels it is among. Fourier transforms keep to the same bound; a NaN or Inf reaches all
+    outputs of its tile, up to the whole map.
 
     Examples
     --------
