@@ -1,19 +1,15 @@
 from convkit._checks import Array
 
 VECTOR_LANES: int
-TILE_PIXELS: int
 
-def panel_rows(outputs: int) -> int: ...
-def pack_weights(
-    weight_gockk: Array, kernel_index: Array, row_taps: int, rows: int, packed: Array
-) -> None: ...
+def pack_weights(weight_gockk: Array, kernel_index: Array, packed: Array) -> None: ...
 def conv_taps(
     x_bchw: Array,
     weights: Array,
     bias: Array,
     y_bchw: Array,
-    taps: Array,
-    row_taps: int,
+    tap_rows: Array,
+    tap_columns: Array,
     stride_h: int,
     stride_w: int,
     groups: int,

@@ -1,480 +1,602 @@
 """The core convolution: an implicit GEMM over taps.
 
-An output pixel (row, column) of a group sums, over taps t and channels c, weight[o, c, t] times
+An output pixel (row, column) of a group sums, over channels c and taps t, weight[o, c, t] times
 x[c, row*stride_h + tap_row[t], column*stride_w + tap_column[t]]. Convolution gives each kernel element a tap;
 transposed convolution is one such sum per phase of its stride, into an output with steps of its stride.
 
-Work is cut into units: image × group × band of pixel tiles × chunk of weight panels. A unit packs the pixels of
-its band, one block of K at a time, into its thread's scratch, and multiplies each tile with every panel. What an
-output adds up, and in which order, depends on the blocks of K alone, never on the units or the threads.
+Work is cut into units: image × group × band of output rows × strip of their columns × chunk of weight panels. A unit
+goes over K in blocks of channels. It packs the block's input into planes (`planes.pxd`), where its outputs are
+numbered along rows of `pitch` elements and a tap is an offset, and multiplies tiles of such outputs with every panel;
+the sums of the few numbers that lie between the strip's rows are left behind. Where the strip is narrow and the panels
+are many, those would cost more than copying the pixels of each tap once more, without gaps (`narrow`).
+
+What an output adds up, and in which order, depends on the blocks of K alone, never on the units or the threads.
 """
 from cython.parallel cimport prange, threadid
-from libc.string cimport memcpy, memset
+from libc.string cimport memset
 
 from convkit._native.arith cimport ceil_div, elements
-from convkit._native.border cimport border_index
 from convkit._native.gemm cimport Tile, multiply
-from convkit._native.simd cimport (GEMM_DEPTH, GEMM_MR, GEMM_NV, VL, real, copy_part, scratch_alloc, scratch_free, vec_load,
-                                   vec_load_even, vec_store)
+from convkit._native.planes cimport Planes, pack_planes
+from convkit._native.simd cimport (GEMM_DEPTH, GEMM_MR, GEMM_NV, GEMM_WIDE, VL, copy_part, real, scratch_alloc,
+                                   scratch_free, vec_load, vec_store, vec_store_part)
 
 cdef enum:
-
-    # A unit: tiles of a band (their weights are read once from L2), and output channels (their sums fit L2).
-    BAND_TILES = 8
-    CHUNK_ROWS = 512
+    CHUNK_ROWS = 512            # output channels of a unit, at most
+    BAND_TILES = 8              # of a unit, at least: their weights are read once from L2
+    SUMS_BYTES = 1 << 19        # of a unit, about: they stay in the L2 cache
+    PLANES_BYTES = 1 << 19
+    MOST_COLUMNS = 512          # of a strip
 
 VECTOR_LANES = VL
-TILE_PIXELS = GEMM_NV * VL
 
 
 cdef struct Conv:
-    Py_ssize_t groups, channels, outputs, taps          # channels and outputs of one group
-    Py_ssize_t height, width, rows, columns             # of the input; of the output
-    Py_ssize_t stride_h, stride_w
-    const real* x
-    Py_ssize_t x_image, x_channel, x_row, x_column      # strides in elements
-    real* y
-    Py_ssize_t y_image, y_channel, y_row, y_column
+    Py_ssize_t groups, channels, outputs                # channels and outputs of one group
+    Py_ssize_t rows, columns                            # of the output
+    Py_ssize_t tap_rows, tap_columns                    # a tap for each pair of them
     const Py_ssize_t* tap_row
     const Py_ssize_t* tap_column
-    Py_ssize_t* inside_from                             # columns [from, to) of a tap need no border
-    Py_ssize_t* inside_to
-    int border
-    real cval
-    const real* weights                                 # [group][block of K][panel][k][panel_rows]
-    const real* bias                                    # one vector for each row of each panel
-    int panel_rows
-    Py_ssize_t panels
-    Py_ssize_t block_taps, block_channels
-    Py_ssize_t band_tiles, bands, chunk_panels, chunks
-    bint dense                                          # an output plane is one run of memory
+    Planes planes
+    const real* x
+    Py_ssize_t x_image
+    real* y
+    Py_ssize_t y_image, y_channel, y_row, y_column
+    const real* weights                                 # [group][block of K][panel][k][row of the panel]
+    const real* bias                                    # one vector for each output channel
+    Py_ssize_t block_channels                           # of a block of K
+    Py_ssize_t* offset                                  # in the planes, of each k of a block
+    Py_ssize_t tile_vectors                             # of the largest tile
+    bint narrow                                         # tiles are packed once more, without gaps
+    Py_ssize_t* narrow_offset                           # in the packed tile, of each k of a block
+    bint in_place                                       # tiles of whole vectors are summed in the output itself
+    Py_ssize_t sums_row                                 # elements of an output channel's sums
+    Py_ssize_t band_rows, bands, strip_columns, strips, chunk_panels, chunks
 
 
-# ---- blocks of K: taps × channels, at most GEMM_DEPTH of them ------------------------------------------
-# A block's pixel tile stays in the L1 cache while all panels pass over it; partial sums keep rounding errors short.
+# ---- blocks of K: all taps of some channels, about GEMM_DEPTH products ---------------------------------
+# A tile's pixels of a block stay in the L1 cache while all panels pass over them; partial sums keep rounding errors
+# small.
 
 cdef inline Py_ssize_t even_parts(Py_ssize_t n, Py_ssize_t most) noexcept nogil:
     # The size of the fewest parts of about the same size, at most `most`, that n is cut into.
     return ceil_div(n, ceil_div(n, most))
 
 
-cdef inline Py_ssize_t channel_block(Py_ssize_t row_taps, Py_ssize_t channels) noexcept nogil:
-    # Taps of one kernel row read the same pixels a column apart: a block takes whole rows where it can.
-    return even_parts(channels, max(<Py_ssize_t>1, GEMM_DEPTH // row_taps))
-
-
-cdef inline Py_ssize_t tap_block(Py_ssize_t taps, Py_ssize_t row_taps, Py_ssize_t channels) noexcept nogil:
-    cdef Py_ssize_t most = GEMM_DEPTH // channel_block(row_taps, channels)
-    if most < row_taps:
-        return most
-    return row_taps * even_parts(taps // row_taps, most // row_taps)
-
-
-cpdef int panel_rows(Py_ssize_t outputs) noexcept:
-    """Output channels that one weight panel holds, for `outputs` channels a group."""
-    cdef int rows = GEMM_MR
-    while rows > 1 and rows // 2 >= outputs:
-        rows //= 2
-    return rows
+cdef inline Py_ssize_t channel_block(Py_ssize_t taps, Py_ssize_t channels) noexcept nogil:
+    return even_parts(channels, max(<Py_ssize_t>1, GEMM_DEPTH // taps))
 
 
 def pack_weights(const real[:, :, :, :, :] weight_gockk not None, const Py_ssize_t[:, ::1] kernel_index not None,
-                 Py_ssize_t row_taps, Py_ssize_t rows, real[::1] packed not None):
-    """Fill `packed` with panels of `rows` output channels.
+                 real[::1] packed not None):
+    """Fill `packed` with panels of output channels.
 
-    `kernel_index[:, t]` is tap t's place in the kernel, `row_taps` the taps of each of its rows.
+    `kernel_index[:, t]` is tap t's place in the kernel.
     """
     cdef Py_ssize_t outputs = weight_gockk.shape[1], channels = weight_gockk.shape[2], taps = kernel_index.shape[1]
-    cdef Py_ssize_t block_t = tap_block(taps, row_taps, channels)
-    cdef Py_ssize_t block_c = channel_block(row_taps, channels)
-    cdef Py_ssize_t g, t0, c0, first
-    cdef Py_ssize_t depth
+    cdef Py_ssize_t block = channel_block(taps, channels), g, c, first, rows, c1
     cdef real* to = &packed[0]
     with nogil:
         for g in range(weight_gockk.shape[0]):
-            t0 = 0
-            while t0 < taps:
-                c0 = 0
-                while c0 < channels:
-                    depth = (min(t0 + block_t, taps) - t0) * (min(c0 + block_c, channels) - c0)
-                    first = 0
-                    while first < outputs:
-                        pack_panel(weight_gockk, kernel_index, g, first, min(first + rows, outputs), t0,
-                                   min(t0 + block_t, taps), c0, min(c0 + block_c, channels), rows, to)
-                        to += depth * rows
-                        first += rows
-                    c0 += block_c
-                t0 += block_t
+            c = 0
+            while c < channels:
+                c1 = min(c + block, channels)
+                first = 0
+                while first < outputs:
+                    rows = min(<Py_ssize_t>GEMM_MR, outputs - first)
+                    pack_panel(weight_gockk, kernel_index, g, first, rows, c, c1, to)
+                    to += (c1 - c) * taps * rows
+                    first += rows
+                c = c1
 
 
 cdef void pack_panel(const real[:, :, :, :, :] weight_gockk, const Py_ssize_t[:, ::1] kernel_index, Py_ssize_t g,
-                     Py_ssize_t o0, Py_ssize_t o1, Py_ssize_t t0, Py_ssize_t t1, Py_ssize_t c0, Py_ssize_t c1,
-                     Py_ssize_t rows, real* to) noexcept nogil:
-    # [tap][channel][output]; read in the weight's own order, and 0 for the outputs that fill up the panel.
-    cdef Py_ssize_t o, c, t
+                     Py_ssize_t first, Py_ssize_t rows, Py_ssize_t c0, Py_ssize_t c1, real* to) noexcept nogil:
+    # [channel][tap][output]; read in the weight's own order.
+    cdef Py_ssize_t o, c, t, taps = kernel_index.shape[1]
     cdef const real* kernel
+    cdef real* at
     cdef Py_ssize_t down = elements(weight_gockk.strides[3]), right = elements(weight_gockk.strides[4])
-    if o1 - o0 < rows:
-        memset(to, 0, (t1 - t0) * (c1 - c0) * rows * sizeof(real))
-    for o in range(o0, o1):
+    for o in range(rows):
+        at = to + o
         for c in range(c0, c1):
-            kernel = &weight_gockk[g, o, c, 0, 0]
-            for t in range(t0, t1):
-                to[((t - t0) * (c1 - c0) + c - c0) * rows + o - o0] = \
-                    kernel[kernel_index[0, t] * down + kernel_index[1, t] * right]
-
-
-# ---- packing pixels ------------------------------------------------------------------------------------
-
-cdef void copy_rows(real* to, Py_ssize_t to_row, const real* x, Py_ssize_t x_row, Py_ssize_t rows, Py_ssize_t n,
-                    Py_ssize_t step) noexcept nogil:
-    # rows × n elements of x, `step` apart.
-    cdef Py_ssize_t _, i, whole = n - n % VL
-    for _ in range(rows):
-        i = 0
-        if step == 1:
-            while i < whole:
-                vec_store(to + i, vec_load(x + i))
-                i += VL
-            copy_part(to + i, x + i, n - whole)
-        else:
-            if step == 2:
-                while i + VL < n:       # strictly: it reads one element past the last that it needs
-                    vec_store(to + i, vec_load_even(x + 2 * i))
-                    i += VL
-            while i < n:
-                to[i] = x[i * step]
-                i += 1
-        to += to_row
-        x += x_row
-
-
-cdef inline void fill(real* to, real value, Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(n):
-        to[i] = value
-
-
-cdef inline void border_rows(const Conv* conv, real* to, Py_ssize_t to_row, const real* row, Py_ssize_t channels,
-                             Py_ssize_t column, Py_ssize_t n) noexcept nogil:
-    # n pixels of each channel, the first at input column `column`, each of them left or right of the input.
-    cdef Py_ssize_t i, c, inside
-    for i in range(n):
-        inside = border_index(column + i * conv.stride_w, conv.width, conv.border)
-        for c in range(channels):
-            to[c * to_row + i] = conv.cval if inside < 0 else row[c * conv.x_channel + inside * conv.x_column]
-
-
-cdef void pack_run(const Conv* conv, const real* x, Py_ssize_t tap, Py_ssize_t channels, Py_ssize_t y,
-                   Py_ssize_t column, Py_ssize_t n, real* to, Py_ssize_t to_row) noexcept nogil:
-    # The pixels that `tap` brings to n outputs of row y, from `column` on: one row of the panel per channel.
-    cdef Py_ssize_t row = y * conv.stride_h + conv.tap_row[tap]
-    cdef Py_ssize_t inside = min(max(conv.inside_from[tap] - column, <Py_ssize_t>0), n)
-    cdef Py_ssize_t outside = max(min(conv.inside_to[tap] - column, n), inside)
-    cdef Py_ssize_t first = column * conv.stride_w + conv.tap_column[tap]
-    cdef Py_ssize_t c
-    if row < 0 or row >= conv.height:
-        row = border_index(row, conv.height, conv.border)
-    if row < 0:
-        for c in range(channels):
-            fill(to + c * to_row, conv.cval, n)
-        return
-    x += row * conv.x_row
-    border_rows(conv, to, to_row, x, channels, first, inside)
-    border_rows(conv, to + outside, to_row, x, channels, first + outside * conv.stride_w, n - outside)
-    copy_rows(to + inside, to_row, x + (first + inside * conv.stride_w) * conv.x_column, conv.x_channel, channels,
-              outside - inside, conv.stride_w * conv.x_column)
-
-
-cdef void pack_tile(const Conv* conv, const real* x, Py_ssize_t t0, Py_ssize_t t1, Py_ssize_t channels,
-                    Py_ssize_t pixel, Py_ssize_t pixels, Py_ssize_t lanes, real* panel) noexcept nogil:
-    # [tap][channel][lane]: the tile's pixels lie one after another in the output, over the ends of its rows.
-    cdef Py_ssize_t t, k, lane, y, column, n
-    for t in range(t0, t1):
-        lane = 0
-        y = pixel // conv.columns
-        column = pixel % conv.columns
-        while lane < pixels:
-            n = min(conv.columns - column, pixels - lane)
-            pack_run(conv, x, t, channels, y, column, n, panel + lane, lanes)
-            lane += n
-            column = 0
-            y += 1
-        if pixels < lanes:
-            for k in range(channels):
-                fill(panel + k * lanes + pixels, 0, lanes - pixels)
-        panel += channels * lanes
+            kernel = &weight_gockk[g, first + o, c, 0, 0]
+            for t in range(taps):
+                at[0] = kernel[kernel_index[0, t] * down + kernel_index[1, t] * right]
+                at += rows
 
 
 # ---- multiplying: one function per height of a panel; tiles that the machine does not use are compiled away -
+# A panel of few rows takes wider tiles: sums enough to hide the latency of additions.
 
 cdef void multiply_8(int vectors, const Tile* tile) noexcept nogil:
-    if GEMM_NV >= 3 and vectors == 3:
-        multiply(8, 3, tile)
-    elif vectors == 2:
-        multiply(8, 2, tile)
+    if vectors == GEMM_NV:
+        multiply(8, GEMM_NV, True, tile)
+    elif GEMM_MR == 8 and GEMM_NV > 2 and vectors == 2:
+        multiply(8, 2, True, tile)
     else:
-        multiply(8, 1, tile)
+        multiply(8, 1, True, tile)
+
+
+cdef void multiply_7(int vectors, const Tile* tile) noexcept nogil:
+    if vectors == GEMM_NV:
+        multiply(7, GEMM_NV, True, tile)
+    else:
+        multiply(7, 1, True, tile)
+
+
+cdef void multiply_6(int vectors, const Tile* tile) noexcept nogil:
+    if vectors == GEMM_NV:
+        multiply(6, GEMM_NV, True, tile)
+    else:
+        multiply(6, 1, True, tile)
+
+
+cdef void multiply_5(int vectors, const Tile* tile) noexcept nogil:
+    if vectors == GEMM_NV:
+        multiply(5, GEMM_NV, True, tile)
+    else:
+        multiply(5, 1, True, tile)
 
 
 cdef void multiply_4(int vectors, const Tile* tile) noexcept nogil:
-    if GEMM_NV >= 3 and vectors == 3:
-        multiply(4, 3, tile)
-    elif vectors == 2:
-        multiply(4, 2, tile)
+    if GEMM_WIDE(4) > GEMM_NV and vectors == GEMM_WIDE(4):
+        multiply(4, GEMM_WIDE(4), True, tile)
+    elif vectors == GEMM_NV:
+        multiply(4, GEMM_NV, True, tile)
+    elif GEMM_MR == 4 and GEMM_NV > 2 and vectors == 2:
+        multiply(4, 2, True, tile)
     else:
-        multiply(4, 1, tile)
+        multiply(4, 1, True, tile)
+
+
+cdef void multiply_3(int vectors, const Tile* tile) noexcept nogil:
+    if GEMM_WIDE(3) > GEMM_NV and vectors == GEMM_WIDE(3):
+        multiply(3, GEMM_WIDE(3), True, tile)
+    elif vectors == GEMM_NV:
+        multiply(3, GEMM_NV, True, tile)
+    else:
+        multiply(3, 1, True, tile)
 
 
 cdef void multiply_2(int vectors, const Tile* tile) noexcept nogil:
-    if GEMM_NV >= 3 and vectors == 3:
-        multiply(2, 3, tile)
-    elif vectors == 2:
-        multiply(2, 2, tile)
+    if GEMM_WIDE(2) > GEMM_NV and vectors == GEMM_WIDE(2):
+        multiply(2, GEMM_WIDE(2), True, tile)
+    elif vectors == GEMM_NV:
+        multiply(2, GEMM_NV, True, tile)
     else:
-        multiply(2, 1, tile)
+        multiply(2, 1, True, tile)
 
 
 cdef void multiply_1(int vectors, const Tile* tile) noexcept nogil:
-    if GEMM_NV >= 3 and vectors == 3:
-        multiply(1, 3, tile)
-    elif vectors == 2:
-        multiply(1, 2, tile)
+    if GEMM_WIDE(1) > GEMM_NV and vectors == GEMM_WIDE(1):
+        multiply(1, GEMM_WIDE(1), True, tile)
+    elif vectors == GEMM_NV:
+        multiply(1, GEMM_NV, True, tile)
     else:
-        multiply(1, 1, tile)
+        multiply(1, 1, True, tile)
 
 
-cdef inline void multiply_panels(int rows, int vectors, const Tile* tile) noexcept nogil:
-    if GEMM_MR >= 8 and rows == 8:
-        multiply_8(vectors, tile)
-    elif rows == 4:
+cdef inline void multiply_panels(Py_ssize_t rows, int vectors, const Tile* tile) noexcept nogil:
+    if rows == GEMM_MR:
+        if GEMM_MR == 8:
+            multiply_8(vectors, tile)
+        else:
+            multiply_4(vectors, tile)
+    elif GEMM_MR > 7 and rows == 7:
+        multiply_7(vectors, tile)
+    elif GEMM_MR > 6 and rows == 6:
+        multiply_6(vectors, tile)
+    elif GEMM_MR > 5 and rows == 5:
+        multiply_5(vectors, tile)
+    elif GEMM_MR > 4 and rows == 4:
         multiply_4(vectors, tile)
+    elif rows == 3:
+        multiply_3(vectors, tile)
     elif rows == 2:
         multiply_2(vectors, tile)
     else:
         multiply_1(vectors, tile)
 
 
-cdef void store_rows(const Conv* conv, const real* tile, Py_ssize_t lanes, Py_ssize_t rows, real* y,
-                     Py_ssize_t pixel, Py_ssize_t pixels) noexcept nogil:
-    # From scratch into an output of any strides, without the lanes past the last pixel.
-    cdef Py_ssize_t _, lane, row, column, n, i
-    cdef real* to
-    for _ in range(rows):
-        lane = 0
-        row = pixel // conv.columns
-        column = pixel % conv.columns
-        while lane < pixels:
-            n = min(conv.columns - column, pixels - lane)
-            to = y + row * conv.y_row + column * conv.y_column
-            if conv.y_column == 1:
-                memcpy(to, tile + lane, n * sizeof(real))
-            else:
-                for i in range(n):
-                    to[i * conv.y_column] = tile[lane + i]
-            lane += n
-            column = 0
-            row += 1
-        tile += lanes
-        y += conv.y_channel
+cdef inline Py_ssize_t widest(Py_ssize_t rows) noexcept nogil:
+    # Vectors of the tile for panels of so many rows.
+    return GEMM_WIDE(rows) if rows <= GEMM_MR // 2 else GEMM_NV
+
+
+cdef void multiply_vectors(Py_ssize_t rows, Py_ssize_t vectors, Tile* tile) noexcept nogil:
+    # Any number of vectors, in tiles that there are functions for.
+    cdef Py_ssize_t step
+    cdef Tile part = tile[0]
+    while vectors > 0:
+        step = widest(rows)
+        if step > vectors:
+            step = GEMM_NV if vectors >= GEMM_NV else vectors if rows == GEMM_MR else 1
+        multiply_panels(rows, <int>step, &part)
+        part.pixels += step * VL
+        part.y += step * VL
+        part.addend += step * part.addend_vector
+        vectors -= step
 
 
 # ---- the units of work ---------------------------------------------------------------------------------
 
 cdef struct Unit:
     const real* x               # the group's first channel
-    real* y                     # the chunk's first output channel
+    real* y                     # the chunk's first output channel, at the unit's first pixel
     const real* weights         # the group's
     const real* bias            # the chunk's
-    Py_ssize_t first_panel, panels, outputs
-    Py_ssize_t pixel, end_pixel
-    real* pixels                # scratch: one packed tile, one block of K deep
-    real* sums                  # scratch: outputs that cannot be written in place, [tile][row][lane]
+    Py_ssize_t first_panel, outputs
+    Py_ssize_t row, column, rows, columns
+    Py_ssize_t pitch, pixels    # outputs are numbered along rows of `pitch`
+    real* planes                # scratch
+    real* tile                  # scratch: the tile without gaps
+    real* sums                  # scratch, [output][pixel]: of all tiles, or of the last where the others are in place
+
+
+cdef inline Py_ssize_t planes_elements(const Conv* conv) noexcept nogil:
+    # The last tile may lie beyond the last row's end.
+    return conv.block_channels * conv.planes.channel + conv.tile_vectors * VL + VL
+
+
+cdef inline Py_ssize_t tile_elements(const Conv* conv) noexcept nogil:
+    if not conv.narrow:
+        return 0
+    return conv.block_channels * conv.tap_rows * conv.tap_columns * conv.tile_vectors * VL + VL
 
 
 cdef void locate(const Conv* conv, Py_ssize_t index, real* scratch, Unit* unit) noexcept nogil:
-    cdef Py_ssize_t chunk = index % conv.chunks
-    cdef Py_ssize_t band = index // conv.chunks % conv.bands
-    cdef Py_ssize_t group = index // (conv.chunks * conv.bands) % conv.groups
-    cdef Py_ssize_t image = index // (conv.chunks * conv.bands * conv.groups)
-    cdef Py_ssize_t group_rows = conv.panels * conv.panel_rows
+    cdef Py_ssize_t chunk = index % conv.chunks, first
+    index //= conv.chunks
+    unit.column = index % conv.strips * conv.strip_columns
+    index //= conv.strips
+    unit.row = index % conv.bands * conv.band_rows
+    index //= conv.bands
+    cdef Py_ssize_t group = index % conv.groups, image = index // conv.groups
+    unit.rows = min(conv.band_rows, conv.rows - unit.row)
+    unit.columns = min(conv.strip_columns, conv.columns - unit.column)
+    unit.pitch = unit.columns if conv.narrow else conv.planes.pitch
+    unit.pixels = (unit.rows - 1) * unit.pitch + unit.columns
     unit.first_panel = chunk * conv.chunk_panels
-    unit.panels = min(conv.chunk_panels, conv.panels - unit.first_panel)
-    unit.outputs = min(unit.panels * conv.panel_rows, conv.outputs - unit.first_panel * conv.panel_rows)
-    unit.x = conv.x + image * conv.x_image + group * conv.channels * conv.x_channel
-    unit.y = conv.y + image * conv.y_image \
-        + (group * conv.outputs + unit.first_panel * conv.panel_rows) * conv.y_channel
-    unit.weights = conv.weights + group * group_rows * conv.taps * conv.channels
-    unit.bias = conv.bias + (group * group_rows + unit.first_panel * conv.panel_rows) * VL
-    unit.pixel = band * conv.band_tiles * GEMM_NV * VL
-    unit.end_pixel = min(unit.pixel + conv.band_tiles * GEMM_NV * VL, conv.rows * conv.columns)
-    unit.pixels = scratch
-    unit.sums = scratch + GEMM_DEPTH * GEMM_NV * VL
+    first = unit.first_panel * GEMM_MR
+    unit.outputs = min(conv.chunk_panels * GEMM_MR, conv.outputs - first)
+    unit.x = conv.x + image * conv.x_image + group * conv.channels * conv.planes.x_channel
+    unit.y = conv.y + image * conv.y_image + (group * conv.outputs + first) * conv.y_channel \
+        + unit.row * conv.y_row + unit.column * conv.y_column
+    unit.weights = conv.weights + group * conv.outputs * conv.tap_rows * conv.tap_columns * conv.channels
+    unit.bias = conv.bias + (group * conv.outputs + first) * VL
+    unit.planes = scratch
+    unit.tile = unit.planes + planes_elements(conv)
+    unit.sums = unit.tile + tile_elements(conv)
 
 
-cdef inline Py_ssize_t in_place(const Conv* conv, const Unit* unit, Py_ssize_t pixels) noexcept nogil:
-    # Panels of a tile that are written straight to the output: all of them whole, of a tile of whole vectors.
-    return unit.outputs // conv.panel_rows if conv.dense and pixels % VL == 0 else 0
+cdef void pack_tile(const Conv* conv, const Unit* unit, Py_ssize_t depth, Py_ssize_t pixel, Py_ssize_t pixels) noexcept nogil:
+    # [k][pixel], from the planes, run by run. Whole vectors are written where they fit: what they leave behind the end
+    # of a run is written next.
+    cdef Py_ssize_t k, i, n, lane = 0, row = pixel // unit.columns, column = pixel % unit.columns
+    cdef Py_ssize_t lanes = conv.tile_vectors * VL
+    cdef const real* source
+    cdef real* to
+    while lane < pixels:
+        n = min(unit.columns - column, pixels - lane)
+        source = unit.planes + row * conv.planes.pitch + column
+        to = unit.tile + lane
+        for k in range(depth):
+            i = 0
+            while i < n:
+                if lane + i + VL <= lanes:
+                    vec_store(to + i, vec_load(source + conv.offset[k] + i))
+                else:
+                    vec_store_part(to + i, vec_load(source + conv.offset[k] + i), n - i)
+                i += VL
+            to += lanes
+        lane += n
+        column = 0
+        row += 1
 
 
-cdef void multiply_tile(const Conv* conv, const Unit* unit, const real* weights, Py_ssize_t depth,
-                        bint first, Py_ssize_t pixel, real* sums) noexcept nogil:
-    cdef Py_ssize_t pixels = min(<Py_ssize_t>(GEMM_NV * VL), unit.end_pixel - pixel)
-    cdef int vectors = <int>ceil_div(pixels, VL)
-    cdef Py_ssize_t whole = in_place(conv, unit, pixels), done = whole * conv.panel_rows
+cdef void multiply_tile(const Conv* conv, const Unit* unit, const real* weights, Py_ssize_t depth, bint first,
+                        Py_ssize_t pixel, Py_ssize_t pixels) noexcept nogil:
+    cdef Py_ssize_t vectors = ceil_div(pixels, VL), rest = unit.outputs % GEMM_MR
+    cdef bint in_place = conv.in_place and pixels % VL == 0
     cdef Tile tile
+    if conv.narrow:
+        pack_tile(conv, unit, depth, pixel, pixels)
+    tile.pixels = unit.tile if conv.narrow else unit.planes + pixel
+    tile.offset = conv.narrow_offset if conv.narrow else conv.offset
     tile.depth = depth
-    tile.weights_panel = depth * conv.panel_rows
-    tile.pixels = unit.pixels
-    tile.addend_row = VL
-    tile.addend_vector = 0
-    tile.panels = whole
     tile.weights = weights
-    tile.y = unit.y + pixel
-    tile.y_row = conv.y_channel
-    tile.addend = unit.bias
-    if not first:
-        tile.addend = tile.y
-        tile.addend_row = tile.y_row
-        tile.addend_vector = VL
-    multiply_panels(conv.panel_rows, vectors, &tile)
-    tile.panels = unit.panels - whole
-    tile.weights = weights + whole * tile.weights_panel
-    tile.y = sums
-    tile.y_row = vectors * VL
-    tile.addend = unit.bias + done * VL
-    if not first:
-        tile.addend = tile.y
-        tile.addend_row = tile.y_row
-    multiply_panels(conv.panel_rows, vectors, &tile)
+    tile.weights_panel = depth * GEMM_MR
+    tile.y = unit.y + pixel if in_place else unit.sums if conv.in_place else unit.sums + pixel
+    tile.y_row = conv.y_channel if in_place else conv.sums_row
+    tile.addend = unit.bias if first else tile.y
+    tile.addend_row = VL if first else tile.y_row
+    tile.addend_vector = 0 if first else VL
+    tile.panels = unit.outputs // GEMM_MR
+    if tile.panels:
+        multiply_vectors(GEMM_MR, vectors, &tile)
+    if rest:
+        tile.weights += tile.panels * tile.weights_panel
+        tile.y += tile.panels * GEMM_MR * tile.y_row
+        tile.addend += tile.panels * GEMM_MR * tile.addend_row
+        tile.panels = 1
+        multiply_vectors(rest, vectors, &tile)
 
 
-cdef void multiply_block(const Conv* conv, const Unit* unit, Py_ssize_t t0, Py_ssize_t t1, Py_ssize_t c0,
-                         Py_ssize_t c1) noexcept nogil:
+cdef void multiply_block(const Conv* conv, const Unit* unit, Py_ssize_t c0, Py_ssize_t channels) noexcept nogil:
     # Adds one block of K to every output of the unit.
-    cdef Py_ssize_t depth = (t1 - t0) * (c1 - c0), pixel = unit.pixel, pixels, lanes
-    cdef Py_ssize_t before = t0 * conv.channels + c0 * (t1 - t0)
-    cdef const real* weights = unit.weights + (before * conv.panels + depth * unit.first_panel) * conv.panel_rows
-    cdef real* sums = unit.sums
-    while pixel < unit.end_pixel:
-        pixels = min(<Py_ssize_t>(GEMM_NV * VL), unit.end_pixel - pixel)
-        lanes = ceil_div(pixels, VL) * VL
-        pack_tile(conv, unit.x + c0 * conv.x_channel, t0, t1, c1 - c0, pixel, pixels, lanes, unit.pixels)
-        multiply_tile(conv, unit, weights, depth, before == 0, pixel, sums)
-        sums += conv.chunk_panels * conv.panel_rows * GEMM_NV * VL
+    cdef Py_ssize_t taps = conv.tap_rows * conv.tap_columns, depth = channels * taps, pixel = 0, pixels
+    cdef const real* weights = unit.weights + c0 * taps * conv.outputs + unit.first_panel * GEMM_MR * depth
+    pack_planes(&conv.planes, unit.x + c0 * conv.planes.x_channel, channels, unit.row, unit.column, unit.planes)
+    while pixel < unit.pixels:
+        pixels = min(conv.tile_vectors * VL, unit.pixels - pixel)
+        multiply_tile(conv, unit, weights, depth, c0 == 0, pixel, pixels)
         pixel += pixels
+
+
+cdef inline void store_run(real* y, Py_ssize_t step, const real* sums, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i = 0
+    if step == 1:
+        while i + VL <= n:
+            vec_store(y + i, vec_load(sums + i))
+            i += VL
+        copy_part(y + i, sums + i, n - i)
+    else:
+        for i in range(n):
+            y[i * step] = sums[i]
+
+
+cdef void store_sums(const Conv* conv, const Unit* unit) noexcept nogil:
+    # Into an output of any strides, without what lies between the rows.
+    cdef Py_ssize_t o, row
+    cdef real* y = unit.y
+    cdef const real* sums = unit.sums
+    cdef Py_ssize_t last = unit.pixels % (conv.tile_vectors * VL)
+    for o in range(unit.outputs):
+        if not conv.in_place:
+            for row in range(unit.rows):
+                store_run(y + row * conv.y_row, conv.y_column, sums + row * unit.pitch, unit.columns)
+        elif last % VL:
+            store_run(y + unit.pixels - last, 1, sums, last)
+        y += conv.y_channel
+        sums += conv.sums_row
 
 
 cdef void run_unit(const Conv* conv, Py_ssize_t index, real* scratch) noexcept nogil:
     cdef Unit unit
-    cdef Py_ssize_t t0, c0, pixel, pixels, lanes, done
-    cdef real* sums
+    cdef Py_ssize_t c = 0
     locate(conv, index, scratch, &unit)
-    t0 = 0
-    while t0 < conv.taps:
-        c0 = 0
-        while c0 < conv.channels:
-            multiply_block(conv, &unit, t0, min(t0 + conv.block_taps, conv.taps), c0,
-                           min(c0 + conv.block_channels, conv.channels))
-            c0 += conv.block_channels
-        t0 += conv.block_taps
-    pixel = unit.pixel
-    sums = unit.sums
-    while pixel < unit.end_pixel:
-        pixels = min(<Py_ssize_t>(GEMM_NV * VL), unit.end_pixel - pixel)
-        lanes = ceil_div(pixels, VL) * VL
-        done = in_place(conv, &unit, pixels) * conv.panel_rows
-        store_rows(conv, sums, lanes, unit.outputs - done, unit.y + done * conv.y_channel, pixel, pixels)
-        sums += conv.chunk_panels * conv.panel_rows * GEMM_NV * VL
-        pixel += pixels
+    while c < conv.channels:
+        multiply_block(conv, &unit, c, min(conv.block_channels, conv.channels - c))
+        c += conv.block_channels
+    store_sums(conv, &unit)
+
+
+# ---- cutting the work ----------------------------------------------------------------------------------
+
+cdef inline bint follows(const Conv* conv, Py_ssize_t last, Py_ssize_t tap) noexcept nogil:
+    # Whether two tap columns share a plane: they see columns of the same phase, and some of the same for one output or
+    # another.
+    cdef Py_ssize_t apart = conv.tap_column[tap] - conv.tap_column[last]
+    return apart % conv.planes.stride_w == 0 and apart // conv.planes.stride_w < conv.strip_columns
+
+
+cdef Py_ssize_t find_reach(const Conv* conv) noexcept nogil:
+    # Elements of a plane's row beyond its outputs.
+    cdef Py_ssize_t i, j, last, reach = 0
+    for i in range(conv.tap_columns):
+        last = i
+        for j in range(i + 1, conv.tap_columns):
+            if follows(conv, last, j):
+                last = j
+        reach = max(reach, (conv.tap_column[last] - conv.tap_column[i]) // conv.planes.stride_w)
+    return reach
 
 
 cdef void partition(Conv* conv, Py_ssize_t images, Py_ssize_t threads) noexcept nogil:
     # Bands of several tiles keep a block of weights in the L2 cache; they shrink, and then the panels are split
     # as well (each part packs the pixels again), until every thread has work.
-    cdef Py_ssize_t tiles = ceil_div(conv.rows * conv.columns, GEMM_NV * VL), others = images * conv.groups
-    cdef Py_ssize_t wanted = 4 * threads if threads > 1 else 1
-    conv.band_tiles = min(tiles, <Py_ssize_t>BAND_TILES)
-    conv.chunk_panels = min(conv.panels, ceil_div(CHUNK_ROWS, conv.panel_rows))
-    while conv.band_tiles > 1 and others * ceil_div(tiles, conv.band_tiles) < wanted:
-        conv.band_tiles = ceil_div(conv.band_tiles, 2)
-    conv.bands = ceil_div(tiles, conv.band_tiles)
-    while conv.chunk_panels > 4 and others * conv.bands * ceil_div(conv.panels, conv.chunk_panels) < wanted:
+    cdef Py_ssize_t panels = ceil_div(conv.outputs, GEMM_MR), others = images * conv.groups
+    cdef Py_ssize_t wanted = 4 * threads if threads > 1 else 1, tile, pixels, reach
+    conv.tile_vectors = widest(conv.outputs) if conv.outputs < GEMM_MR else GEMM_NV
+    tile = conv.tile_vectors * VL
+    conv.chunk_panels = min(panels, <Py_ssize_t>(CHUNK_ROWS // GEMM_MR))
+    pixels = min(SUMS_BYTES // (conv.chunk_panels * GEMM_MR),
+                 PLANES_BYTES // (conv.block_channels * min(conv.planes.stride_h, conv.tap_rows) * conv.planes.phases))
+    pixels = max(pixels // <Py_ssize_t>sizeof(real) // tile, <Py_ssize_t>BAND_TILES) * tile
+    conv.strip_columns = conv.columns
+    if conv.columns > max(pixels, <Py_ssize_t>MOST_COLUMNS):
+        conv.strip_columns = ceil_div(even_parts(conv.columns, max(pixels, <Py_ssize_t>MOST_COLUMNS)), tile) * tile
+    conv.band_rows = min(conv.rows, max(<Py_ssize_t>1, pixels // (conv.strip_columns + find_reach(conv))))
+    while conv.band_rows > 1 and (
+            others * ceil_div(conv.rows, conv.band_rows) * ceil_div(conv.columns, conv.strip_columns) < wanted):
+        conv.band_rows = ceil_div(conv.band_rows, 2)
+    while conv.strip_columns > tile and (
+            others * ceil_div(conv.rows, conv.band_rows) * ceil_div(conv.columns, conv.strip_columns) < wanted):
+        conv.strip_columns = ceil_div(ceil_div(conv.strip_columns, 2), tile) * tile
+    conv.band_rows = even_parts(conv.rows, conv.band_rows)
+    conv.bands = ceil_div(conv.rows, conv.band_rows)
+    conv.strips = ceil_div(conv.columns, conv.strip_columns)
+    while conv.chunk_panels > 4 and others * conv.bands * conv.strips * ceil_div(panels, conv.chunk_panels) < wanted:
         conv.chunk_panels = ceil_div(conv.chunk_panels, 2)
-    conv.chunks = ceil_div(conv.panels, conv.chunk_panels)
+    conv.chunks = ceil_div(panels, conv.chunk_panels)
+    reach = find_reach(conv)
+    conv.planes.pitch = conv.strip_columns + reach
+    conv.narrow = reach * conv.chunk_panels > conv.strip_columns
+    # One run of memory in the output for all pixels of a unit?
+    conv.in_place = conv.y_column == 1 and (conv.narrow or reach == 0) and (
+        conv.band_rows == 1 or (conv.strips == 1 and conv.y_row == conv.columns))
+    pixels = tile if conv.in_place else (conv.band_rows - 1) * (conv.strip_columns + reach) + conv.strip_columns
+    conv.sums_row = (ceil_div(pixels, VL) | 1) * VL
 
 
 cdef inline bint is_pointwise(const Conv* conv) noexcept nogil:
     # One tap, every output pixel from the input pixel at its own place, and both planes without gaps.
-    return (conv.taps == 1 and conv.tap_row[0] == 0 and conv.tap_column[0] == 0
-            and conv.stride_h == 1 and conv.stride_w == 1
-            and conv.rows == conv.height and conv.columns == conv.width
-            and conv.x_row == conv.width * conv.x_column and conv.y_row == conv.columns * conv.y_column)
+    return (conv.tap_rows * conv.tap_columns == 1 and conv.tap_row[0] == 0 and conv.tap_column[0] == 0
+            and conv.planes.stride_h == 1 and conv.planes.stride_w == 1
+            and conv.rows == conv.planes.height and conv.columns == conv.planes.width
+            and conv.planes.x_row == conv.planes.width * conv.planes.x_column
+            and conv.y_row == conv.columns * conv.y_column)
 
 
-cdef inline void find_inside(Conv* conv) noexcept nogil:
-    cdef Py_ssize_t t, column
-    for t in range(conv.taps):
-        column = conv.tap_column[t]
-        conv.inside_from[t] = ceil_div(-column, conv.stride_w) if column < 0 else 0
-        conv.inside_to[t] = (conv.width - 1 - column) // conv.stride_w + 1 if column < conv.width else 0
+# ---- tables: where the planes come from, and where the taps lie in them --------------------------------
+
+cdef struct Tables:
+    Py_ssize_t* slot_row
+    Py_ssize_t* slot            # of each tap row: where its slab begins
+    Py_ssize_t* phase_column
+    Py_ssize_t* phase           # of each tap column: its plane, and its place behind the plane's first element
+    Py_ssize_t* shift
+    Py_ssize_t* offset
+    Py_ssize_t* narrow_offset
+
+
+cdef Py_ssize_t lay_out_tables(const Conv* conv, Py_ssize_t* at, Tables* tables) noexcept nogil:
+    # The elements of all tables.
+    cdef Py_ssize_t depth = conv.block_channels * conv.tap_rows * conv.tap_columns
+    tables.slot_row = at
+    tables.slot = tables.slot_row + conv.tap_rows * conv.band_rows
+    tables.phase_column = tables.slot + conv.tap_rows
+    tables.phase = tables.phase_column + conv.tap_columns
+    tables.shift = tables.phase + conv.tap_columns
+    tables.offset = tables.shift + conv.tap_columns
+    tables.narrow_offset = tables.offset + depth
+    return tables.narrow_offset + depth - at
+
+
+cdef void find_slots(Conv* conv, Tables* tables) noexcept nogil:
+    # A slab for each tap row, from top to bottom; it begins inside the last one's where they share rows.
+    cdef Py_ssize_t i, j, last, row, slots = 0, stride = conv.planes.stride_h
+    for i in range(conv.tap_rows):
+        tables.slot[i] = -1
+    for i in range(conv.tap_rows):
+        if tables.slot[i] >= 0:
+            continue
+        tables.slot[i] = slots
+        last = i
+        for j in range(i + 1, conv.tap_rows):
+            if (conv.tap_row[j] - conv.tap_row[i]) % stride == 0:
+                tables.slot[j] = tables.slot[last] + min((conv.tap_row[j] - conv.tap_row[last]) // stride, conv.band_rows)
+                last = j
+        slots = tables.slot[last] + conv.band_rows
+    for i in range(conv.tap_rows):
+        for row in range(conv.band_rows):
+            tables.slot_row[tables.slot[i] + row] = conv.tap_row[i] + row * stride
+    conv.planes.slots = slots
+    conv.planes.slot_row = tables.slot_row
+
+
+cdef void size_planes(Conv* conv) noexcept nogil:
+    cdef Py_ssize_t lines = 64 // <Py_ssize_t>sizeof(real)
+    conv.planes.plane = conv.planes.slots * conv.planes.pitch + VL
+    # An odd number of cache lines: the channels of a pixel fall into different sets.
+    conv.planes.channel = (ceil_div(conv.planes.phases * conv.planes.plane, lines) | 1) * lines
+
+
+cdef void find_phases(Conv* conv, Tables* tables) noexcept nogil:
+    cdef Py_ssize_t i, j, last, phases = 0
+    for i in range(conv.tap_columns):
+        tables.phase[i] = -1
+    for i in range(conv.tap_columns):
+        if tables.phase[i] >= 0:
+            continue
+        last = i
+        for j in range(i, conv.tap_columns):
+            if follows(conv, last, j):
+                tables.phase[j] = phases
+                tables.shift[j] = (conv.tap_column[j] - conv.tap_column[i]) // conv.planes.stride_w
+                last = j
+        tables.phase_column[phases] = conv.tap_column[i]
+        phases += 1
+    conv.planes.phases = phases
+    conv.planes.phase_column = tables.phase_column
+
+
+cdef void fill_tables(Conv* conv, Tables* tables) noexcept nogil:
+    cdef Py_ssize_t c, i, j, k = 0
+    find_phases(conv, tables)
+    find_slots(conv, tables)
+    size_planes(conv)
+    for c in range(conv.block_channels):
+        for i in range(conv.tap_rows):
+            for j in range(conv.tap_columns):
+                tables.offset[k] = (c * conv.planes.channel + tables.phase[j] * conv.planes.plane
+                                    + tables.slot[i] * conv.planes.pitch + tables.shift[j])
+                tables.narrow_offset[k] = k * conv.tile_vectors * VL
+                k += 1
+    conv.offset, conv.narrow_offset = tables.offset, tables.narrow_offset
+
+
+cdef void clear(const Conv* conv, real* scratch) noexcept nogil:
+    # Tiles multiply what lies behind the last row too. It is never stored, but it must be numbers: the processor is
+    # slow on the tiny ones that other people's pointers look like.
+    cdef Py_ssize_t c, phase, used = conv.planes.slots * conv.planes.pitch, gap
+    for c in range(conv.block_channels):
+        for phase in range(conv.planes.phases):
+            gap = conv.planes.channel - phase * conv.planes.plane if phase + 1 == conv.planes.phases else conv.planes.plane
+            memset(scratch + phase * conv.planes.plane + used, 0, (gap - used) * sizeof(real))
+        scratch += conv.planes.channel
+    memset(scratch, 0, (planes_elements(conv) - conv.block_channels * conv.planes.channel + tile_elements(conv)) * sizeof(real))
 
 
 def conv_taps(const real[:, :, :, :] x_bchw not None, const real[::1] weights not None,
               const real[::1] bias not None, real[:, :, :, :] y_bchw not None,
-              const Py_ssize_t[:, ::1] taps not None, Py_ssize_t row_taps, Py_ssize_t stride_h,
+              const Py_ssize_t[::1] tap_rows not None, const Py_ssize_t[::1] tap_columns not None, Py_ssize_t stride_h,
               Py_ssize_t stride_w, Py_ssize_t groups, int border, real cval, int num_threads):
     """Convolve `x_bchw` into `y_bchw`, both of any strides.
 
-    `weights` comes from `pack_weights`; `bias` holds a vector of VECTOR_LANES equal values for every row of every
-    panel; `taps[0]` and `taps[1]` are the taps' vertical and horizontal offsets into the input,
-    in rows of `row_taps`.
+    `weights` comes from `pack_weights`; `bias` holds a vector of VECTOR_LANES equal values for every output channel.
+    There is a tap for each of `tap_rows` with each of `tap_columns`: offsets into the input, in ascending order.
     """
     cdef Conv conv
+    cdef Tables tables
     cdef Py_ssize_t images = x_bchw.shape[0], units, u, thread_scratch
-    cdef Py_ssize_t* inside
+    cdef Py_ssize_t* table
     cdef real* scratch
     conv.groups = groups
     conv.channels = x_bchw.shape[1] // groups
     conv.outputs = y_bchw.shape[1] // groups
-    conv.taps = taps.shape[1]
-    conv.height, conv.width = x_bchw.shape[2], x_bchw.shape[3]
     conv.rows, conv.columns = y_bchw.shape[2], y_bchw.shape[3]
-    conv.stride_h, conv.stride_w = stride_h, stride_w
+    conv.tap_rows, conv.tap_columns = tap_rows.shape[0], tap_columns.shape[0]
+    conv.tap_row, conv.tap_column = &tap_rows[0], &tap_columns[0]
     conv.x, conv.y = &x_bchw[0, 0, 0, 0], &y_bchw[0, 0, 0, 0]
-    conv.x_image, conv.x_channel = elements(x_bchw.strides[0]), elements(x_bchw.strides[1])
-    conv.x_row, conv.x_column = elements(x_bchw.strides[2]), elements(x_bchw.strides[3])
+    conv.x_image = elements(x_bchw.strides[0])
     conv.y_image, conv.y_channel = elements(y_bchw.strides[0]), elements(y_bchw.strides[1])
     conv.y_row, conv.y_column = elements(y_bchw.strides[2]), elements(y_bchw.strides[3])
-    conv.tap_row, conv.tap_column = &taps[0, 0], &taps[1, 0]
-    conv.border, conv.cval = border, cval
     conv.weights, conv.bias = &weights[0], &bias[0]
-    conv.panel_rows = panel_rows(conv.outputs)
-    conv.panels = ceil_div(conv.outputs, conv.panel_rows)
-    conv.block_taps = tap_block(conv.taps, row_taps, conv.channels)
-    conv.block_channels = channel_block(row_taps, conv.channels)
+    conv.block_channels = channel_block(conv.tap_rows * conv.tap_columns, conv.channels)
+    conv.planes.height, conv.planes.width = x_bchw.shape[2], x_bchw.shape[3]
+    conv.planes.x_channel = elements(x_bchw.strides[1])
+    conv.planes.x_row, conv.planes.x_column = elements(x_bchw.strides[2]), elements(x_bchw.strides[3])
+    conv.planes.border, conv.planes.cval = border, cval
+    conv.planes.stride_h = stride_h if conv.rows > 1 else 1     # the stride of one row may be any number
+    conv.planes.stride_w = stride_w if conv.columns > 1 else 1
+    conv.planes.phases = min(conv.planes.stride_w, conv.tap_columns)
     if is_pointwise(&conv):     # rows of a plane follow one another: one long row has no ends to pack around
-        conv.width = conv.columns = conv.height * conv.width
-        conv.height = conv.rows = 1
-    conv.dense = conv.y_column == 1 and (conv.rows == 1 or conv.y_row == conv.columns)
+        conv.planes.width = conv.columns = conv.planes.height * conv.planes.width
+        conv.planes.height = conv.rows = 1
     partition(&conv, images, num_threads)
-    units = images * groups * conv.bands * conv.chunks
+    units = images * groups * conv.bands * conv.strips * conv.chunks
     num_threads = <int>min(<Py_ssize_t>num_threads, units)
-    thread_scratch = (GEMM_DEPTH + conv.band_tiles * conv.chunk_panels * conv.panel_rows) * GEMM_NV * VL
-    inside = <Py_ssize_t*>scratch_alloc(2 * conv.taps * sizeof(Py_ssize_t))
+    table = <Py_ssize_t*>scratch_alloc(lay_out_tables(&conv, <Py_ssize_t*>0, &tables) * sizeof(Py_ssize_t))
+    if table == NULL:
+        raise MemoryError("no memory for the tables of a convolution")
+    lay_out_tables(&conv, table, &tables)
+    fill_tables(&conv, &tables)
+    thread_scratch = planes_elements(&conv) + tile_elements(&conv) \
+        + conv.sums_row * min(conv.chunk_panels * GEMM_MR, conv.outputs)
     scratch = <real*>scratch_alloc(num_threads * thread_scratch * sizeof(real))
-    if inside == NULL or scratch == NULL:
-        scratch_free(inside)
-        scratch_free(scratch)
+    if scratch == NULL:
+        scratch_free(table)
         raise MemoryError("no memory for the scratch of a convolution")
-    conv.inside_from, conv.inside_to = inside, inside + conv.taps
     with nogil:
-        find_inside(&conv)
+        for u in range(num_threads):
+            clear(&conv, scratch + u * thread_scratch)
         if num_threads == 1:    # no team: also what a forked child must do
             for u in range(units):
                 run_unit(&conv, u, scratch)
         else:
             for u in prange(units, num_threads=num_threads, schedule="dynamic"):
                 run_unit(&conv, u, scratch + threadid() * thread_scratch)
-        scratch_free(inside)
+        scratch_free(table)
         scratch_free(scratch)

@@ -13,7 +13,8 @@ cdef struct Tile:
     Py_ssize_t panels
     Py_ssize_t depth
     const real* weights         # [panel][depth][MR]
-    const real* pixels          # [depth][NV * VL]
+    const real* pixels          # [depth][NV * VL], or `offset` apart
+    const Py_ssize_t* offset    # of each row of pixels
     real* y
     Py_ssize_t y_row
     const real* addend
@@ -22,12 +23,12 @@ cdef struct Tile:
     Py_ssize_t weights_panel    # from one panel to the next: a block of K is a part of a panel's own K
 
 
-cdef inline void multiply(const int MR, const int NV, const Tile* tile) noexcept nogil:
-    # MR ≤ 8 and NV ≤ 3 are constants once inlined. The panel loop lives in here because gcc unrolls the loops over
-    # `acc` early enough to keep it in registers only where they are nested in another loop.
+cdef inline void multiply(const int MR, const int NV, const bint OFFSETS, const Tile* tile) noexcept nogil:
+    # All but `tile` are constants once inlined; MR and NV at most 8. The panel loop lives in here because gcc unrolls
+    # the loops over `acc` early enough to keep it in registers only where they are nested in another loop.
     cdef vec acc[24]
-    cdef vec x[3]
-    cdef vec w
+    cdef vec x[8]
+    cdef vec w[8]
     cdef const real* weights = tile.weights
     cdef const real* pixels
     cdef const real* addend = tile.addend
@@ -38,16 +39,23 @@ cdef inline void multiply(const int MR, const int NV, const Tile* tile) noexcept
         for i in range(MR):
             for j in range(NV):
                 acc[i * NV + j] = vec_set(0)
-        pixels = tile.pixels
         for k in range(tile.depth):
-            for j in range(NV):
-                x[j] = vec_load(pixels + j * VL)
+            pixels = tile.pixels + (tile.offset[k] if OFFSETS else k * NV * VL)
             prefetch(weights + (k + AHEAD) * MR)
-            for i in range(MR):
-                w = vec_set(weights[k * MR + i])
+            if MR < NV:         # the fewer of the two stay in registers
+                for i in range(MR):
+                    w[i] = vec_set(weights[k * MR + i])
                 for j in range(NV):
-                    acc[i * NV + j] = acc[i * NV + j] + w * x[j]
-            pixels += NV * VL
+                    x[0] = vec_load(pixels + j * VL)
+                    for i in range(MR):
+                        acc[i * NV + j] = acc[i * NV + j] + w[i] * x[0]
+            else:
+                for j in range(NV):
+                    x[j] = vec_load(pixels + j * VL)
+                for i in range(MR):
+                    w[0] = vec_set(weights[k * MR + i])
+                    for j in range(NV):
+                        acc[i * NV + j] = acc[i * NV + j] + w[0] * x[j]
         for i in range(MR):
             for j in range(NV):
                 vec_store(y + i * tile.y_row + j * VL,

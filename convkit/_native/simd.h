@@ -60,6 +60,9 @@ typedef float real;
 #define VL (VECTOR_BYTES / 4)
 #endif
 
+/* Vectors of the GEMM's tile for a panel of so many rows, few enough that 8 sums would not be in flight. */
+#define GEMM_WIDE(rows) (GEMM_MR * GEMM_NV / (rows) < 8 ? GEMM_MR * GEMM_NV / (rows) : 8)
+
 #define INLINE static inline __attribute__((always_inline))
 
 typedef real vec __attribute__((vector_size(VECTOR_BYTES)));

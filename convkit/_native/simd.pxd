@@ -13,6 +13,7 @@ cdef extern from "simd.h" nogil:
         STRIP_CHUNK
         STRIP_ROWS
         STRIP_ROWS_PAIR
+    int GEMM_WIDE(int rows)
     vec vec_load(const real* p)
     void vec_store(real* p, vec v)
     vec vec_set(real x)

@@ -329,15 +329,15 @@ cdef void multiply_few_tiles(Tile* tile) noexcept nogil:
 
 
 cdef void multiply_3_vectors(const Tile* tile) noexcept nogil:
-    multiply(GEMM_MR, 3, tile)
+    multiply(GEMM_MR, 3, False, tile)
 
 
 cdef void multiply_2_vectors(const Tile* tile) noexcept nogil:
-    multiply(GEMM_MR, 2, tile)
+    multiply(GEMM_MR, 2, False, tile)
 
 
 cdef void multiply_1_vector(const Tile* tile) noexcept nogil:
-    multiply(GEMM_MR, 1, tile)
+    multiply(GEMM_MR, 1, False, tile)
 
 
 cdef void multiply_part(const Conv* conv, const Part* part, int position, const real* weights, Py_ssize_t panels,

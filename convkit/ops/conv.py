@@ -10,7 +10,7 @@ from convkit import _checks, shapes
 from convkit._checks import Array, Pair
 from convkit._options import current
 from convkit.ops import depthwise, fft, winograd
-from convkit.ops.taps import TapConv, conv_taps
+from convkit.ops.taps import TapConv, axis_taps
 from convkit.shapes import Axis
 
 if TYPE_CHECKING:
@@ -78,7 +78,8 @@ class Conv2dPlan:
             self._conv = fft.FftConv(weight_gockk, bias, (vertical, horizontal), border, cval)
         else:
             stride = (axes[0].stride, axes[1].stride)
-            self._conv = TapConv(weight_gockk, bias, conv_taps(*axes), axes[1].kernel, stride, border, cval)
+            rows, columns = axis_taps(vertical), axis_taps(horizontal)
+            self._conv = TapConv(weight_gockk, bias, rows, columns, stride, border, cval)
 
     def __call__(self, x: ArrayLike, out: Array | None = None, *, num_threads: int | None = None) -> Array:
         """Convolve `x`.

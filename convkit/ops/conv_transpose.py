@@ -152,14 +152,13 @@ def run_phases(
         for column, column_taps in columns.items():
             phase = y[:, :, row :: stride[0], column :: stride[1]]
             if phase.size:
-                taps = [Tap((r, s), (up, left)) for r, up in row_taps for s, left in column_taps]
-                TapConv(weight_gockk, bias, taps, len(column_taps)).run(x, phase, num_threads)
+                TapConv(weight_gockk, bias, row_taps, column_taps).run(x, phase, num_threads)
 
 
-def phase_taps(kernel: int, stride: int, padding: int, dilation: int) -> dict[int, list[Pair]]:
-    """For each phase of one axis that has taps: their places in the kernel, their offsets into the input."""
-    phases: dict[int, list[Pair]] = {}
-    for r in range(kernel):
+def phase_taps(kernel: int, stride: int, padding: int, dilation: int) -> dict[int, list[Tap]]:
+    """The taps of each phase of one axis that has any, by ascending offset."""
+    phases: dict[int, list[Tap]] = {}
+    for r in reversed(range(kernel)):
         phase = (r * dilation - padding) % stride
-        phases.setdefault(phase, []).append((r, (phase + padding - r * dilation) // stride))
+        phases.setdefault(phase, []).append(Tap(r, (phase + padding - r * dilation) // stride))
     return phases

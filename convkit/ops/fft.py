@@ -209,7 +209,7 @@ def matrices(spectra_gocf: Array) -> TapConv:
     rows[..., 0, :] = np.moveaxis(spectra_gocf.real, -1, 0)
     rows[..., 1, :] = np.moveaxis(spectra_gocf.imag, -1, 0)
     weight_gockk = rows.reshape(frequencies * groups, outputs, 2 * channels, 1, 1)
-    return TapConv(weight_gockk, None, [Tap((0, 0), (0, 0))], row_taps=1)
+    return TapConv(weight_gockk, None, [Tap(0, 0)], [Tap(0, 0)])
 
 
 Products = SingleProducts | MatrixProducts

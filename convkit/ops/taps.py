@@ -19,43 +19,28 @@ BORDER_CODES = {"constant": 0, "edge": 1, "reflect": 2, "symmetric": 3, "wrap": 
 
 @dataclass(frozen=True, slots=True)
 class Tap:
-    """One kernel element: where it stands in the kernel, and which pixel it brings to output (0, 0)."""
+    """A row or column of the kernel: its place there, and which input pixel it brings to output 0."""
 
-    kernel: Pair
-    offset: Pair
+    kernel: int
+    offset: int
 
 
-def conv_taps(vertical: Axis, horizontal: Axis) -> list[Tap]:
-    """A convolution's taps: its kernel's elements in row order."""
-    return [
-        Tap((r, s), (r * vertical.dilation - vertical.before, s * horizontal.dilation - horizontal.before))
-        for r in range(vertical.kernel)
-        for s in range(horizontal.kernel)
-    ]
+def axis_taps(axis: Axis) -> list[Tap]:
+    """A convolution's taps along one axis, in ascending order."""
+    return [Tap(r, r * axis.dilation - axis.before) for r in range(axis.kernel)]
 
 
 class TapConv:
-    """Weights packed once for a list of taps; `run` convolves a batch, from any number of threads."""
+    """Weights packed once for rows × columns of taps; `run` convolves a batch, from any number of threads."""
 
-    __slots__ = (
-        "bias",
-        "border",
-        "cval",
-        "groups",
-        "kernels",
-        "offsets",
-        "row_taps",
-        "stride",
-        "taps",
-        "weights",
-    )
+    __slots__ = ("bias", "border", "columns", "cval", "groups", "kernels", "rows", "stride", "weights")
 
     def __init__(
         self,
         weight_gockk: Array,
         bias: Array | None,
-        taps: Sequence[Tap],
-        row_taps: int,
+        rows: Sequence[Tap],
+        columns: Sequence[Tap],
         stride: Pair = (1, 1),
         border: str = "constant",
         cval: float = 0.0,
@@ -63,34 +48,27 @@ class TapConv:
         groups, outputs, channels = weight_gockk.shape[:3]
         dtype = weight_gockk.dtype
         self.kernels: Any = _dispatch.native().family("kernels", dtype)
-        rows = self.kernels.panel_rows(outputs)
-        padded = -(-outputs // rows) * rows
         self.groups, self.stride, self.cval, self.border = groups, stride, cval, BORDER_CODES[border]
-        self.taps, self.row_taps = len(taps), row_taps
-        self.offsets = np.array([tap.offset for tap in taps], np.intp).T.copy()
-        self.weights = empty((groups * padded * channels * len(taps),), dtype)
-        self.kernels.pack_weights(
-            weight_gockk,
-            np.array([tap.kernel for tap in taps], np.intp).T.copy(),
-            row_taps,
-            rows,
-            self.weights,
-        )
-        self.bias = np.zeros((groups, padded, self.kernels.VECTOR_LANES), dtype)
+        self.rows = np.array([tap.offset for tap in rows], np.intp)
+        self.columns = np.array([tap.offset for tap in columns], np.intp)
+        index = np.array([(r.kernel, s.kernel) for r in rows for s in columns], np.intp).T.copy()
+        self.weights = empty((groups * outputs * channels * index.shape[1],), dtype)
+        self.kernels.pack_weights(weight_gockk, index, self.weights)
+        self.bias = np.zeros((groups * outputs, self.kernels.VECTOR_LANES), dtype)
         if bias is not None:
-            self.bias[:, :outputs] = bias.reshape(groups, outputs, 1)
+            self.bias[:] = bias.reshape(-1, 1)
         self.bias = self.bias.reshape(-1)
 
     def run(self, x_bchw: Array, y_bchw: Array, num_threads: int | None = None) -> None:
         """Write the convolution of `x_bchw` to `y_bchw`, whose shapes are already checked."""
-        work = y_bchw.size * (x_bchw.shape[1] // self.groups) * self.taps
+        work = y_bchw.size * (x_bchw.shape[1] // self.groups) * len(self.rows) * len(self.columns)
         self.kernels.conv_taps(
             x_bchw,
             self.weights,
             self.bias,
             y_bchw,
-            self.offsets,
-            self.row_taps,
+            self.rows,
+            self.columns,
             *self.stride,
             self.groups,
             self.border,
