@@ -15,3 +15,13 @@ def depthwise(
     cval: float,
     num_threads: int,
 ) -> None: ...
+def workspace_bytes(
+    x_bchw: Array,
+    y_bchw: Array,
+    groups: int,
+    kernel: Pair,
+    stride: Pair,
+    dilation: Pair,
+    before: Pair,
+    num_threads: int,
+) -> int: ...

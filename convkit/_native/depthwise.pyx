@@ -416,20 +416,11 @@ cdef void fill_tables(const Conv* conv, Py_ssize_t* tap_offset, Py_ssize_t* insi
             inside[2 * strip + 1] = max(min(column // conv.stride_w if column > 0 else 0, n), inside[2 * strip])
 
 
-def depthwise(const real[:, :, :, :] x_bchw not None, const real[::1] weights not None,
-              const real[::1] bias not None, real[:, :, :, :] y_bchw not None, Py_ssize_t groups,
-              (Py_ssize_t, Py_ssize_t) kernel, (Py_ssize_t, Py_ssize_t) stride,
-              (Py_ssize_t, Py_ssize_t) dilation, (Py_ssize_t, Py_ssize_t) before, int border, real cval,
-              int num_threads):
-    """Convolve `x_bchw` into `y_bchw`, both of any strides.
-
-    `weights` are packed for `kernel_chunk`, `bias` is [group][output]; `kernel`, `stride`, `dilation` and the
-    padding `before` are (vertical, horizontal).
-    """
-    cdef Conv conv
-    cdef Py_ssize_t images = x_bchw.shape[0], units, u, chunk, thread_scratch
-    cdef Py_ssize_t* tables
-    cdef real* scratch
+cdef Py_ssize_t set_up(Conv* conv, const real[:, :, :, :] x_bchw, real[:, :, :, :] y_bchw, Py_ssize_t groups,
+                       (Py_ssize_t, Py_ssize_t) kernel, (Py_ssize_t, Py_ssize_t) stride,
+                       (Py_ssize_t, Py_ssize_t) dilation, (Py_ssize_t, Py_ssize_t) before, int num_threads):
+    # Describes the convolution and cuts it; gives the number of units.
+    memset(conv, 0, sizeof(Conv))
     conv.groups = groups
     conv.channels, conv.outputs = x_bchw.shape[1] // groups, y_bchw.shape[1] // groups
     conv.height, conv.width = x_bchw.shape[2], x_bchw.shape[3]
@@ -443,17 +434,38 @@ def depthwise(const real[:, :, :, :] x_bchw not None, const real[::1] weights no
     conv.x_row, conv.x_column = elements(x_bchw.strides[2]), elements(x_bchw.strides[3])
     conv.y_image, conv.y_channel = elements(y_bchw.strides[0]), elements(y_bchw.strides[1])
     conv.y_row, conv.y_column = elements(y_bchw.strides[2]), elements(y_bchw.strides[3])
-    conv.border, conv.cval = border, cval
-    conv.weights, conv.bias = &weights[0], &bias[0]
     conv.chunk = kernel_chunk(conv.outputs, conv.kernel_h, conv.stride_h, conv.dilation_h)
     conv.chunk_taps = 0 if conv.chunk == 1 else conv.kernel_h // conv.chunk * conv.channels * conv.kernel_w
     conv.taps = conv.chunk_taps + (conv.kernel_h if conv.chunk == 1 else conv.kernel_h % conv.chunk) \
         * conv.channels * conv.kernel_w
-    partition(&conv, images, num_threads)
-    units = images * groups * conv.bands
+    partition(conv, x_bchw.shape[0], num_threads)
+    return x_bchw.shape[0] * groups * conv.bands
+
+
+cdef Py_ssize_t scratch_elements(const Conv* conv) noexcept nogil:
+    # Of one thread.
+    return conv.channels * conv.channel + 2 * STRIP_ROWS * PITCH
+
+
+def depthwise(const real[:, :, :, :] x_bchw not None, const real[::1] weights not None,
+              const real[::1] bias not None, real[:, :, :, :] y_bchw not None, Py_ssize_t groups,
+              (Py_ssize_t, Py_ssize_t) kernel, (Py_ssize_t, Py_ssize_t) stride,
+              (Py_ssize_t, Py_ssize_t) dilation, (Py_ssize_t, Py_ssize_t) before, int border, real cval,
+              int num_threads):
+    """Convolve `x_bchw` into `y_bchw`, both of any strides.
+
+    `weights` are packed for `kernel_chunk`, `bias` is [group][output]; `kernel`, `stride`, `dilation` and the
+    padding `before` are (vertical, horizontal).
+    """
+    cdef Conv conv
+    cdef Py_ssize_t units = set_up(&conv, x_bchw, y_bchw, groups, kernel, stride, dilation, before, num_threads)
+    cdef Py_ssize_t u, chunk, thread_scratch = scratch_elements(&conv)
+    cdef Py_ssize_t* tables
+    cdef real* scratch
     num_threads = <int>min(<Py_ssize_t>num_threads, units)
     chunk = max(units // (8 * num_threads), <Py_ssize_t>1)
-    thread_scratch = conv.channels * conv.channel + 2 * STRIP_ROWS * PITCH
+    conv.weights, conv.bias = &weights[0], &bias[0]
+    conv.border, conv.cval = border, cval
     tables = <Py_ssize_t*>scratch_alloc(
         (conv.taps + conv.strips * (2 + (conv.strip_columns + conv.reach) * conv.stride_w)) * sizeof(Py_ssize_t))
     scratch = <real*>scratch_alloc(num_threads * thread_scratch * sizeof(real))
@@ -474,3 +486,12 @@ def depthwise(const real[:, :, :, :] x_bchw not None, const real[::1] weights no
                 run_unit(&conv, u, scratch + threadid() * thread_scratch)
     scratch_free(tables)
     scratch_free(scratch)
+
+
+def workspace_bytes(const real[:, :, :, :] x_bchw not None, real[:, :, :, :] y_bchw not None, Py_ssize_t groups,
+                    (Py_ssize_t, Py_ssize_t) kernel, (Py_ssize_t, Py_ssize_t) stride,
+                    (Py_ssize_t, Py_ssize_t) dilation, (Py_ssize_t, Py_ssize_t) before, int num_threads):
+    """Scratch of each thread of `depthwise`, which looks at the arrays' sizes alone."""
+    cdef Conv conv
+    set_up(&conv, x_bchw, y_bchw, groups, kernel, stride, dilation, before, num_threads)
+    return scratch_elements(&conv) * <Py_ssize_t>sizeof(real)

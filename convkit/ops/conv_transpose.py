@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from convkit import _checks, shapes
 from convkit._checks import Array, Pair
-from convkit.ops.conv import ALGORITHMS, Algorithm, check_bias, check_groups
-from convkit.ops.taps import Tap, TapConv
+from convkit.ops.choice import WORDS
+from convkit.ops.conv import Algorithm, check_bias, check_groups
+from convkit.ops.taps import Tap, TapConv, cross
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -91,7 +92,7 @@ def conv_transpose2d(
     check_groups(batch.shape[1], groups)
     outputs = w.shape[1] * groups
     check_bias(b, outputs)
-    _checks.choice(algorithm, "algorithm", ALGORITHMS)
+    _checks.choice(algorithm, "algorithm", WORDS)
     stride = _checks.pair(stride, "stride", 1)
     padding = _checks.pair(padding, "padding", 0)
     dilation = _checks.pair(dilation, "dilation", 1)
@@ -152,7 +153,7 @@ def run_phases(
         for column, column_taps in columns.items():
             phase = y[:, :, row :: stride[0], column :: stride[1]]
             if phase.size:
-                TapConv(weight_gockk, bias, row_taps, column_taps).run(x, phase, num_threads)
+                TapConv(weight_gockk, bias, cross(row_taps, column_taps)).run(x, phase, num_threads)
 
 
 def phase_taps(kernel: int, stride: int, padding: int, dilation: int) -> dict[int, list[Tap]]:

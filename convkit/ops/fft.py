@@ -19,7 +19,9 @@ from typing import NamedTuple
 import numpy as np
 
 from convkit._checks import Array
-from convkit.ops.taps import Tap, TapConv
+from convkit.ops.costs import Work
+from convkit.ops.problem import Layer, Problem
+from convkit.ops.taps import Tap, TapConv, cross
 from convkit.shapes import Axis
 
 MOST_EXTENT = 1024
@@ -32,24 +34,32 @@ BLOCK_BYTES = 1 << 20
 """What a thread transforms or multiplies at a time: it stays in the L2 cache."""
 
 
-def supports(vertical: Axis, horizontal: Axis) -> bool:
-    """Whether `FftConv` can run it: the dilated kernel fits a tile, and strides do not jump over pixels."""
-    return all(axis.stride <= axis.extent <= MOST_EXTENT for axis in (vertical, horizontal))
+def refusal(problem: Problem) -> str | None:
+    """Why `FftConv` cannot compute it; None where it can."""
+    vertical, horizontal = problem.axes
+    if all(axis.stride <= axis.extent <= MOST_EXTENT for axis in (vertical, horizontal)):
+        return None
+    return (
+        f"stride ({vertical.stride}, {horizontal.stride}) and a dilated kernel of {vertical.extent}×"
+        f"{horizontal.extent}; expected at most {MOST_EXTENT} in each direction, and strides of at most that"
+    )
 
 
-def check(vertical: Axis, horizontal: Axis, exact: bool) -> None:
-    """Refuse ``algorithm="fft"`` where it cannot run, or may not."""
-    if not supports(vertical, horizontal):
-        raise ValueError(
-            f"algorithm is 'fft' with strides {vertical.stride} and {horizontal.stride} and a dilated kernel "
-            f"of {vertical.extent}×{horizontal.extent}; expected a kernel of at most {MOST_EXTENT} in each "
-            "direction, and strides of at most its extent: pass algorithm='auto'"
-        )
-    if exact:
-        raise ValueError(
-            "algorithm is 'fft' under precision='exact', which allows direct summation only: "
-            "pass algorithm='auto'"
-        )
+def work(problem: Problem, lanes: int) -> Work:
+    """The steps of `FftConv`; `lanes`: the elements of a vector."""
+    outputs, channels = problem.outputs, problem.channels
+    vertical, horizontal = cuts(problem.axes, problem.groups, outputs, channels)
+    tiles, pixels = problem.images * vertical.tiles * horizontal.tiles, vertical.length * horizontal.length
+    rounds = math.ceil(tiles / fitting(4 * pixels * (channels + outputs)))
+    return {
+        "plan": 1,
+        "weights": problem.groups * outputs * channels * pixels,
+        "call": 1,
+        "transforms": problem.groups * tiles * pixels * (channels + outputs),
+        "products": problem.groups * tiles * pixels * channels * outputs,
+        "read": problem.groups * rounds * pixels * channels * outputs,
+        "tiles": tiles,
+    }
 
 
 # ---- tiles ---------------------------------------------------------------------------------------------
@@ -108,6 +118,11 @@ def good_length(n: int) -> int:
         while rest % prime == 0:
             rest //= prime
     return n if rest == 1 else good_length(n + 1)
+
+
+def tile_bytes(cuts: tuple[Cut, Cut], maps: int, itemsize: int) -> int:
+    """A tile of so many maps, transformed."""
+    return maps * cuts[0].length * (cuts[1].length + 2) * itemsize
 
 
 def fitting(size: int) -> int:
@@ -209,7 +224,7 @@ def matrices(spectra_gocf: Array) -> TapConv:
     rows[..., 0, :] = np.moveaxis(spectra_gocf.real, -1, 0)
     rows[..., 1, :] = np.moveaxis(spectra_gocf.imag, -1, 0)
     weight_gockk = rows.reshape(frequencies * groups, outputs, 2 * channels, 1, 1)
-    return TapConv(weight_gockk, None, [Tap(0, 0)], [Tap(0, 0)])
+    return TapConv(weight_gockk, None, cross([Tap(0, 0)], [Tap(0, 0)]))
 
 
 Products = SingleProducts | MatrixProducts
@@ -243,26 +258,14 @@ class FftConv:
         self.group, self.border, self.cval = (outputs, channels), border, cval
         self.bias = np.zeros(groups * outputs, weight_gockk.dtype) if bias is None else bias.copy()
         self.cuts = cuts(axes, groups, outputs, channels)
-        tile_bytes = self.tile_bytes(channels + outputs)
+        group_bytes = tile_bytes(self.cuts, channels + outputs, weight_gockk.itemsize)
         kind = SingleProducts if channels == 1 else MatrixProducts
         self.products = [
             kind(
-                kernel_spectra(weight_gockk[some], self.cuts), fitting(tile_bytes * (some.stop - some.start))
+                kernel_spectra(weight_gockk[some], self.cuts), fitting(group_bytes * (some.stop - some.start))
             )
-            for some in parts(groups, fitting(tile_bytes))
+            for some in parts(groups, fitting(group_bytes))
         ]
-
-    def tile_bytes(self, maps: int) -> int:
-        """A tile of so many maps, transformed."""
-        return maps * self.cuts[0].length * (self.cuts[1].length + 2) * self.bias.itemsize
-
-    def workspace_bytes(self, images: int) -> int:
-        """Scratch that `run` takes."""
-        places = images * self.cuts[0].tiles * self.cuts[1].tiles
-        spectra = max(
-            self.tile_bytes(sum(self.group)) * some.groups * min(some.tiles, places) for some in self.products
-        )
-        return spectra + 2 * BLOCK_BYTES
 
     def run(self, x_bchw: Array, y_bchw: Array, num_threads: int | None = None) -> None:
         """Write the convolution of `x_bchw` to `y_bchw`, whose shapes are already checked."""
@@ -294,7 +297,7 @@ class FftConv:
         x_spectra, y_spectra = (
             np.empty((a.shape[1], *spectrum), np.result_type(a, np.complex64)) for a in (x_bchw, y_bchw)
         )
-        at_a_time = BLOCK_BYTES // self.tile_bytes(len(places))
+        at_a_time = BLOCK_BYTES // tile_bytes(self.cuts, len(places), x_bchw.itemsize)
         for maps in parts(x_bchw.shape[1], at_a_time):
             self.transform(x_bchw[:, maps], places, x_spectra[maps])
         frequencies = math.prod(spectrum[1:])
@@ -325,3 +328,17 @@ class FftConv:
         for tile, (image, down, across) in zip(tiles.swapaxes(0, 1), places, strict=True):
             y = y_bchw[image, :, vertical.target(down), horizontal.target(across)]
             np.add(tile[:, : y.shape[1], : y.shape[2]], bias[:, None, None], out=y)
+
+
+def workspace(problem: Problem, num_threads: int) -> int:
+    """Bytes of scratch for each thread."""
+    cut = cuts(problem.axes, problem.groups, problem.outputs, problem.channels)
+    group_bytes = tile_bytes(cut, problem.outputs + problem.channels, problem.itemsize)
+    some_bytes = group_bytes * min(fitting(group_bytes), problem.groups)
+    tiles = min(fitting(some_bytes), problem.images * cut[0].tiles * cut[1].tiles)
+    return some_bytes * tiles + 2 * BLOCK_BYTES
+
+
+def prepare(problem: Problem, layer: Layer, num_threads: int | None) -> FftConv:
+    """Weights transformed for a convolution."""
+    return FftConv(layer.weight_gockk, layer.bias, problem.axes, layer.border, layer.cval)
