@@ -46,7 +46,7 @@ class Family(NamedTuple):
 UNROLL = ("--param=max-completely-peeled-insns=16000", "--param=max-completely-peel-times=64")
 
 FAMILIES = [
-    Family("convkit._kernels"),
+    Family("convkit._kernels", flags=UNROLL),
     Family("convkit._native.winograd"),
     Family("convkit._native.depthwise", flags=UNROLL),
     Family("convkit._native.stencil"),

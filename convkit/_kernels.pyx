@@ -16,10 +16,10 @@ from cython.parallel cimport prange, threadid
 from libc.string cimport memset
 
 from convkit._native.arith cimport ceil_div, elements
-from convkit._native.gemm cimport Tile, multiply
+from convkit._native.gemm cimport FAR, OFFSETS, Tile, multiply
 from convkit._native.planes cimport Planes, pack_planes
 from convkit._native.simd cimport (GEMM_DEPTH, GEMM_MR, GEMM_NV, GEMM_WIDE, VL, copy_part, real, scratch_alloc,
-                                   scratch_free, vec_load, vec_store, vec_store_part)
+                                   scratch_free, vec_load, vec_load_part, vec_store, vec_store_part)
 
 cdef enum:
     CHUNK_ROWS = 512            # output channels of a unit, at most
@@ -27,6 +27,7 @@ cdef enum:
     SUMS_BYTES = 1 << 19        # of a unit, about: they stay in the L2 cache
     PLANES_BYTES = 1 << 19
     MOST_COLUMNS = 512          # of a strip
+    DIRECT_CHANNELS = 96
 
 VECTOR_LANES = VL
 
@@ -47,6 +48,7 @@ cdef struct Conv:
     Py_ssize_t block_channels                           # of a block of K
     Py_ssize_t* offset                                  # in the planes, of each k of a block
     Py_ssize_t tile_vectors                             # of the largest tile
+    bint direct                                         # no planes: the taps' pixels lie so in the input itself
     bint narrow                                         # tiles are packed once more, without gaps
     Py_ssize_t* narrow_offset                           # in the packed tile, of each k of a block
     bint in_place                                       # tiles of whole vectors are summed in the output itself
@@ -56,7 +58,8 @@ cdef struct Conv:
 
 # ---- blocks of K: all taps of some channels, about GEMM_DEPTH products ---------------------------------
 # A tile's pixels of a block stay in the L1 cache while all panels pass over them; partial sums keep rounding errors
-# small.
+# small. A 1×1 kernel may read the input where it lies, each channel in a page of its own: as many as the first
+# translation buffer holds.
 
 cdef inline Py_ssize_t even_parts(Py_ssize_t n, Py_ssize_t most) noexcept nogil:
     # The size of the fewest parts of about the same size, at most `most`, that n is cut into.
@@ -64,7 +67,7 @@ cdef inline Py_ssize_t even_parts(Py_ssize_t n, Py_ssize_t most) noexcept nogil:
 
 
 cdef inline Py_ssize_t channel_block(Py_ssize_t taps, Py_ssize_t channels) noexcept nogil:
-    return even_parts(channels, max(<Py_ssize_t>1, GEMM_DEPTH // taps))
+    return even_parts(channels, max(<Py_ssize_t>1, GEMM_DEPTH // taps) if taps > 1 else <Py_ssize_t>DIRECT_CHANNELS)
 
 
 def pack_weights(const real[:, :, :, :, :] weight_gockk not None, const Py_ssize_t[:, ::1] kernel_index not None,
@@ -116,70 +119,74 @@ cdef void pack_panel(const real[:, :, :, :, :] weight_gockk, const Py_ssize_t[:,
 
 cdef void multiply_8(int vectors, const Tile* tile) noexcept nogil:
     if vectors == GEMM_NV:
-        multiply(8, GEMM_NV, True, tile)
+        multiply(8, GEMM_NV, OFFSETS, tile)
     elif GEMM_MR == 8 and GEMM_NV > 2 and vectors == 2:
-        multiply(8, 2, True, tile)
+        multiply(8, 2, OFFSETS, tile)
     else:
-        multiply(8, 1, True, tile)
+        multiply(8, 1, OFFSETS, tile)
 
 
 cdef void multiply_7(int vectors, const Tile* tile) noexcept nogil:
     if vectors == GEMM_NV:
-        multiply(7, GEMM_NV, True, tile)
+        multiply(7, GEMM_NV, OFFSETS, tile)
     else:
-        multiply(7, 1, True, tile)
+        multiply(7, 1, OFFSETS, tile)
 
 
 cdef void multiply_6(int vectors, const Tile* tile) noexcept nogil:
     if vectors == GEMM_NV:
-        multiply(6, GEMM_NV, True, tile)
+        multiply(6, GEMM_NV, OFFSETS, tile)
     else:
-        multiply(6, 1, True, tile)
+        multiply(6, 1, OFFSETS, tile)
 
 
 cdef void multiply_5(int vectors, const Tile* tile) noexcept nogil:
     if vectors == GEMM_NV:
-        multiply(5, GEMM_NV, True, tile)
+        multiply(5, GEMM_NV, OFFSETS, tile)
     else:
-        multiply(5, 1, True, tile)
+        multiply(5, 1, OFFSETS, tile)
 
 
 cdef void multiply_4(int vectors, const Tile* tile) noexcept nogil:
     if GEMM_WIDE(4) > GEMM_NV and vectors == GEMM_WIDE(4):
-        multiply(4, GEMM_WIDE(4), True, tile)
+        multiply(4, GEMM_WIDE(4), OFFSETS, tile)
     elif vectors == GEMM_NV:
-        multiply(4, GEMM_NV, True, tile)
+        multiply(4, GEMM_NV, OFFSETS, tile)
     elif GEMM_MR == 4 and GEMM_NV > 2 and vectors == 2:
-        multiply(4, 2, True, tile)
+        multiply(4, 2, OFFSETS, tile)
     else:
-        multiply(4, 1, True, tile)
+        multiply(4, 1, OFFSETS, tile)
 
 
 cdef void multiply_3(int vectors, const Tile* tile) noexcept nogil:
     if GEMM_WIDE(3) > GEMM_NV and vectors == GEMM_WIDE(3):
-        multiply(3, GEMM_WIDE(3), True, tile)
+        multiply(3, GEMM_WIDE(3), OFFSETS, tile)
     elif vectors == GEMM_NV:
-        multiply(3, GEMM_NV, True, tile)
+        multiply(3, GEMM_NV, OFFSETS, tile)
     else:
-        multiply(3, 1, True, tile)
+        multiply(3, 1, OFFSETS, tile)
 
 
 cdef void multiply_2(int vectors, const Tile* tile) noexcept nogil:
     if GEMM_WIDE(2) > GEMM_NV and vectors == GEMM_WIDE(2):
-        multiply(2, GEMM_WIDE(2), True, tile)
+        multiply(2, GEMM_WIDE(2), OFFSETS, tile)
     elif vectors == GEMM_NV:
-        multiply(2, GEMM_NV, True, tile)
+        multiply(2, GEMM_NV, OFFSETS, tile)
     else:
-        multiply(2, 1, True, tile)
+        multiply(2, 1, OFFSETS, tile)
 
 
 cdef void multiply_1(int vectors, const Tile* tile) noexcept nogil:
     if GEMM_WIDE(1) > GEMM_NV and vectors == GEMM_WIDE(1):
-        multiply(1, GEMM_WIDE(1), True, tile)
+        multiply(1, GEMM_WIDE(1), OFFSETS, tile)
     elif vectors == GEMM_NV:
-        multiply(1, GEMM_NV, True, tile)
+        multiply(1, GEMM_NV, OFFSETS, tile)
     else:
-        multiply(1, 1, True, tile)
+        multiply(1, 1, OFFSETS, tile)
+
+
+cdef void multiply_far(const Tile* tile) noexcept nogil:
+    multiply(GEMM_MR, GEMM_NV, FAR, tile)
 
 
 cdef inline void multiply_panels(Py_ssize_t rows, int vectors, const Tile* tile) noexcept nogil:
@@ -234,6 +241,7 @@ cdef struct Unit:
     Py_ssize_t first_panel, outputs
     Py_ssize_t row, column, rows, columns
     Py_ssize_t pitch, pixels    # outputs are numbered along rows of `pitch`
+    const real* block     # of the block of K: the planes, or the input itself
     real* planes                # scratch
     real* tile                  # scratch: the tile without gaps
     real* sums                  # scratch, [output][pixel]: of all tiles, or of the last where the others are in place
@@ -241,11 +249,11 @@ cdef struct Unit:
 
 cdef inline Py_ssize_t planes_elements(const Conv* conv) noexcept nogil:
     # The last tile may lie beyond the last row's end.
-    return conv.block_channels * conv.planes.channel + conv.tile_vectors * VL + VL
+    return 0 if conv.direct else conv.block_channels * conv.planes.channel + conv.tile_vectors * VL + VL
 
 
 cdef inline Py_ssize_t tile_elements(const Conv* conv) noexcept nogil:
-    if not conv.narrow:
+    if not (conv.narrow or conv.direct):
         return 0
     return conv.block_channels * conv.tap_rows * conv.tap_columns * conv.tile_vectors * VL + VL
 
@@ -275,21 +283,24 @@ cdef void locate(const Conv* conv, Py_ssize_t index, real* scratch, Unit* unit) 
     unit.sums = unit.tile + tile_elements(conv)
 
 
-cdef void pack_tile(const Conv* conv, const Unit* unit, Py_ssize_t depth, Py_ssize_t pixel, Py_ssize_t pixels) noexcept nogil:
-    # [k][pixel], from the planes, run by run. Whole vectors are written where they fit: what they leave behind the end
-    # of a run is written next.
+cdef void pack_tile(const Conv* conv, const Unit* unit, Py_ssize_t depth, Py_ssize_t pixel,
+                    Py_ssize_t pixels) noexcept nogil:
+    # [k][pixel], run by run. Whole vectors are written where they fit: what they leave behind the end of a run is
+    # written next. Nothing behind the input's end is read.
     cdef Py_ssize_t k, i, n, lane = 0, row = pixel // unit.columns, column = pixel % unit.columns
     cdef Py_ssize_t lanes = conv.tile_vectors * VL
     cdef const real* source
     cdef real* to
     while lane < pixels:
         n = min(unit.columns - column, pixels - lane)
-        source = unit.planes + row * conv.planes.pitch + column
+        source = unit.block + row * conv.planes.pitch + column
         to = unit.tile + lane
         for k in range(depth):
             i = 0
             while i < n:
-                if lane + i + VL <= lanes:
+                if conv.direct and n - i < VL:
+                    vec_store(to + i, vec_load_part(source + conv.offset[k] + i, n - i))
+                elif lane + i + VL <= lanes:
                     vec_store(to + i, vec_load(source + conv.offset[k] + i))
                 else:
                     vec_store_part(to + i, vec_load(source + conv.offset[k] + i), n - i)
@@ -303,12 +314,12 @@ cdef void pack_tile(const Conv* conv, const Unit* unit, Py_ssize_t depth, Py_ssi
 cdef void multiply_tile(const Conv* conv, const Unit* unit, const real* weights, Py_ssize_t depth, bint first,
                         Py_ssize_t pixel, Py_ssize_t pixels) noexcept nogil:
     cdef Py_ssize_t vectors = ceil_div(pixels, VL), rest = unit.outputs % GEMM_MR
-    cdef bint in_place = conv.in_place and pixels % VL == 0
+    cdef bint in_place = conv.in_place and pixels % VL == 0, packed = conv.narrow or (conv.direct and pixels % VL)
     cdef Tile tile
-    if conv.narrow:
+    if packed:
         pack_tile(conv, unit, depth, pixel, pixels)
-    tile.pixels = unit.tile if conv.narrow else unit.planes + pixel
-    tile.offset = conv.narrow_offset if conv.narrow else conv.offset
+    tile.pixels = unit.tile if packed else unit.block + pixel
+    tile.offset = conv.narrow_offset if packed else conv.offset
     tile.depth = depth
     tile.weights = weights
     tile.weights_panel = depth * GEMM_MR
@@ -318,7 +329,9 @@ cdef void multiply_tile(const Conv* conv, const Unit* unit, const real* weights,
     tile.addend_row = VL if first else tile.y_row
     tile.addend_vector = 0 if first else VL
     tile.panels = unit.outputs // GEMM_MR
-    if tile.panels:
+    if conv.direct and vectors == GEMM_NV and not packed:
+        multiply_far(&tile)
+    elif tile.panels:
         multiply_vectors(GEMM_MR, vectors, &tile)
     if rest:
         tile.weights += tile.panels * tile.weights_panel
@@ -328,11 +341,16 @@ cdef void multiply_tile(const Conv* conv, const Unit* unit, const real* weights,
         multiply_vectors(rest, vectors, &tile)
 
 
-cdef void multiply_block(const Conv* conv, const Unit* unit, Py_ssize_t c0, Py_ssize_t channels) noexcept nogil:
+cdef void multiply_block(const Conv* conv, Unit* unit, Py_ssize_t c0, Py_ssize_t channels) noexcept nogil:
     # Adds one block of K to every output of the unit.
     cdef Py_ssize_t taps = conv.tap_rows * conv.tap_columns, depth = channels * taps, pixel = 0, pixels
     cdef const real* weights = unit.weights + c0 * taps * conv.outputs + unit.first_panel * GEMM_MR * depth
-    pack_planes(&conv.planes, unit.x + c0 * conv.planes.x_channel, channels, unit.row, unit.column, unit.planes)
+    cdef const real* x = unit.x + c0 * conv.planes.x_channel
+    if conv.direct:
+        unit.block = x + unit.column
+    else:
+        unit.block = unit.planes
+        pack_planes(&conv.planes, x, channels, unit.row, unit.column, unit.planes)
     while pixel < unit.pixels:
         pixels = min(conv.tile_vectors * VL, unit.pixels - pixel)
         multiply_tile(conv, unit, weights, depth, c0 == 0, pixel, pixels)
@@ -353,11 +371,11 @@ cdef inline void store_run(real* y, Py_ssize_t step, const real* sums, Py_ssize_
 
 cdef void store_sums(const Conv* conv, const Unit* unit) noexcept nogil:
     # Into an output of any strides, without what lies between the rows.
-    cdef Py_ssize_t o, row
+    cdef Py_ssize_t _, row
     cdef real* y = unit.y
     cdef const real* sums = unit.sums
     cdef Py_ssize_t last = unit.pixels % (conv.tile_vectors * VL)
-    for o in range(unit.outputs):
+    for _ in range(unit.outputs):
         if not conv.in_place:
             for row in range(unit.rows):
                 store_run(y + row * conv.y_row, conv.y_column, sums + row * unit.pitch, unit.columns)
@@ -398,11 +416,17 @@ cdef Py_ssize_t find_reach(const Conv* conv) noexcept nogil:
     return reach
 
 
+cdef inline Py_ssize_t common_divisor(Py_ssize_t a, Py_ssize_t b) noexcept nogil:
+    while b:
+        a, b = b, a % b
+    return a
+
+
 cdef void partition(Conv* conv, Py_ssize_t images, Py_ssize_t threads) noexcept nogil:
     # Bands of several tiles keep a block of weights in the L2 cache; they shrink, and then the panels are split
     # as well (each part packs the pixels again), until every thread has work.
     cdef Py_ssize_t panels = ceil_div(conv.outputs, GEMM_MR), others = images * conv.groups
-    cdef Py_ssize_t wanted = 4 * threads if threads > 1 else 1, tile, pixels, reach
+    cdef Py_ssize_t wanted = 4 * threads if threads > 1 else 1, tile, pixels, reach, whole
     conv.tile_vectors = widest(conv.outputs) if conv.outputs < GEMM_MR else GEMM_NV
     tile = conv.tile_vectors * VL
     conv.chunk_panels = min(panels, <Py_ssize_t>(CHUNK_ROWS // GEMM_MR))
@@ -420,6 +444,9 @@ cdef void partition(Conv* conv, Py_ssize_t images, Py_ssize_t threads) noexcept 
             others * ceil_div(conv.rows, conv.band_rows) * ceil_div(conv.columns, conv.strip_columns) < wanted):
         conv.strip_columns = ceil_div(ceil_div(conv.strip_columns, 2), tile) * tile
     conv.band_rows = even_parts(conv.rows, conv.band_rows)
+    whole = VL // common_divisor(conv.strip_columns, VL)
+    if whole < conv.band_rows and find_reach(conv) == 0:    # their tiles need not cut a vector
+        conv.band_rows = ceil_div(conv.band_rows, whole) * whole
     conv.bands = ceil_div(conv.rows, conv.band_rows)
     conv.strips = ceil_div(conv.columns, conv.strip_columns)
     while conv.chunk_panels > 4 and others * conv.bands * conv.strips * ceil_div(panels, conv.chunk_panels) < wanted:
@@ -521,7 +548,10 @@ cdef void fill_tables(Conv* conv, Tables* tables) noexcept nogil:
     cdef Py_ssize_t c, i, j, k = 0
     find_phases(conv, tables)
     find_slots(conv, tables)
-    size_planes(conv)
+    if conv.direct:
+        conv.planes.channel = conv.planes.x_channel
+    else:
+        size_planes(conv)
     for c in range(conv.block_channels):
         for i in range(conv.tap_rows):
             for j in range(conv.tap_columns):
@@ -535,13 +565,14 @@ cdef void fill_tables(Conv* conv, Tables* tables) noexcept nogil:
 cdef void clear(const Conv* conv, real* scratch) noexcept nogil:
     # Tiles multiply what lies behind the last row too. It is never stored, but it must be numbers: the processor is
     # slow on the tiny ones that other people's pointers look like.
-    cdef Py_ssize_t c, phase, used = conv.planes.slots * conv.planes.pitch, gap
-    for c in range(conv.block_channels):
+    cdef Py_ssize_t _, phase, used = conv.planes.slots * conv.planes.pitch, gap
+    for _ in range(0 if conv.direct else conv.block_channels):
         for phase in range(conv.planes.phases):
             gap = conv.planes.channel - phase * conv.planes.plane if phase + 1 == conv.planes.phases else conv.planes.plane
             memset(scratch + phase * conv.planes.plane + used, 0, (gap - used) * sizeof(real))
         scratch += conv.planes.channel
-    memset(scratch, 0, (planes_elements(conv) - conv.block_channels * conv.planes.channel + tile_elements(conv)) * sizeof(real))
+    gap = 0 if conv.direct else conv.tile_vectors * VL + VL
+    memset(scratch, 0, (gap + tile_elements(conv)) * sizeof(real))
 
 
 cdef Py_ssize_t set_up(Conv* conv, const real[:, :, :, :] x_bchw, real[:, :, :, :] y_bchw, const Py_ssize_t[::1] tap_rows,
@@ -570,6 +601,7 @@ cdef Py_ssize_t set_up(Conv* conv, const real[:, :, :, :] x_bchw, real[:, :, :, 
     if is_pointwise(conv):      # rows of a plane follow one another: one long row has no ends to pack around
         conv.planes.width = conv.columns = conv.planes.height * conv.planes.width
         conv.planes.height = conv.rows = 1
+        conv.direct = conv.planes.x_column == 1
     partition(conv, images, num_threads)
     return images * groups * conv.bands * conv.strips * conv.chunks
 

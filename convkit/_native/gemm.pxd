@@ -1,10 +1,13 @@
 # The register tile of the implicit GEMM: MR output channels × NV vectors of output pixels, kept in registers.
-from convkit._native.simd cimport (GEMM_MR, VL, panel_load, panel_set, panel_store, panel_vec, prefetch, real, vec,
-                                   vec_load, vec_set, vec_store)
+from convkit._native.simd cimport (GEMM_MR, VL, panel_load, panel_set, panel_store, panel_vec, prefetch, prefetch_far, real,
+                                   vec, vec_load, vec_set, vec_store)
 
 
 cdef enum:
     AHEAD = 160     # rows of a weight panel: those of large layers come from beyond the L2 cache
+    PACKED = 0
+    OFFSETS = 1
+    FAR = 2
 
 
 cdef struct Tile:
@@ -23,9 +26,11 @@ cdef struct Tile:
     Py_ssize_t weights_panel    # from one panel to the next: a block of K is a part of a panel's own K
 
 
-cdef inline void multiply(const int MR, const int NV, const bint OFFSETS, const Tile* tile) noexcept nogil:
-    # All but `tile` are constants once inlined; MR and NV at most 8. The panel loop lives in here because gcc unrolls
-    # the loops over `acc` early enough to keep it in registers only where they are nested in another loop.
+cdef inline void multiply(const int MR, const int NV, const int ROWS, const Tile* tile) noexcept nogil:
+    # All but `tile` are constants once inlined; MR and NV at most 8. ROWS is where the pixels of each k are: PACKED one
+    # after another, at OFFSETS, or FAR apart at offsets, where each panel asks for a part of the tile after the next.
+    # The panel loop lives in here because gcc unrolls the loops over `acc` early enough to keep it in registers only
+    # where they are nested in another loop.
     cdef vec acc[24]
     cdef vec x[8]
     cdef vec w[8]
@@ -33,15 +38,19 @@ cdef inline void multiply(const int MR, const int NV, const bint OFFSETS, const 
     cdef const real* pixels
     cdef const real* addend = tile.addend
     cdef real* y = tile.y
-    cdef Py_ssize_t _, k
+    cdef Py_ssize_t y_row = tile.y_row, addend_row = tile.addend_row, addend_vector = tile.addend_vector
+    cdef Py_ssize_t _, k, later
     cdef int i, j
     for _ in range(tile.panels):
         for i in range(MR):
             for j in range(NV):
                 acc[i * NV + j] = vec_set(0)
+        later = (2 * NV + _ % NV) * VL
         for k in range(tile.depth):
-            pixels = tile.pixels + (tile.offset[k] if OFFSETS else k * NV * VL)
+            pixels = tile.pixels + (k * NV * VL if ROWS == PACKED else tile.offset[k])
             prefetch(weights + (k + AHEAD) * MR)
+            if ROWS == FAR:
+                prefetch_far(pixels + later)
             if MR < NV:         # the fewer of the two stay in registers
                 for i in range(MR):
                     w[i] = vec_set(weights[k * MR + i])
@@ -58,11 +67,10 @@ cdef inline void multiply(const int MR, const int NV, const bint OFFSETS, const 
                         acc[i * NV + j] = acc[i * NV + j] + w[0] * x[j]
         for i in range(MR):
             for j in range(NV):
-                vec_store(y + i * tile.y_row + j * VL,
-                          vec_load(addend + i * tile.addend_row + j * tile.addend_vector) + acc[i * NV + j])
+                vec_store(y + j * VL, vec_load(addend + j * addend_vector) + acc[i * NV + j])
+            addend += addend_row
+            y += y_row
         weights += tile.weights_panel
-        addend += MR * tile.addend_row
-        y += MR * tile.y_row
 
 
 cdef inline void multiply_few(const int PANELS, const int TILES, Tile* tile) noexcept nogil:

@@ -3,8 +3,8 @@
 # Under a band of output rows and a strip of its columns lie a few input rows. They are copied once, with their
 # borders: what the taps of one kernel row read is a SLAB of rows, one for each output row, and slabs that share rows
 # overlap. A horizontal stride splits the columns into phases, each a plane of its own, so that what a tap brings to
-# neighbouring outputs lies side by side; taps so far apart that they share no pixel have planes of their own. Rows of all planes are `pitch` apart: an output pixel has one place in the
-# band, and a tap one offset from it.
+# neighbouring outputs lies side by side; taps so far apart that they share no pixel have planes of their own. Rows of
+# all planes are `pitch` apart: an output pixel has one place in the band, and a tap one offset from it.
 from convkit._native.arith cimport ceil_div
 from convkit._native.border cimport BORDER_CONSTANT, border_index
 from convkit._native.simd cimport (VL, real, vec, vec_even, vec_load, vec_load_even, vec_load_part, vec_odd, vec_set,
@@ -38,13 +38,16 @@ cdef inline Span find_span(const Planes* planes, Py_ssize_t first) noexcept nogi
     return span
 
 
-cdef inline void pack_constant(real* to, real value, Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(n):
-        to[i] = value
+cdef inline void pack_constant(real* to, vec value, Py_ssize_t n) noexcept nogil:
+    # Whole vectors, as everywhere here: what they leave behind the end is written next, or lies between two planes.
+    cdef Py_ssize_t i = 0
+    while i < n:
+        vec_store(to + i, value)
+        i += VL
 
 
-cdef inline void pack_border(const Planes* planes, const real* row, Py_ssize_t first, Py_ssize_t n, real* to) noexcept nogil:
+cdef inline void pack_border(const Planes* planes, const real* row, Py_ssize_t first, Py_ssize_t n,
+                             real* to) noexcept nogil:
     # n elements of a row, from input column `first` on, wherever they lie.
     cdef Py_ssize_t i, inside
     for i in range(n):
@@ -54,17 +57,21 @@ cdef inline void pack_border(const Planes* planes, const real* row, Py_ssize_t f
 
 cdef inline void pack_ends(const Planes* planes, const real* row, const Span* span, Py_ssize_t begin, Py_ssize_t end,
                            real* to) noexcept nogil:
-    # What lies before `begin` and from `end` on.
-    if planes.border == BORDER_CONSTANT and begin == span.begin and end == span.end:
-        pack_constant(to, planes.cval, begin)
-        pack_constant(to + end, planes.cval, planes.pitch - end)
+    # What lies before `begin` and from `end` on; constants before the input are there already.
+    cdef Py_ssize_t i
+    if planes.border == BORDER_CONSTANT:
+        for i in range(span.begin, begin):
+            to[i] = row[(span.first + i * planes.stride_w) * planes.x_column]
+        for i in range(end, span.end):
+            to[i] = row[(span.first + i * planes.stride_w) * planes.x_column]
+        pack_constant(to + span.end, vec_set(planes.cval), planes.pitch - span.end)
     else:
         pack_border(planes, row, span.first, begin, to)
         pack_border(planes, row, span.first + end * planes.stride_w, planes.pitch - end, to + end)
 
 
 cdef inline void pack_inside(const real* x, Py_ssize_t step, Py_ssize_t n, real* to) noexcept nogil:
-    # n elements `step` apart. Whole vectors are written: what they leave behind the end is written next.
+    # n elements `step` apart.
     cdef Py_ssize_t i = 0
     if step == 1:
         while i + VL <= n:
@@ -101,6 +108,7 @@ cdef inline void pack_pairs(const real* x, Py_ssize_t n, real* even, real* odd) 
 
 
 cdef inline void pack_row(const Planes* planes, const real* row, const Span* span, real* to) noexcept nogil:
+    pack_constant(to, vec_set(planes.cval), span.begin)
     if span.begin < span.end:
         pack_inside(row + (span.first + span.begin * planes.stride_w) * planes.x_column,
                     planes.stride_w * planes.x_column, span.end - span.begin, to + span.begin)
@@ -110,6 +118,8 @@ cdef inline void pack_row(const Planes* planes, const real* row, const Span* spa
 cdef inline void pack_row_of_pairs(const Planes* planes, const real* row, const Span* even, const Span* odd,
                                    real* to) noexcept nogil:
     cdef Py_ssize_t begin = max(even.begin, odd.begin), end = max(begin, min(even.end, odd.end))
+    pack_constant(to, vec_set(planes.cval), even.begin)
+    pack_constant(to + planes.plane, vec_set(planes.cval), odd.begin)
     if begin < end:
         pack_pairs(row + even.first + 2 * begin, end - begin, to + begin, to + planes.plane + begin)
     pack_ends(planes, row, even, begin, end, to)
@@ -128,7 +138,7 @@ cdef inline void pack_plane(const Planes* planes, const real* x, Py_ssize_t row,
     for slot in range(planes.slots):
         source = find_row(planes, x, row + planes.slot_row[slot])
         if source == <const real*>0:
-            pack_constant(to, planes.cval, planes.pitch)
+            pack_constant(to, vec_set(planes.cval), planes.pitch)
         else:
             pack_row(planes, source, span, to)
         to += planes.pitch
@@ -141,8 +151,8 @@ cdef inline void pack_pair_of_planes(const Planes* planes, const real* x, Py_ssi
     for slot in range(planes.slots):
         source = find_row(planes, x, row + planes.slot_row[slot])
         if source == <const real*>0:
-            pack_constant(to, planes.cval, planes.pitch)
-            pack_constant(to + planes.plane, planes.cval, planes.pitch)
+            pack_constant(to, vec_set(planes.cval), planes.pitch)
+            pack_constant(to + planes.plane, vec_set(planes.cval), planes.pitch)
         else:
             pack_row_of_pairs(planes, source, even, odd, to)
         to += planes.pitch

@@ -14,7 +14,7 @@
 #endif
 
 /* ---- the machine: bytes of a vector register, and the GEMM register tile (GEMM_MR × GEMM_NV accumulators,
- *      GEMM_NV loaded vectors and a broadcast must fit the register file; GEMM_DEPTH rows of GEMM_NV vectors of
+ *      GEMM_NV loaded vectors and a broadcast must fit the register file; GEMM_DEPTH 192rows of GEMM_NV vectors of
  *      pixels should about fit the L1 cache), and the tiles of depthwise and grouped convolution: sums of
  *      STRIP_ROWS rows of one output channel, or of STRIP_ROWS_PAIR rows of two, a loaded vector, and the weights
  *      of up to STRIP_CHUNK kernel rows (3 of them where there are two outputs) ----------------------------- */
@@ -186,6 +186,8 @@ INLINE void vec_store_part(real *p, vec v, ptrdiff_t n) {
 /* ---- memory ------------------------------------------------------------------------------------------- */
 /* Asks for the cache line of p, which is about to be read. */
 INLINE void prefetch(const real *p) { __builtin_prefetch(p, 0, 3); }
+/* The same for one that is read later: it may wait in the second cache. */
+INLINE void prefetch_far(const real *p) { __builtin_prefetch(p, 0, 2); }
 /* The same for a line that is about to be written. */
 INLINE void prefetch_write(const real *p) { __builtin_prefetch(p, 1, 3); }
 

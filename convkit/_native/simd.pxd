@@ -33,6 +33,7 @@ cdef extern from "simd.h" nogil:
     void vec_store_part(real* p, vec v, Py_ssize_t n)
     void copy_part(real* to, const real* source, Py_ssize_t n)
     void prefetch(const real* p)
+    void prefetch_far(const real* p)
     void prefetch_write(const real* p)
     void* scratch_alloc(size_t size)
     void scratch_free(void* p)

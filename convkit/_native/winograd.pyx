@@ -15,7 +15,7 @@ from libc.string cimport memcpy, memset
 
 from convkit._native.arith cimport ceil_div, elements
 from convkit._native.border cimport border_index
-from convkit._native.gemm cimport Tile, multiply, multiply_few
+from convkit._native.gemm cimport PACKED, Tile, multiply, multiply_few
 from convkit._native.simd cimport (GEMM_DEPTH, GEMM_MR, GEMM_NV, VL, copy_part, prefetch_write, real, scratch_alloc,
                                    scratch_free, vec_load, vec_store)
 from convkit._native.winograd_tile cimport transform_input, transform_kernels, transform_output
@@ -329,15 +329,15 @@ cdef void multiply_few_tiles(Tile* tile) noexcept nogil:
 
 
 cdef void multiply_3_vectors(const Tile* tile) noexcept nogil:
-    multiply(GEMM_MR, 3, False, tile)
+    multiply(GEMM_MR, 3, PACKED, tile)
 
 
 cdef void multiply_2_vectors(const Tile* tile) noexcept nogil:
-    multiply(GEMM_MR, 2, False, tile)
+    multiply(GEMM_MR, 2, PACKED, tile)
 
 
 cdef void multiply_1_vector(const Tile* tile) noexcept nogil:
-    multiply(GEMM_MR, 1, False, tile)
+    multiply(GEMM_MR, 1, PACKED, tile)
 
 
 cdef void multiply_part(const Conv* conv, const Part* part, int position, const real* weights, Py_ssize_t panels,
