@@ -9,7 +9,7 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import conv, layers, machine, peers, report, spills
+from benchmarks import conv, costs, layers, machine, peers, report, spills
 from convkit import _dispatch
 
 
@@ -62,11 +62,19 @@ def main() -> int:
     table.add_argument("--peers", nargs="*", choices=list(peers.PEERS), default=list(peers.PEERS))
     table.add_argument("--random", type=int, default=0, help="this many further layers, drawn at random")
     table.add_argument("--output", type=Path, help="a folder for the JSON, the Markdown table and the plots")
+    table = commands.add_parser("costs", help="the table of costs that algorithms are chosen by")
+    table.add_argument("--isa", choices=_dispatch.available(), default=_dispatch.available()[-1])
+    table.add_argument("--seconds", type=float, default=30)
+    table.add_argument("--seed", type=int, default=0)
     stack = commands.add_parser("spills", help="inner loops that keep vectors on the stack (needs objdump)")
     stack.add_argument("module", nargs="?", default="convkit._kernels_avx512")
     chosen = parser.parse_args()
     if chosen.command == "spills":
         return spills.main(chosen.module)
+    if chosen.command == "costs":
+        os.environ["CONVKIT_ISA"] = chosen.isa
+        costs.main(chosen.isa, chosen.seconds, chosen.seed)
+        return 0
     run_conv(chosen)
     return 0
 

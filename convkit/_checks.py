@@ -87,6 +87,12 @@ def _is_weak(value: Any) -> bool:
 
 def float_arrays(**arrays: Any) -> list[Array]:
     """The named arrays, all float32 or all float64; sequences of numbers take the others' dtype."""
+    first = next(iter(arrays.values()))
+    if (
+        all(type(a) is np.ndarray and a.dtype == first.dtype for a in arrays.values())
+        and first.dtype in FLOATS
+    ):
+        return [as_array(value, name) for name, value in arrays.items()]
     carriers = {name: as_array(value, name) for name, value in arrays.items() if not _is_weak(value)}
     weak = next((array.dtype for array in carriers.values() if array.dtype in FLOATS), np.dtype(np.float64))
     found: list[Array] = []
@@ -247,6 +253,8 @@ def checked_size(shape: tuple[int, ...], itemsize: int = 1) -> int:
 
 def integer(value: Any, name: str, minimum: int | None = None) -> int:
     """`value` as an int (an integer of any kind, no bool), at least `minimum`."""
+    if type(value) is int and (minimum is None or value >= minimum):
+        return value
     if isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{name} is {value!r}; expected an integer")
     try:

@@ -20,3 +20,23 @@ def conv_taps(
     slope: float = 0.0,
     residual: Array | None = None,
 ) -> None: ...
+def workspace_bytes(
+    x_bchw: Array,
+    y_bchw: Array,
+    tap_rows: Array,
+    tap_columns: Array,
+    stride_h: int,
+    stride_w: int,
+    groups: int,
+    num_threads: int,
+) -> int: ...
+def units(
+    x_bchw: Array,
+    y_bchw: Array,
+    tap_rows: Array,
+    tap_columns: Array,
+    stride_h: int,
+    stride_w: int,
+    groups: int,
+    num_threads: int,
+) -> list[tuple[int, int, int, int]]: ...

@@ -99,18 +99,23 @@ def pack_weights(const real[:, :, :, :, :] weight_gockk not None, const Py_ssize
 
 cdef void pack_panel(const real[:, :, :, :, :] weight_gockk, const Py_ssize_t[:, ::1] kernel_index, Py_ssize_t g,
                      Py_ssize_t first, Py_ssize_t rows, Py_ssize_t c0, Py_ssize_t c1, real* to) noexcept nogil:
-    # [channel][tap][output]; read in the weight's own order.
+    # [channel][tap][output]
     cdef Py_ssize_t o, c, t, taps = kernel_index.shape[1]
-    cdef const real* kernel
-    cdef real* at
+    cdef Py_ssize_t output = elements(weight_gockk.strides[1])
     cdef Py_ssize_t down = elements(weight_gockk.strides[3]), right = elements(weight_gockk.strides[4])
-    for o in range(rows):
-        at = to + o
-        for c in range(c0, c1):
-            kernel = &weight_gockk[g, first + o, c, 0, 0]
-            for t in range(taps):
-                at[0] = kernel[kernel_index[0, t] * down + kernel_index[1, t] * right]
-                at += rows
+    cdef const real* kernel
+    cdef const real* weight
+    for c in range(c0, c1):
+        kernel = &weight_gockk[g, first, c, 0, 0]
+        for t in range(taps):
+            weight = kernel + kernel_index[0, t] * down + kernel_index[1, t] * right
+            if rows == GEMM_MR:
+                for o in range(GEMM_MR):
+                    to[o] = weight[o * output]
+            else:
+                for o in range(rows):
+                    to[o] = weight[o * output]
+            to += rows
 
 
 # ---- multiplying: one function per height of a panel; tiles that the machine does not use are compiled away -
@@ -614,6 +619,53 @@ cdef void clear(const Conv* conv, real* scratch) noexcept nogil:
     memset(scratch, 0, (gap + tile_elements(conv)) * sizeof(real))
 
 
+cdef Py_ssize_t set_up(Conv* conv, const real[:, :, :, :] x_bchw, real[:, :, :, :] y_bchw, const Py_ssize_t[::1] tap_rows,
+                       const Py_ssize_t[::1] tap_columns, Py_ssize_t stride_h, Py_ssize_t stride_w, Py_ssize_t groups,
+                       int num_threads, int activation, real slope, const real[:, :, :, :] residual):
+    # Describes the convolution and cuts it; gives the number of units.
+    cdef Py_ssize_t images = x_bchw.shape[0]
+    memset(conv, 0, sizeof(Conv))
+    conv.groups = groups
+    conv.channels = x_bchw.shape[1] // groups
+    conv.outputs = y_bchw.shape[1] // groups
+    conv.rows, conv.columns = y_bchw.shape[2], y_bchw.shape[3]
+    conv.tap_rows, conv.tap_columns = tap_rows.shape[0], tap_columns.shape[0]
+    conv.tap_row, conv.tap_column = &tap_rows[0], &tap_columns[0]
+    conv.x, conv.y = &x_bchw[0, 0, 0, 0], &y_bchw[0, 0, 0, 0]
+    conv.x_image = elements(x_bchw.strides[0])
+    conv.y_image, conv.y_channel = elements(y_bchw.strides[0]), elements(y_bchw.strides[1])
+    conv.y_row, conv.y_column = elements(y_bchw.strides[2]), elements(y_bchw.strides[3])
+    conv.block_channels = channel_block(conv.tap_rows * conv.tap_columns, conv.channels)
+    conv.planes.height, conv.planes.width = x_bchw.shape[2], x_bchw.shape[3]
+    conv.planes.x_channel = elements(x_bchw.strides[1])
+    conv.planes.x_row, conv.planes.x_column = elements(x_bchw.strides[2]), elements(x_bchw.strides[3])
+    conv.planes.stride_h = stride_h if conv.rows > 1 else 1     # the stride of one row may be any number
+    conv.planes.stride_w = stride_w if conv.columns > 1 else 1
+    conv.planes.phases = min(conv.planes.stride_w, conv.tap_columns)
+    if is_pointwise(conv):      # rows of a plane follow one another: one long row has no ends to pack around
+        conv.planes.width = conv.columns = conv.planes.height * conv.planes.width
+        conv.planes.height = conv.rows = 1
+        conv.direct = conv.planes.x_column == 1
+    conv.epilogue = make_epilogue(activation, slope, residual, conv.y, conv.y_column)
+    partition(conv, images, num_threads)
+    return images * groups * conv.bands * conv.strips * conv.chunks
+
+
+cdef Py_ssize_t* make_tables(Conv* conv) except NULL:
+    cdef Tables tables
+    cdef Py_ssize_t* table = <Py_ssize_t*>scratch_alloc(lay_out_tables(conv, <Py_ssize_t*>0, &tables) * sizeof(Py_ssize_t))
+    if table == NULL:
+        raise MemoryError("no memory for the tables of a convolution")
+    lay_out_tables(conv, table, &tables)
+    fill_tables(conv, &tables)
+    return table
+
+
+cdef Py_ssize_t scratch_elements(const Conv* conv) noexcept nogil:
+    # Of one thread.
+    return planes_elements(conv) + tile_elements(conv) + conv.sums_row * min(conv.chunk_panels * GEMM_MR, conv.outputs)
+
+
 def conv_taps(const real[:, :, :, :] x_bchw not None, const real[::1] weights not None,
               const real[::1] bias not None, real[:, :, :, :] y_bchw not None,
               const Py_ssize_t[::1] tap_rows not None, const Py_ssize_t[::1] tap_columns not None, Py_ssize_t stride_h,
@@ -626,45 +678,14 @@ def conv_taps(const real[:, :, :, :] x_bchw not None, const real[::1] weights no
     `residual` has `y_bchw`'s strides, or is it.
     """
     cdef Conv conv
-    cdef Tables tables
-    cdef Py_ssize_t images = x_bchw.shape[0], units, u, thread_scratch
-    cdef Py_ssize_t* table
+    cdef Py_ssize_t units = set_up(&conv, x_bchw, y_bchw, tap_rows, tap_columns, stride_h, stride_w, groups, num_threads,
+                                   activation, slope, residual)
+    cdef Py_ssize_t* table = make_tables(&conv)
+    cdef Py_ssize_t u, thread_scratch = scratch_elements(&conv)
     cdef real* scratch
-    conv.groups = groups
-    conv.channels = x_bchw.shape[1] // groups
-    conv.outputs = y_bchw.shape[1] // groups
-    conv.rows, conv.columns = y_bchw.shape[2], y_bchw.shape[3]
-    conv.tap_rows, conv.tap_columns = tap_rows.shape[0], tap_columns.shape[0]
-    conv.tap_row, conv.tap_column = &tap_rows[0], &tap_columns[0]
-    conv.x, conv.y = &x_bchw[0, 0, 0, 0], &y_bchw[0, 0, 0, 0]
-    conv.x_image = elements(x_bchw.strides[0])
-    conv.y_image, conv.y_channel = elements(y_bchw.strides[0]), elements(y_bchw.strides[1])
-    conv.y_row, conv.y_column = elements(y_bchw.strides[2]), elements(y_bchw.strides[3])
-    conv.weights, conv.bias = &weights[0], &bias[0]
-    conv.block_channels = channel_block(conv.tap_rows * conv.tap_columns, conv.channels)
-    conv.planes.height, conv.planes.width = x_bchw.shape[2], x_bchw.shape[3]
-    conv.planes.x_channel = elements(x_bchw.strides[1])
-    conv.planes.x_row, conv.planes.x_column = elements(x_bchw.strides[2]), elements(x_bchw.strides[3])
-    conv.planes.border, conv.planes.cval = border, cval
-    conv.planes.stride_h = stride_h if conv.rows > 1 else 1     # the stride of one row may be any number
-    conv.planes.stride_w = stride_w if conv.columns > 1 else 1
-    conv.planes.phases = min(conv.planes.stride_w, conv.tap_columns)
-    conv.direct = False
-    if is_pointwise(&conv):     # rows of a plane follow one another: one long row has no ends to pack around
-        conv.planes.width = conv.columns = conv.planes.height * conv.planes.width
-        conv.planes.height = conv.rows = 1
-        conv.direct = conv.planes.x_column == 1
-    conv.epilogue = make_epilogue(activation, slope, residual, conv.y, conv.y_column)
-    partition(&conv, images, num_threads)
-    units = images * groups * conv.bands * conv.strips * conv.chunks
     num_threads = <int>min(<Py_ssize_t>num_threads, units)
-    table = <Py_ssize_t*>scratch_alloc(lay_out_tables(&conv, <Py_ssize_t*>0, &tables) * sizeof(Py_ssize_t))
-    if table == NULL:
-        raise MemoryError("no memory for the tables of a convolution")
-    lay_out_tables(&conv, table, &tables)
-    fill_tables(&conv, &tables)
-    thread_scratch = planes_elements(&conv) + tile_elements(&conv) \
-        + conv.sums_row * min(conv.chunk_panels * GEMM_MR, conv.outputs)
+    conv.weights, conv.bias = &weights[0], &bias[0]
+    conv.planes.border, conv.planes.cval = border, cval
     scratch = <real*>scratch_alloc(num_threads * thread_scratch * sizeof(real))
     if scratch == NULL:
         scratch_free(table)
@@ -680,3 +701,31 @@ def conv_taps(const real[:, :, :, :] x_bchw not None, const real[::1] weights no
                 run_unit(&conv, u, scratch + threadid() * thread_scratch)
         scratch_free(table)
         scratch_free(scratch)
+
+
+def workspace_bytes(const real[:, :, :, :] x_bchw not None, real[:, :, :, :] y_bchw not None,
+                    const Py_ssize_t[::1] tap_rows not None, const Py_ssize_t[::1] tap_columns not None,
+                    Py_ssize_t stride_h, Py_ssize_t stride_w, Py_ssize_t groups, int num_threads):
+    """Scratch of each thread of `conv_taps`, which looks at the arrays' sizes alone."""
+    cdef Conv conv
+    set_up(&conv, x_bchw, y_bchw, tap_rows, tap_columns, stride_h, stride_w, groups, num_threads, 0, 0, None)
+    scratch_free(make_tables(&conv))
+    return scratch_elements(&conv) * <Py_ssize_t>sizeof(real)
+
+
+def units(const real[:, :, :, :] x_bchw not None, real[:, :, :, :] y_bchw not None,
+          const Py_ssize_t[::1] tap_rows not None, const Py_ssize_t[::1] tap_columns not None, Py_ssize_t stride_h,
+          Py_ssize_t stride_w, Py_ssize_t groups, int num_threads):
+    """The units of work of `conv_taps`: of each its first element of `y_bchw`, and its channels, rows and columns.
+
+    A map without gaps may be one row.
+    """
+    cdef Conv conv
+    cdef Unit unit
+    cdef Py_ssize_t u, count = set_up(&conv, x_bchw, y_bchw, tap_rows, tap_columns, stride_h, stride_w, groups, num_threads,
+                                      0, 0, None)
+    found = []
+    for u in range(count):
+        locate(&conv, u, <real*>0, &unit)
+        found.append((unit.y - conv.y, unit.outputs, unit.rows, unit.columns))
+    return found

@@ -19,3 +19,13 @@ def depthwise(
     slope: float = 0.0,
     residual: Array | None = None,
 ) -> None: ...
+def workspace_bytes(
+    x_bchw: Array,
+    y_bchw: Array,
+    groups: int,
+    kernel: Pair,
+    stride: Pair,
+    dilation: Pair,
+    before: Pair,
+    num_threads: int,
+) -> int: ...

@@ -18,6 +18,7 @@ Depthwise layers wait for memory. While the tiles of a strip are summed they ask
 for the output lines of the next tiles.
 """
 from cython.parallel cimport prange, threadid
+from libc.string cimport memset
 
 from convkit._native.arith cimport ceil_div, elements
 from convkit._native.border cimport BORDER_CONSTANT, border_index
@@ -612,20 +613,12 @@ cdef void find_columns(const Conv* conv, Py_ssize_t* source, vec_lanes* lanes) n
                 source[strip * n * VL + i] = border_index(first + i, conv.width, conv.border)
 
 
-def depthwise(const real[:, :, :, :] x_bchw not None, const real[::1] weights not None,
-              const real[::1] bias not None, real[:, :, :, :] y_bchw not None, Py_ssize_t groups,
-              (Py_ssize_t, Py_ssize_t) kernel, (Py_ssize_t, Py_ssize_t) stride,
-              (Py_ssize_t, Py_ssize_t) dilation, (Py_ssize_t, Py_ssize_t) before, int border, real cval,
-              int num_threads, int activation=0, real slope=0, const real[:, :, :, :] residual=None):
-    """Convolve `x_bchw` into `y_bchw`, both of any strides.
-
-    `weights` are packed for `kernel_chunk`, `bias` is [group][output]; `kernel`, `stride`, `dilation` and the
-    padding `before` are (vertical, horizontal). `residual` has `y_bchw`'s strides, or is it.
-    """
-    cdef Conv conv
-    cdef Py_ssize_t images = x_bchw.shape[0], u, chunk, columns, thread_scratch
-    cdef Py_ssize_t* tables
-    cdef real* scratch
+cdef void set_up(Conv* conv, const real[:, :, :, :] x_bchw, real[:, :, :, :] y_bchw, Py_ssize_t groups,
+                 (Py_ssize_t, Py_ssize_t) kernel, (Py_ssize_t, Py_ssize_t) stride,
+                 (Py_ssize_t, Py_ssize_t) dilation, (Py_ssize_t, Py_ssize_t) before, int num_threads,
+                 int activation, real slope, const real[:, :, :, :] residual):
+    # Describes the convolution and cuts it.
+    memset(conv, 0, sizeof(Conv))
     conv.groups = groups
     conv.channels, conv.outputs = x_bchw.shape[1] // groups, y_bchw.shape[1] // groups
     conv.height, conv.width = x_bchw.shape[2], x_bchw.shape[3]
@@ -639,8 +632,6 @@ def depthwise(const real[:, :, :, :] x_bchw not None, const real[::1] weights no
     conv.x_row, conv.x_column = elements(x_bchw.strides[2]), elements(x_bchw.strides[3])
     conv.y_image, conv.y_channel = elements(y_bchw.strides[0]), elements(y_bchw.strides[1])
     conv.y_row, conv.y_column = elements(y_bchw.strides[2]), elements(y_bchw.strides[3])
-    conv.border, conv.cval = border, cval
-    conv.weights, conv.bias = &weights[0], &bias[0]
     conv.products = conv.channels * conv.kernel_h * conv.kernel_w
     conv.chunk = kernel_chunk(conv.outputs, conv.kernel_h, conv.stride_h, conv.dilation_h)
     conv.chunk_taps = 0 if conv.chunk == 1 else conv.products // conv.kernel_h * (conv.kernel_h // conv.chunk)
@@ -648,11 +639,34 @@ def depthwise(const real[:, :, :, :] x_bchw not None, const real[::1] weights no
                                                                     else conv.kernel_h % conv.chunk)
     conv.epilogue = make_epilogue(activation, slope, residual, conv.y, conv.y_column)
     conv.in_place = conv.y_column == 1 and not adds_in_place(&conv.epilogue)
-    partition(&conv, images, num_threads)
+    partition(conv, x_bchw.shape[0], num_threads)
+
+
+cdef Py_ssize_t scratch_elements(const Conv* conv) noexcept nogil:
+    # Of one thread.
+    return conv.channels * conv.channel + 8 * STRIP_ROWS * PITCH
+
+
+def depthwise(const real[:, :, :, :] x_bchw not None, const real[::1] weights not None,
+              const real[::1] bias not None, real[:, :, :, :] y_bchw not None, Py_ssize_t groups,
+              (Py_ssize_t, Py_ssize_t) kernel, (Py_ssize_t, Py_ssize_t) stride,
+              (Py_ssize_t, Py_ssize_t) dilation, (Py_ssize_t, Py_ssize_t) before, int border, real cval,
+              int num_threads, int activation=0, real slope=0, const real[:, :, :, :] residual=None):
+    """Convolve `x_bchw` into `y_bchw`, both of any strides.
+
+    `weights` are packed for `kernel_chunk`, `bias` is [group][output]; `kernel`, `stride`, `dilation` and the
+    padding `before` are (vertical, horizontal). `residual` has `y_bchw`'s strides, or is it.
+    """
+    cdef Conv conv
+    set_up(&conv, x_bchw, y_bchw, groups, kernel, stride, dilation, before, num_threads, activation, slope, residual)
+    cdef Py_ssize_t u, chunk, columns = conv.strips * conv.vectors * conv.stride_w
+    cdef Py_ssize_t thread_scratch = scratch_elements(&conv)
+    cdef Py_ssize_t* tables
+    cdef real* scratch
     num_threads = <int>min(<Py_ssize_t>num_threads, conv.units)
     chunk = max(conv.units // (8 * num_threads), <Py_ssize_t>1)
-    thread_scratch = conv.channels * conv.channel + 8 * STRIP_ROWS * PITCH
-    columns = conv.strips * conv.vectors * conv.stride_w
+    conv.weights, conv.bias = &weights[0], &bias[0]
+    conv.border, conv.cval = border, cval
     tables = <Py_ssize_t*>scratch_alloc((conv.taps + conv.products + columns * VL) * sizeof(Py_ssize_t)
                                         + columns * sizeof(vec_lanes))
     scratch = <real*>scratch_alloc(num_threads * thread_scratch * sizeof(real))
@@ -679,3 +693,12 @@ def depthwise(const real[:, :, :, :] x_bchw not None, const real[::1] weights no
                 run_unit(&conv, u, scratch + threadid() * thread_scratch)
     scratch_free(tables)
     scratch_free(scratch)
+
+
+def workspace_bytes(const real[:, :, :, :] x_bchw not None, real[:, :, :, :] y_bchw not None, Py_ssize_t groups,
+                    (Py_ssize_t, Py_ssize_t) kernel, (Py_ssize_t, Py_ssize_t) stride,
+                    (Py_ssize_t, Py_ssize_t) dilation, (Py_ssize_t, Py_ssize_t) before, int num_threads):
+    """Scratch of each thread of `depthwise`, which looks at the arrays' sizes alone."""
+    cdef Conv conv
+    set_up(&conv, x_bchw, y_bchw, groups, kernel, stride, dilation, before, num_threads, 0, 0, None)
+    return scratch_elements(&conv) * <Py_ssize_t>sizeof(real)

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
-from convkit import _checks, shapes
+from convkit import _checks, _dispatch, shapes
 from convkit._checks import Array, Pair
 from convkit._options import current
-from convkit.ops import depthwise, winograd
+from convkit.ops.choice import ALGORITHMS, WORDS, Explanation, Question, decide, explain, workspace
 from convkit.ops.epilogue import ACTIVATIONS, Activation, Epilogue, check_activation
-from convkit.ops.taps import TapConv, axis_taps
+from convkit.ops.problem import Layer, Problem
 from convkit.shapes import Axis
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import ArrayLike
 
-Algorithm = Literal["auto", "direct", "gemm", "depthwise", "winograd"]
+Algorithm = Literal["auto", "direct", "autotune", "gemm", "depthwise", "winograd", "fft"]
 PaddingMode = Literal["zeros", "constant", "reflect", "replicate", "circular"]
+Size = tuple[int, ...]
 Padding = int | Pair | tuple[int, int, int, int] | Literal["same", "valid"]
 
-ALGORITHMS = ("auto", "direct", "gemm", "depthwise", "winograd")
 PADDING_BORDERS = {
     "zeros": "constant",
     "constant": "constant",
@@ -48,41 +48,33 @@ class Conv2dPlan:
         float32 or float64, of input, weights and output.
     """
 
-    __slots__ = ("_conv", "_epilogue", "_num_threads", "algorithm", "dtype", "input_shape", "output_shape")
+    __slots__ = (
+        "_conv",
+        "_epilogue",
+        "_measured",
+        "_num_threads",
+        "_question",
+        "algorithm",
+        "dtype",
+        "input_shape",
+        "output_shape",
+    )
 
     def __init__(
         self,
-        weight: Array,
-        bias: Array | None,
+        question: Question,
+        layer: Layer,
         input_shape: tuple[int, ...],
-        axes: list[Axis],
-        groups: int,
-        border: str,
-        cval: float,
-        algorithm: str,
         num_threads: int | None,
         epilogue: Epilogue,
     ) -> None:
-        outputs = weight.shape[0]
-        weight_gockk = weight.reshape(groups, outputs // groups, *weight.shape[1:])
-        vertical, horizontal = axes
-        self.algorithm = choose_algorithm(algorithm, (vertical, horizontal), weight_gockk)
-        self.dtype = weight.dtype
+        problem = question.problem
+        self.algorithm, self._measured = decide(question, layer, num_threads)
+        self.dtype = layer.weight_gockk.dtype
         self.input_shape = input_shape
-        self.output_shape = (*input_shape[:-3], outputs, axes[0].output, axes[1].output)
-        self._num_threads = num_threads
-        self._epilogue = epilogue
-        self._conv: TapConv | depthwise.DepthwiseConv | winograd.WinogradConv
-        if self.algorithm == "depthwise":
-            self._conv = depthwise.DepthwiseConv(weight_gockk, bias, (vertical, horizontal), border, cval)
-        elif self.algorithm == "winograd":
-            self._conv = winograd.WinogradConv(
-                weight_gockk, bias, (vertical, horizontal), border, cval, num_threads=num_threads
-            )
-        else:
-            stride = (axes[0].stride, axes[1].stride)
-            rows, columns = axis_taps(vertical), axis_taps(horizontal)
-            self._conv = TapConv(weight_gockk, bias, rows, columns, stride, border, cval)
+        self.output_shape = problem.output_shape[-len(input_shape) :]
+        self._question, self._num_threads, self._epilogue = question, num_threads, epilogue
+        self._conv = ALGORITHMS[self.algorithm].prepare(problem, layer, num_threads)
 
     def __call__(
         self,
@@ -141,28 +133,34 @@ class Conv2dPlan:
         """The activation's name, None where there is none."""
         return ACTIVATIONS[self._epilogue.activation]
 
+    @property
+    def workspace(self) -> int:
+        """Bytes of scratch that a call takes for each of its threads."""
+        return workspace(self._question, self.algorithm, self._num_threads)
+
+    def explain(self) -> Explanation:
+        """Why the plan runs its `algorithm`.
+
+        Returns
+        -------
+        Explanation
+            A tuple of a `Candidate` for each algorithm, the one that is taken first, with the time that was
+            predicted or, with ``algorithm="autotune"``, measured for it, its scratch, and why it could not be
+            taken. Prints as a table.
+
+        Examples
+        --------
+        >>> import convkit as ck, numpy as np
+        >>> plan = ck.conv2d_plan(np.ones((64, 64, 3, 3), np.float32), input_shape=(1, 64, 56, 56))
+        >>> plan.explain()[0].algorithm
+        'winograd'
+        """
+        return explain(self._question, self.algorithm, self._measured, self._num_threads)
+
     def __repr__(self) -> str:
         activation = f", {self.activation}" if self.activation else ""
         sizes = f"{self.input_shape} -> {self.output_shape}"
         return f"<Conv2dPlan {sizes} {self.dtype}, {self.algorithm}{activation}>"
-
-
-def choose_algorithm(asked: str, axes: tuple[Axis, Axis], weight_gockk: Array) -> str:
-    """The algorithm that runs for `asked`; "auto" takes the fastest.
-
-    "direct" and the option ``precision="exact"`` leave out those with wider error bounds.
-    """
-    exact = current.get().precision == "exact"
-    outputs, channels = weight_gockk.shape[1:3]
-    if asked == "winograd":
-        winograd.check(*axes, exact)
-    elif asked == "depthwise":
-        depthwise.check(axes, channels, outputs)
-    elif asked in ("auto", "direct"):
-        if asked == "auto" and not exact and winograd.pays(*axes, weight_gockk):
-            return "winograd"
-        return "depthwise" if depthwise.pays(axes, channels, outputs) else "gemm"
-    return asked
 
 
 def conv2d(
@@ -218,11 +216,13 @@ def conv2d(
         is added to in place.
     out : ndarray, optional
         Written and returned; of the output's shape and dtype, not overlapping the inputs.
-    algorithm : {"auto", "direct", "gemm", "depthwise", "winograd"}
+    algorithm : {"auto", "direct", "gemm", "depthwise", "winograd", "fft", "autotune"}
         "gemm" and "depthwise" (groups of up to 32 channels) sum every product as written, and "direct" takes
-        the faster of them; "winograd" (3×3, stride 1) makes fewer products, with the wider error bound of the
-        Notes; "auto" takes the fastest, and none with a wider bound for float64 or under
-        ``options(precision="exact")``.
+        the faster of them; "winograd" (3×3, stride 1) and "fft" (for large kernels) make fewer products, with
+        the wider error bound of the Notes. "auto" takes the one that is predicted to be the fastest, the
+        preparation of the weights included, for one image: a batch gives the bits of its images. "autotune"
+        measures them, in a few milliseconds, the first time that the process sees these sizes. Neither takes
+        one with a wider bound for float64 or under ``options(precision="exact")``.
     num_threads : int, optional
         At most so many; unset, `options`, ``CONVKIT_NUM_THREADS``, ``OMP_NUM_THREADS`` or the processors that
         the process may use. The result's bits do not depend on it.
@@ -251,7 +251,8 @@ def conv2d(
     §3.1); integers whose sums stay below 2²⁴ come out exact. Winograd's algorithm instead errs by up to
     2e-6 of the largest ``|x| ⊛ |w| + |bias|`` (1e-14 in float64), and a few times more where numbers of very
     different size meet in one tile; integers are not exact, and a NaN or Inf reaches the whole 4×4 tile of
-    outputs whose 6×6 pixels it is among.
+    outputs whose 6×6 pixels it is among. Fourier transforms keep to the same bound; a NaN or Inf reaches all
+    outputs of its tile, up to the whole map.
 
     With an `activation` f and a `residual`, ``y = f(conv + bias + residual)``: "relu" max(0, x); "relu6"
     min(max(0, x), 6); "leaky_relu" x where x > 0, else negative_slope·x (Maas et al., 2013); "sigmoid"
@@ -277,15 +278,21 @@ def conv2d(
     if x.ndim in (3, 4) and x.shape[-1] != channels:  # channels last: `batch` says so
         check_groups(x.shape[-3], groups)
     batch, single = _checks.batch(x, "input", channels)
-    axes = shapes.conv_axes(batch.shape[2:], w.shape[2:], stride, padding, dilation)
+    vertical, horizontal = axes_of(batch.shape[2:], w.shape[2:], stride, padding, dilation)
     border, cval = check_border(padding_mode, cval, x.dtype)
-    _checks.choice(algorithm, "algorithm", ALGORITHMS)
+    _checks.choice(algorithm, "algorithm", WORDS)
     epilogue = check_activation(activation, negative_slope, x.dtype)
-    shape = (batch.shape[0], w.shape[0], axes[0].output, axes[1].output)[single:]
+    shape = (batch.shape[0], w.shape[0], vertical.output, horizontal.output)[single:]
     added = _checks.residual(residual, shape, x.dtype)
     y = _checks.output(out, shape, x.dtype, x, w, *rest, residual=added)
-    plan = Conv2dPlan(w, b, x.shape, axes, groups, border, cval, algorithm, num_threads, epilogue)
-    plan.run(x, y, added)
+    problem = Problem(1, groups, w.shape[0] // groups, w.shape[1], vertical, horizontal, w.itemsize)
+    layer = Layer(w.reshape(groups, problem.outputs, *w.shape[1:]), b, border, cval)
+    chosen, _ = decide(ask(problem, algorithm, once=True), layer, num_threads)
+    convolution = ALGORITHMS[chosen].prepare(problem, layer, num_threads)
+    y_batch = y[None] if single else y
+    if single and added is not None:
+        added = added[None]
+    convolution.run(batch, y_batch, num_threads, epilogue.adding(added, y_batch))
     return y
 
 
@@ -312,15 +319,16 @@ def conv2d_plan(
     weight, bias, stride, padding, dilation, groups, padding_mode, cval
         As in `conv2d`; `weight`'s dtype is the plan's.
     activation, negative_slope, algorithm, num_threads
-        As in `conv2d`.
+        As in `conv2d`. `algorithm` is chosen for the batch of `input_shape`, without the preparation of the
+        weights.
     input_shape : tuple of int
         BCHW or CHW.
 
     Returns
     -------
     Conv2dPlan
-        ``plan(x, out=None, residual=None)``, with `algorithm`, `activation`, `input_shape`, `output_shape`
-        and `dtype`.
+        ``plan(x, out=None, residual=None)``, with `algorithm`, `activation`, `input_shape`, `output_shape`,
+        `dtype`, `workspace` and `explain`.
 
     Raises
     ------
@@ -344,17 +352,40 @@ def conv2d_plan(
     shape = tuple(_checks.integer(n, "input_shape", 1) for n in input_shape)
     if len(shape) not in (3, 4) or shape[-3] != channels:
         raise ValueError(f"input_shape is {shape}; expected (B, {channels}, H, W) or ({channels}, H, W)")
-    axes = shapes.conv_axes(shape[-2:], w.shape[2:], stride, padding, dilation)
+    vertical, horizontal = axes_of(shape[-2:], w.shape[2:], stride, padding, dilation)
     border, cval = check_border(padding_mode, cval, w.dtype)
-    _checks.choice(algorithm, "algorithm", ALGORITHMS)
+    _checks.choice(algorithm, "algorithm", WORDS)
     epilogue = check_activation(activation, negative_slope, w.dtype)
     if num_threads is not None:
         num_threads = _checks.thread_count(num_threads)
-    _checks.checked_size((*shape[:-3], w.shape[0], axes[0].output, axes[1].output), w.itemsize)
-    return Conv2dPlan(w, b, shape, axes, groups, border, cval, algorithm, num_threads, epilogue)
+    _checks.checked_size((*shape[:-3], w.shape[0], vertical.output, horizontal.output), w.itemsize)
+    images = shape[0] if len(shape) == 4 else 1
+    problem = Problem(images, groups, w.shape[0] // groups, w.shape[1], vertical, horizontal, w.itemsize)
+    layer = Layer(w.reshape(groups, problem.outputs, *w.shape[1:]), b, border, cval)
+    return Conv2dPlan(ask(problem, algorithm, once=False), layer, shape, num_threads, epilogue)
+
+
+def ask(problem: Problem, algorithm: str, once: bool) -> Question:
+    """The question of the algorithm, under the options in force."""
+    exact = current.get().precision == "exact"
+    return Question(problem, algorithm, exact, once, _dispatch.native().isa)
 
 
 # ---- the arguments of a convolution --------------------------------------------------------------------
+
+
+def axes_of(size: Size, kernel: Size, stride: Any, padding: Any, dilation: Any) -> tuple[Axis, Axis]:
+    """Both axes of a convolution; remembered where it was asked for in single numbers, as it usually is."""
+    if type(stride) is type(padding) is type(dilation) is int:
+        return _remembered_axes(size, kernel, stride, padding, dilation)
+    vertical, horizontal = shapes.conv_axes(size, kernel, stride, padding, dilation)
+    return vertical, horizontal
+
+
+@lru_cache(maxsize=1024)
+def _remembered_axes(size: Size, kernel: Size, stride: int, padding: int, dilation: int) -> tuple[Axis, Axis]:
+    vertical, horizontal = shapes.conv_axes(size, kernel, stride, padding, dilation)
+    return vertical, horizontal
 
 
 def check_weight(weight: Array, bias: Array | None, groups: Any) -> tuple[int, int]:

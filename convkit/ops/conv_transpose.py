@@ -8,9 +8,10 @@ import numpy as np
 
 from convkit import _checks, shapes
 from convkit._checks import Array, Pair
-from convkit.ops.conv import ALGORITHMS, Algorithm, check_bias, check_groups
+from convkit.ops.choice import WORDS
+from convkit.ops.conv import Algorithm, check_bias, check_groups
 from convkit.ops.epilogue import Activation, Epilogue, check_activation
-from convkit.ops.taps import Tap, TapConv
+from convkit.ops.taps import Tap, TapConv, cross
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -97,7 +98,7 @@ def conv_transpose2d(
     check_groups(batch.shape[1], groups)
     outputs = w.shape[1] * groups
     check_bias(b, outputs)
-    _checks.choice(algorithm, "algorithm", ALGORITHMS)
+    _checks.choice(algorithm, "algorithm", WORDS)
     epilogue = check_activation(activation, negative_slope, x.dtype)
     stride = _checks.pair(stride, "stride", 1)
     padding = _checks.pair(padding, "padding", 0)
@@ -169,14 +170,14 @@ def run_phases(
             if column not in columns:
                 run_without_taps(bias, phase, num_threads, finish)
                 continue
-            TapConv(weight_gockk, bias, rows[row], columns[column]).run(x, phase, num_threads, finish)
+            TapConv(weight_gockk, bias, cross(rows[row], columns[column])).run(x, phase, num_threads, finish)
 
 
 def run_without_taps(bias: Array | None, y: Array, num_threads: int | None, epilogue: Epilogue) -> None:
     """Write pixels that no input pixel reaches: as if one of 0 did."""
     weight = np.zeros((1, y.shape[1], 1, 1, 1), y.dtype)
     x = np.broadcast_to(weight[0, :1, :, :, 0], (y.shape[0], 1, *y.shape[2:]))
-    TapConv(weight, bias, [Tap(0, 0)], [Tap(0, 0)]).run(x, y, num_threads, epilogue)
+    TapConv(weight, bias, cross([Tap(0, 0)], [Tap(0, 0)])).run(x, y, num_threads, epilogue)
 
 
 def phase_taps(kernel: int, stride: int, padding: int, dilation: int) -> dict[int, list[Tap]]:

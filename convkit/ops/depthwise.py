@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 
 from convkit import _dispatch
-from convkit._checks import Array
+from convkit._checks import Array, Pair
 from convkit._threads import threads_for
+from convkit.ops.costs import Work
 from convkit.ops.epilogue import PLAIN, Epilogue
-from convkit.ops.taps import BORDER_CODES
+from convkit.ops.problem import Layer, Problem, whole
+from convkit.ops.taps import BORDER_CODES, packing
 from convkit.shapes import Axis
 
 MOST_CHANNELS = 32
@@ -24,30 +26,38 @@ MOST_ROWS = 4096
 """Rows of scratch under one tile of outputs, of about a kilobyte each."""
 
 
-def supports(axes: tuple[Axis, Axis], channels_per_group: int, outputs_per_group: int) -> bool:
-    """Whether `DepthwiseConv` can run a convolution of these sizes, with any number of outputs."""
-    vertical, horizontal = axes
-    rows = channels_per_group * horizontal.stride * (8 * vertical.stride + vertical.extent)
-    return channels_per_group <= MOST_CHANNELS and horizontal.extent <= MOST_REACH and rows <= MOST_ROWS
+def refusal(problem: Problem) -> str | None:
+    """Why `DepthwiseConv` cannot compute it; None where it can."""
+    vertical, horizontal = problem.axes
+    rows = problem.channels * horizontal.stride * (8 * vertical.stride + vertical.extent)
+    if problem.channels <= MOST_CHANNELS and horizontal.extent <= MOST_REACH and rows <= MOST_ROWS:
+        return None
+    return (
+        f"{problem.channels} channels a group, stride ({vertical.stride}, {horizontal.stride}) and a dilated "
+        f"kernel of {vertical.extent}×{horizontal.extent}; expected at most {MOST_CHANNELS} channels and "
+        "few pixels under the kernel"
+    )
 
 
-def pays(axes: tuple[Axis, Axis], channels_per_group: int, outputs_per_group: int) -> bool:
-    """Whether it was measured to be faster than the implicit GEMM, which packs pixels for every tap."""
-    if not supports(axes, channels_per_group, outputs_per_group):
-        return False
-    if axes[0].kernel * axes[1].kernel == 1:
-        return channels_per_group == 1
-    return channels_per_group <= 4 or max(channels_per_group, outputs_per_group) <= 16
-
-
-def check(axes: tuple[Axis, Axis], channels_per_group: int, outputs_per_group: int) -> None:
-    """Refuse ``algorithm="depthwise"`` where it cannot run."""
-    if not supports(axes, channels_per_group, outputs_per_group):
-        raise ValueError(
-            f"algorithm is 'depthwise' with {channels_per_group} channels a group, strides {axes[0].stride} "
-            f"and {axes[1].stride}, dilated kernel {axes[0].extent}×{axes[1].extent}; expected at most "
-            f"{MOST_CHANNELS} channels and few pixels: pass algorithm='direct'"
-        )
+def work(problem: Problem, lanes: int) -> Work:
+    """The steps of `DepthwiseConv`; `lanes`: the elements of a vector."""
+    vertical, horizontal = problem.axes
+    maps = problem.images * problem.groups
+    in_chunks = vertical.kernel >= 3 and vertical.stride <= 2 and vertical.dilation == 1
+    products = maps * problem.outputs * problem.channels * problem.taps
+    products *= vertical.output * whole(horizontal.output, lanes)
+    rows, columns = (axis.output * axis.stride + axis.extent for axis in (vertical, horizontal))
+    packed = maps * problem.channels * rows * columns
+    return {
+        "plan": 1,
+        "weights": problem.weights,
+        "call": 1,
+        "products": products * in_chunks,
+        "products by rows": products * (not in_chunks),
+        **packing(packed, horizontal.stride),
+        "rows": maps * problem.channels * rows,
+        "outputs": maps * problem.outputs * problem.pixels,
+    }
 
 
 class DepthwiseConv:
@@ -76,22 +86,29 @@ class DepthwiseConv:
         self, x_bchw: Array, y_bchw: Array, num_threads: int | None = None, epilogue: Epilogue = PLAIN
     ) -> None:
         """Write the convolution of `x_bchw` to `y_bchw`, whose shapes are already checked."""
-        vertical, horizontal = self.axes
         self.kernels.depthwise(
             x_bchw,
             self.weights,
             self.bias,
             y_bchw,
             self.groups,
-            (vertical.kernel, horizontal.kernel),
-            (vertical.stride, horizontal.stride),
-            (vertical.dilation, horizontal.dilation),
-            (vertical.before, horizontal.before),
+            *geometry(self.axes),
             self.border,
             self.cval,
             threads_for(y_bchw.size * self.products, num_threads),
             *epilogue,
         )
+
+
+def geometry(axes: tuple[Axis, Axis]) -> list[Pair]:
+    """Kernel, stride, dilation and padding as the kernels take them: (vertical, horizontal)."""
+    vertical, horizontal = axes
+    return [
+        (vertical.kernel, horizontal.kernel),
+        (vertical.stride, horizontal.stride),
+        (vertical.dilation, horizontal.dilation),
+        (vertical.before, horizontal.before),
+    ]
 
 
 def pack_weights(weight_gockk: Array, kernels: Any, vertical: Axis) -> Array:
@@ -113,3 +130,17 @@ def pack_weights(weight_gockk: Array, kernels: Any, vertical: Axis) -> Array:
             parts.append(block[:, :, :, top:bottom].transpose(0, 2, 4, 3, 1).reshape(groups, -1))
         output += block.shape[1]
     return np.concatenate(parts, axis=1).reshape(-1)
+
+
+def workspace(problem: Problem, num_threads: int) -> int:
+    """Bytes of scratch for each thread."""
+    kernels = _dispatch.native().family("depthwise", f"f{problem.itemsize}")
+    size: int = kernels.workspace_bytes(
+        *problem.arrays(), problem.groups, *geometry(problem.axes), num_threads
+    )
+    return size
+
+
+def prepare(problem: Problem, layer: Layer, num_threads: int | None) -> DepthwiseConv:
+    """Weights laid out for a convolution."""
+    return DepthwiseConv(layer.weight_gockk, layer.bias, problem.axes, layer.border, layer.cval)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from convkit import _dispatch
 from convkit._checks import Array, Pair, empty
 from convkit._threads import threads_for
+from convkit.ops.costs import Work
 from convkit.ops.epilogue import PLAIN, Epilogue
+from convkit.ops.problem import Layer, Problem, whole
 from convkit.shapes import Axis
 
 # numpy.pad's names, and the numbers by which the kernels know them
@@ -26,22 +29,45 @@ class Tap:
     offset: int
 
 
-def axis_taps(axis: Axis) -> list[Tap]:
-    """A convolution's taps along one axis, in ascending order."""
-    return [Tap(r, r * axis.dilation - axis.before) for r in range(axis.kernel)]
+class Taps(NamedTuple):
+    """A tap for each of its rows with each of its columns, as the kernels take them."""
+
+    rows: Array
+    columns: Array
+    """Offsets into the input."""
+    places: Array
+    """Row and column in the kernel, of each tap."""
+
+
+def cross(rows: Sequence[Tap], columns: Sequence[Tap]) -> Taps:
+    """The taps of these rows and columns, each in ascending order."""
+    return Taps(
+        np.array([tap.offset for tap in rows], np.intp),
+        np.array([tap.offset for tap in columns], np.intp),
+        np.array([(r.kernel, s.kernel) for r in rows for s in columns], np.intp).T.copy(),
+    )
+
+
+@lru_cache(maxsize=64)
+def conv_taps(vertical: Axis, horizontal: Axis) -> Taps:
+    """A convolution's taps."""
+    rows, columns = (
+        [Tap(r, r * axis.dilation - axis.before) for r in range(axis.kernel)]
+        for axis in (vertical, horizontal)
+    )
+    return cross(rows, columns)
 
 
 class TapConv:
-    """Weights packed once for rows × columns of taps; `run` convolves a batch, from any number of threads."""
+    """Weights packed once for some taps; `run` convolves a batch, from any number of threads."""
 
-    __slots__ = ("bias", "border", "columns", "cval", "groups", "kernels", "rows", "stride", "weights")
+    __slots__ = ("bias", "border", "cval", "groups", "kernels", "stride", "taps", "weights")
 
     def __init__(
         self,
         weight_gockk: Array,
         bias: Array | None,
-        rows: Sequence[Tap],
-        columns: Sequence[Tap],
+        taps: Taps,
         stride: Pair = (1, 1),
         border: str = "constant",
         cval: float = 0.0,
@@ -50,11 +76,9 @@ class TapConv:
         dtype = weight_gockk.dtype
         self.kernels: Any = _dispatch.native().family("kernels", dtype)
         self.groups, self.stride, self.cval, self.border = groups, stride, cval, BORDER_CODES[border]
-        self.rows = np.array([tap.offset for tap in rows], np.intp)
-        self.columns = np.array([tap.offset for tap in columns], np.intp)
-        index = np.array([(r.kernel, s.kernel) for r in rows for s in columns], np.intp).T.copy()
-        self.weights = empty((groups * outputs * channels * index.shape[1],), dtype)
-        self.kernels.pack_weights(weight_gockk, index, self.weights)
+        self.taps = taps
+        self.weights = empty((groups * outputs * channels * taps.places.shape[1],), dtype)
+        self.kernels.pack_weights(weight_gockk, taps.places, self.weights)
         self.bias = np.zeros((groups * outputs, self.kernels.VECTOR_LANES), dtype)
         if bias is not None:
             self.bias[:] = bias.reshape(-1, 1)
@@ -64,14 +88,14 @@ class TapConv:
         self, x_bchw: Array, y_bchw: Array, num_threads: int | None = None, epilogue: Epilogue = PLAIN
     ) -> None:
         """Write the convolution of `x_bchw` to `y_bchw`, whose shapes are already checked."""
-        work = y_bchw.size * (x_bchw.shape[1] // self.groups) * len(self.rows) * len(self.columns)
+        work = y_bchw.size * (x_bchw.shape[1] // self.groups) * self.taps.places.shape[1]
         self.kernels.conv_taps(
             x_bchw,
             self.weights,
             self.bias,
             y_bchw,
-            self.rows,
-            self.columns,
+            self.taps.rows,
+            self.taps.columns,
             *self.stride,
             self.groups,
             self.border,
@@ -79,3 +103,61 @@ class TapConv:
             threads_for(work, num_threads),
             *epilogue,
         )
+
+
+# ---- the choice of algorithm ---------------------------------------------------------------------------
+
+
+def refusal(problem: Problem) -> str | None:
+    """It computes every convolution."""
+    return None
+
+
+def work(problem: Problem, lanes: int) -> Work:
+    """The steps of `TapConv`; `lanes`: the elements of a vector."""
+    vertical, horizontal = problem.axes
+    reach = (horizontal.extent - 1) // horizontal.stride
+    narrow = reach * -(-problem.outputs // 8) > horizontal.output  # pixels are packed again, for every tap
+    rows = min((vertical.output - 1) * vertical.stride + vertical.extent, vertical.output * vertical.kernel)
+    packed = rows * (horizontal.output + reach) * min(horizontal.stride, horizontal.kernel)
+    pixels = vertical.output * (horizontal.output + (0 if narrow else reach))
+    maps = problem.images * problem.groups
+    depth = problem.taps * problem.channels
+    products = maps * problem.outputs * depth * whole(pixels, lanes)
+    return {
+        "plan": 1,
+        "weights": problem.weights,
+        "call": 1,
+        "products": products * (problem.outputs > 2),
+        "thin products": products * (problem.outputs <= 2),
+        **packing(maps * problem.channels * packed, horizontal.stride),
+        "repacked": maps * depth * pixels * narrow,
+        "outputs": maps * problem.outputs * problem.pixels,
+    }
+
+
+def packing(pixels: int, stride: int) -> Work:
+    """The steps of packing so many pixels: rows as they are, by pairs, or pixel by pixel."""
+    return {
+        "packed": pixels * (stride == 1),
+        "packed by pairs": pixels * (stride == 2),
+        "packed singly": pixels * (stride > 2),
+    }
+
+
+def workspace(problem: Problem, num_threads: int) -> int:
+    """Bytes of scratch for each thread."""
+    taps = conv_taps(*problem.axes)
+    kernels = _dispatch.native().family("kernels", f"f{problem.itemsize}")
+    strides = problem.vertical.stride, problem.horizontal.stride
+    size: int = kernels.workspace_bytes(
+        *problem.arrays(), taps.rows, taps.columns, *strides, problem.groups, num_threads
+    )
+    return size
+
+
+def prepare(problem: Problem, layer: Layer, num_threads: int | None) -> TapConv:
+    """Weights packed for a convolution."""
+    vertical, horizontal = problem.axes
+    taps, strides = conv_taps(vertical, horizontal), (vertical.stride, horizontal.stride)
+    return TapConv(layer.weight_gockk, layer.bias, taps, strides, layer.border, layer.cval)

@@ -9,51 +9,46 @@ import numpy as np
 from convkit import _dispatch
 from convkit._checks import Array, empty
 from convkit._threads import threads_for
+from convkit.ops.costs import Work
 from convkit.ops.epilogue import PLAIN, Epilogue
+from convkit.ops.problem import Layer, Problem, whole
 from convkit.ops.taps import BORDER_CODES
 from convkit.shapes import Axis
 
 
-def supports(vertical: Axis, horizontal: Axis) -> bool:
-    """Whether `WinogradConv` can run it: a 3×3 kernel, stride 1, outputs in every phase of the dilation."""
-    return all(
+def refusal(problem: Problem) -> str | None:
+    """Why `WinogradConv` cannot compute it; None where it can."""
+    vertical, horizontal = problem.axes
+    if all(
         axis.kernel == 3 and axis.stride == 1 and axis.dilation <= axis.output
         for axis in (vertical, horizontal)
-    )
-
-
-def pays(vertical: Axis, horizontal: Axis, weight_gockk: Array) -> bool:
-    """Whether it is faster than summing every product, in float32: float64 is asked for when digits matter.
-
-    Fewer channels or outputs leave little to multiply between the transforms; it still pays for the first
-    layer of a network on large maps. The smallest maps fill few tiles.
-    """
-    outputs, channels = weight_gockk.shape[1:3]
-    rows, columns = phase_size(vertical), phase_size(horizontal)
-    enough = min(channels, outputs) >= 8 or (channels >= 3 and outputs >= 32 and rows * columns >= 1 << 15)
+    ):
+        return None
     return (
-        supports(vertical, horizontal)
-        and weight_gockk.dtype == np.float32
-        and enough
-        and min(rows, columns) >= 4
-        and rows * columns >= 36
+        f"a {vertical.kernel}×{horizontal.kernel} kernel, stride ({vertical.stride}, {horizontal.stride}) "
+        f"and dilation ({vertical.dilation}, {horizontal.dilation}); expected 3×3, stride 1 and a dilation "
+        "of at most the output's size"
     )
 
 
-def check(vertical: Axis, horizontal: Axis, exact: bool) -> None:
-    """Refuse ``algorithm="winograd"`` where it cannot run, or may not."""
-    if not supports(vertical, horizontal):
-        raise ValueError(
-            f"algorithm is 'winograd' with a {vertical.kernel}×{horizontal.kernel} kernel, stride "
-            f"({vertical.stride}, {horizontal.stride}) and dilation ({vertical.dilation}, "
-            f"{horizontal.dilation}); expected 3×3, stride 1 and a dilation of at most the output's size: "
-            "pass algorithm='auto'"
-        )
-    if exact:
-        raise ValueError(
-            "algorithm is 'winograd' under precision='exact', which allows direct summation only: "
-            "pass algorithm='auto'"
-        )
+def work(problem: Problem, lanes: int) -> Work:
+    """The steps of `WinogradConv`; `lanes`: the elements of a vector."""
+    vertical, horizontal = problem.axes
+    m = tile_size(vertical, horizontal)
+    positions = (m + 2) ** 2
+    tiles = problem.images * vertical.dilation * horizontal.dilation
+    for axis in (vertical, horizontal):
+        tiles *= -(-phase_size(axis) // m)
+    places = problem.groups * positions * whole(tiles, lanes)
+    return {
+        "plan": 1,
+        "weights": problem.weights * positions / 9,
+        "call": 1,
+        "products": places * whole(problem.outputs, 8) * problem.channels,
+        "inputs": places * problem.channels,
+        "outputs": places * problem.outputs,
+        "units": problem.groups * -(-tiles // (3 * lanes)),
+    }
 
 
 def tile_size(vertical: Axis, horizontal: Axis) -> int:
@@ -124,9 +119,27 @@ class WinogradConv:
             *epilogue,
         )
 
-    def workspace_bytes(self, images: int, rows: int, columns: int, num_threads: int = 1) -> int:
-        """Scratch that `run` takes for each thread, with an output of `images` maps of rows × columns."""
-        size: int = self.kernels.workspace_bytes(
-            self.m, images, *self.shape, rows, columns, *self.dilation, num_threads
-        )
-        return size
+
+def workspace(problem: Problem, num_threads: int, m: int | None = None) -> int:
+    """Bytes of scratch for each thread."""
+    kernels = _dispatch.native().family("winograd", f"f{problem.itemsize}")
+    vertical, horizontal = problem.axes
+    size: int = kernels.workspace_bytes(
+        m or tile_size(vertical, horizontal),
+        problem.images,
+        problem.groups,
+        problem.outputs,
+        problem.channels,
+        vertical.output,
+        horizontal.output,
+        vertical.dilation,
+        horizontal.dilation,
+        num_threads,
+    )
+    return size
+
+
+def prepare(problem: Problem, layer: Layer, num_threads: int | None) -> WinogradConv:
+    """Weights transformed for a convolution."""
+    weight_gockk, bias, border, cval = layer
+    return WinogradConv(weight_gockk, bias, problem.axes, border, cval, num_threads=num_threads)

@@ -297,7 +297,7 @@ def test_plan(isa, threads):
     residual = np.ones(plan.output_shape, np.float32)
     out = np.zeros_like(residual)
     for added in (None, residual, residual.tolist()):
-        expected = ck.conv2d(X, WEIGHT, residual=added, **options)
+        expected = ck.conv2d(X, WEIGHT, residual=added, algorithm=plan.algorithm, **options)
         np.testing.assert_array_equal(plan(X, residual=added, num_threads=threads), expected)
         assert plan(X, out, added) is out
         np.testing.assert_array_equal(out, expected)
