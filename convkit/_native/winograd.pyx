@@ -15,7 +15,7 @@ from libc.string cimport memcpy, memset
 
 from convkit._native.arith cimport ceil_div, elements
 from convkit._native.border cimport border_index
-from convkit._native.epilogue cimport Epilogue, adds_in_place, finish_rows, make_epilogue
+from convkit._native.epilogue cimport Epilogue, add_residual, adds_in_place, finish_rows, make_epilogue
 from convkit._native.gemm cimport Tile, multiply, multiply_few
 from convkit._native.simd cimport (GEMM_DEPTH, GEMM_MR, GEMM_NV, VL, copy_part, prefetch_write, real, scratch_alloc,
                                    scratch_free, vec_load, vec_store)
@@ -376,12 +376,13 @@ cdef void multiply_part(const Conv* conv, const Part* part, int position, const 
 cdef void finish(const Conv* conv, const Lanes* lanes, real* lines, real* y) noexcept nogil:
     # One output channel of a vector of tiles: in its place, or before it is scattered.
     cdef Py_ssize_t i, y_row = conv.y_row * conv.dilation_h
-    cdef const Copy* copy
     if lanes.whole_y:
         finish_rows(&conv.epilogue, y + lanes.y, y_row, y + lanes.y, y_row, conv.m, conv.m * VL)
-    for i in range(lanes.y_copies):
-        copy = lanes.y_copy + i
-        finish_rows(&conv.epilogue, lines + copy.line, 0, y + copy.image, 0, 1, copy.count)
+        return
+    if conv.epilogue.residual != NULL:
+        for i in range(lanes.y_copies):
+            add_residual(&conv.epilogue, lines + lanes.y_copy[i].line, y + lanes.y_copy[i].image, lanes.y_copy[i].count)
+    conv.epilogue.finish(&conv.epilogue, lines, 0, 1, conv.m * conv.m * VL)
 
 
 cdef inline void scatter(const Lanes* lanes, const real* lines, real* y, Py_ssize_t step) noexcept nogil:
