@@ -8,7 +8,7 @@
 # they are finished (`adds_in_place`): kernels then sum into scratch.
 from libc.math cimport erfc
 
-from convkit._native.simd cimport (VL, real, vec, vec_exponent_add, vec_if_less, vec_load, vec_load_part,
+from convkit._native.simd cimport (VL, real, vec, vec_exponent_add, vec_if_less, vec_load, vec_load_part, vec_max, vec_min,
                                    vec_minus_abs, vec_set, vec_store, vec_store_part)
 
 cdef extern from *:
@@ -58,7 +58,7 @@ cdef enum Activation:           # `ACTIVATIONS` of ops/epilogue.py
 
 
 cdef struct Epilogue
-ctypedef void (*Finish)(const Epilogue* epilogue, real* sums, Py_ssize_t n) noexcept nogil
+ctypedef void (*Finish)(const Epilogue* epilogue, real* x, Py_ssize_t row, Py_ssize_t rows, Py_ssize_t n) noexcept nogil
 
 cdef struct Epilogue:
     bint plain                  # nothing to do
@@ -80,11 +80,11 @@ cdef inline vec polynomial(const int COUNT, const real* coefficients, vec x) noe
 
 
 cdef inline vec at_least(vec x, real least) noexcept nogil:
-    return vec_if_less(x, vec_set(least), vec_set(least), x)
+    return vec_max(vec_set(least), x)
 
 
 cdef inline vec at_most(vec x, real most) noexcept nogil:
-    return vec_if_less(vec_set(most), x, vec_set(most), x)
+    return vec_min(vec_set(most), x)
 
 
 cdef inline vec exp_negative(vec x) noexcept nogil:
@@ -155,50 +155,62 @@ cdef inline void add_residual(const Epilogue* epilogue, real* sums, const real* 
         i += 1
 
 
-cdef inline void finish_run(const int ACTIVATION, const Epilogue* epilogue, real* sums, Py_ssize_t n) noexcept nogil:
+cdef inline void finish_block(const int ACTIVATION, const Epilogue* epilogue, real* x, Py_ssize_t row, Py_ssize_t rows,
+                              Py_ssize_t n) noexcept nogil:
     cdef real lanes[16]
-    while n >= VL:
-        vec_store(sums, activate(ACTIVATION, epilogue.slope, vec_load(sums)))
-        sums += VL
-        n -= VL
-    if n > 0:                   # part of a vector, through the same code
-        vec_store(lanes, vec_load_part(sums, n))
-        epilogue.finish(epilogue, lanes, VL)
-        vec_store_part(sums, vec_load(lanes), n)
+    cdef Py_ssize_t _, i
+    for _ in range(rows):
+        i = 0
+        while i + VL <= n:
+            vec_store(x + i, activate(ACTIVATION, epilogue.slope, vec_load(x + i)))
+            i += VL
+        if i < n:               # part of a vector, through the same code
+            vec_store(lanes, vec_load_part(x + i, n - i))
+            epilogue.finish(epilogue, lanes, 0, 1, VL)
+            vec_store_part(x + i, vec_load(lanes), n - i)
+        x += row
 
 
 # One function for each activation.
 
-cdef inline void finish_identity(const Epilogue* epilogue, real* sums, Py_ssize_t n) noexcept nogil:
-    finish_run(IDENTITY, epilogue, sums, n)
+cdef inline void finish_identity(const Epilogue* epilogue, real* x, Py_ssize_t row, Py_ssize_t rows,
+                                 Py_ssize_t n) noexcept nogil:
+    finish_block(IDENTITY, epilogue, x, row, rows, n)
 
 
-cdef inline void finish_relu(const Epilogue* epilogue, real* sums, Py_ssize_t n) noexcept nogil:
-    finish_run(RELU, epilogue, sums, n)
+cdef inline void finish_relu(const Epilogue* epilogue, real* x, Py_ssize_t row, Py_ssize_t rows,
+                             Py_ssize_t n) noexcept nogil:
+    finish_block(RELU, epilogue, x, row, rows, n)
 
 
-cdef inline void finish_relu6(const Epilogue* epilogue, real* sums, Py_ssize_t n) noexcept nogil:
-    finish_run(RELU6, epilogue, sums, n)
+cdef inline void finish_relu6(const Epilogue* epilogue, real* x, Py_ssize_t row, Py_ssize_t rows,
+                              Py_ssize_t n) noexcept nogil:
+    finish_block(RELU6, epilogue, x, row, rows, n)
 
 
-cdef inline void finish_leaky_relu(const Epilogue* epilogue, real* sums, Py_ssize_t n) noexcept nogil:
-    finish_run(LEAKY_RELU, epilogue, sums, n)
+cdef inline void finish_leaky_relu(const Epilogue* epilogue, real* x, Py_ssize_t row, Py_ssize_t rows,
+                                   Py_ssize_t n) noexcept nogil:
+    finish_block(LEAKY_RELU, epilogue, x, row, rows, n)
 
 
-cdef inline void finish_silu(const Epilogue* epilogue, real* sums, Py_ssize_t n) noexcept nogil:
-    finish_run(SILU, epilogue, sums, n)
+cdef inline void finish_silu(const Epilogue* epilogue, real* x, Py_ssize_t row, Py_ssize_t rows,
+                             Py_ssize_t n) noexcept nogil:
+    finish_block(SILU, epilogue, x, row, rows, n)
 
 
-cdef inline void finish_gelu(const Epilogue* epilogue, real* sums, Py_ssize_t n) noexcept nogil:
-    finish_run(GELU, epilogue, sums, n)
+cdef inline void finish_gelu(const Epilogue* epilogue, real* x, Py_ssize_t row, Py_ssize_t rows,
+                             Py_ssize_t n) noexcept nogil:
+    finish_block(GELU, epilogue, x, row, rows, n)
 
 
-cdef inline void finish_hardswish(const Epilogue* epilogue, real* sums, Py_ssize_t n) noexcept nogil:
-    finish_run(HARDSWISH, epilogue, sums, n)
+cdef inline void finish_hardswish(const Epilogue* epilogue, real* x, Py_ssize_t row, Py_ssize_t rows,
+                                  Py_ssize_t n) noexcept nogil:
+    finish_block(HARDSWISH, epilogue, x, row, rows, n)
 
 
-cdef inline void finish_sigmoid(const Epilogue* epilogue, real* sums, Py_ssize_t n) noexcept nogil:
-    finish_run(SIGMOID, epilogue, sums, n)
+cdef inline void finish_sigmoid(const Epilogue* epilogue, real* x, Py_ssize_t row, Py_ssize_t rows,
+                                Py_ssize_t n) noexcept nogil:
+    finish_block(SIGMOID, epilogue, x, row, rows, n)
 
 
 # ---- what a kernel calls -------------------------------------------------------------------------------
@@ -224,13 +236,11 @@ cdef inline bint adds_in_place(const Epilogue* epilogue) noexcept nogil:
 cdef inline void finish_rows(const Epilogue* epilogue, real* sums, Py_ssize_t sums_row, const real* y, Py_ssize_t y_row,
                              Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
     # rows × n sums of pixels whose place is `y` in the output.
-    cdef Py_ssize_t _
+    cdef Py_ssize_t i
     if n == sums_row == y_row and epilogue.step == 1:   # one run: the store of a part would hold up the next row's load
         n *= rows
         rows = 1
-    for _ in range(rows):
-        if epilogue.residual != NULL:
-            add_residual(epilogue, sums, y, n)
-        epilogue.finish(epilogue, sums, n)
-        sums += sums_row
-        y += y_row
+    if epilogue.residual != NULL:
+        for i in range(rows):
+            add_residual(epilogue, sums + i * sums_row, y + i * y_row, n)
+    epilogue.finish(epilogue, sums, sums_row, rows, n)

@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#if defined(__AVX2__)
+#if defined(__x86_64__)
 #include <immintrin.h>
 #endif
 
@@ -143,6 +143,27 @@ INLINE vec vec_if_less(vec a, vec b, vec x, vec y) {
   vec_bits mask = (vec_bits)(a < b);
   return (vec)(((vec_bits)x & mask) | ((vec_bits)y & ~mask));
 }
+
+/* Lane by lane the greater of the two, or the lesser; b where one is NaN. */
+#if defined(__x86_64__)
+#if VECTOR_BYTES == 64
+#define X86_REGISTER(name, type) _mm512_##name##_##type
+#elif VECTOR_BYTES == 32
+#define X86_REGISTER(name, type) _mm256_##name##_##type
+#else
+#define X86_REGISTER(name, type) _mm_##name##_##type
+#endif
+#ifdef CONVKIT_FLOAT64
+#define X86(name) X86_REGISTER(name, pd)
+#else
+#define X86(name) X86_REGISTER(name, ps)
+#endif
+INLINE vec vec_max(vec a, vec b) { return X86(max)(a, b); }
+INLINE vec vec_min(vec a, vec b) { return X86(min)(a, b); }
+#else
+INLINE vec vec_max(vec a, vec b) { return vec_if_less(b, a, a, b); }
+INLINE vec vec_min(vec a, vec b) { return vec_if_less(a, b, a, b); }
+#endif
 
 /* -|v| */
 INLINE vec vec_minus_abs(vec v) { return (vec)((vec_bits)v | (vec_bits)vec_set(-(real)0)); }

@@ -36,6 +36,8 @@ cdef extern from "simd.h" nogil:
     vec vec_shift_last_but_one(vec a, vec b)
     vec vec_choose(vec choice, vec a, vec b)
     vec vec_if_less(vec a, vec b, vec x, vec y)
+    vec vec_max(vec a, vec b)
+    vec vec_min(vec a, vec b)
     vec vec_minus_abs(vec v)
     vec vec_exponent_add(vec v, vec power)
     panel_vec panel_load(const real* p)

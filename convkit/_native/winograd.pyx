@@ -16,7 +16,7 @@ from libc.string cimport memset
 
 from convkit._native.arith cimport ceil_div, elements
 from convkit._native.border cimport border_index
-from convkit._native.epilogue cimport Epilogue, finish_rows, make_epilogue
+from convkit._native.epilogue cimport Epilogue, add_residual, make_epilogue
 from convkit._native.copies cimport copy_run
 from convkit._native.simd cimport (GEMM_MR, GEMM_NV, LINE, VL, prefetch_write, real, scratch_alloc,
                                    scratch_free)
@@ -341,14 +341,20 @@ cdef void multiply(const Conv* conv, const Unit* unit, Py_ssize_t first, Py_ssiz
 
 # ---- output --------------------------------------------------------------------------------------------
 
-cdef inline void scatter(const Conv* conv, const Part* part, real* lines, real* y) noexcept nogil:
-    # Finished.
+cdef inline void finish(const Conv* conv, const Part* part, real* lines, const real* y) noexcept nogil:
+    # Whole: what lies beside the output is not worth telling apart.
+    cdef Py_ssize_t i
+    if conv.epilogue.residual != NULL:
+        for i in range(part.y_copies):
+            add_residual(&conv.epilogue, lines + part.y_copy[i].line, y + part.y_copy[i].image, part.y_copy[i].count)
+    conv.epilogue.finish(&conv.epilogue, lines, 0, 1, conv.m * conv.m * part.vectors * VL)
+
+
+cdef inline void scatter(const Conv* conv, const Part* part, const real* lines, real* y) noexcept nogil:
     cdef Py_ssize_t step = conv.y_column * conv.dilation_w, i, j
     cdef const Copy* copy
     for i in range(part.y_copies):
         copy = part.y_copy + i
-        if not conv.epilogue.plain:
-            finish_rows(&conv.epilogue, lines + copy.line, 0, y + copy.image, 0, 1, copy.count)
         if step == 1:
             copy_run(y + copy.image, lines + copy.line, copy.count)
         else:
@@ -393,6 +399,8 @@ cdef void restore_part(const Conv* conv, const Unit* unit, const Part* part, Py_
                 restore_lanes(conv.m, part.products + (o * part.vectors + vector) * VL, part.products_position,
                               unit.bias[first + o], unit.scratch, lines[o % 2] + vector * conv.m * VL, line)
         if o > 0:
+            if not conv.epilogue.plain:
+                finish(conv, part, lines[(o - 1) % 2], y + (o - 1) * conv.y_channel)
             scatter(conv, part, lines[(o - 1) % 2], y + (o - 1) * conv.y_channel)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -159,22 +160,26 @@ def run_phases(
         phase_taps(weight_gockk.shape[3 + axis], stride[axis], padding[axis], dilation[axis])
         for axis in (0, 1)
     )
-    for row in range(min(stride[0], y.shape[2])):
-        down = slice(row, None, stride[0])
-        if row not in rows:
-            run_without_taps(bias, y[:, :, down], num_threads, epilogue.phase(down))
-            continue
-        for column in range(min(stride[1], y.shape[3])):
-            place = down, slice(column, None, stride[1])
-            phase, finish = y[:, :, *place], epilogue.phase(*place)
-            if column not in columns:
-                run_without_taps(bias, phase, num_threads, finish)
-                continue
+    # pixels without taps are written at once, unless the others' residual would be overwritten
+    one_by_one = epilogue.adds_in_place(y)
+    if not one_by_one and (len(rows) < stride[0] or len(columns) < stride[1]):
+        run_without_taps(bias, y, num_threads, epilogue)
+    down = [row for row in range(min(stride[0], y.shape[2])) if one_by_one or row in rows]
+    across = [column for column in range(min(stride[1], y.shape[3])) if one_by_one or column in columns]
+    for row, column in product(down, across):
+        place = slice(row, None, stride[0]), slice(column, None, stride[1])
+        phase, finish = y[:, :, *place], epilogue.phase(*place)
+        if row in rows and column in columns:
             TapConv(weight_gockk, bias, cross(rows[row], columns[column])).run(x, phase, num_threads, finish)
+        else:
+            run_without_taps(bias, phase, num_threads, finish)
 
 
 def run_without_taps(bias: Array | None, y: Array, num_threads: int | None, epilogue: Epilogue) -> None:
-    """Write pixels that no input pixel reaches: as if one of 0 did."""
+    """Write pixels that no input pixel reaches: the bias alone, or finished as if one of 0 reached them."""
+    if epilogue.plain:
+        y[...] = 0 if bias is None else bias[:, None, None]
+        return
     weight = np.zeros((1, y.shape[1], 1, 1, 1), y.dtype)
     x = np.broadcast_to(weight[0, :1, :, :, 0], (y.shape[0], 1, *y.shape[2:]))
     TapConv(weight, bias, cross([Tap(0, 0)], [Tap(0, 0)])).run(x, y, num_threads, epilogue)

@@ -23,6 +23,11 @@ class Epilogue(NamedTuple):
     slope: float = 0.0
     residual: Array | None = None
 
+    @property
+    def plain(self) -> bool:
+        """Whether it changes nothing."""
+        return self.activation == 0 and self.residual is None
+
     def adding(self, residual: Array | None, y: Array) -> Epilogue:
         """With a `residual` of `y`'s shape; one of other strides is laid into `y`, to be added in place."""
         if residual is None:
@@ -31,6 +36,10 @@ class Epilogue(NamedTuple):
             y[...] = residual
             residual = y
         return self._replace(residual=residual)
+
+    def adds_in_place(self, y: Array) -> bool:
+        """Whether the residual is `y` itself."""
+        return self.residual is not None and self.residual.ctypes.data == y.ctypes.data
 
     def phase(self, *place: slice) -> Epilogue:
         """Of the output's pixels at `place` alone."""
