@@ -187,28 +187,23 @@ cdef inline void sum_panel(const int OUTPUTS, const int VECTORS, const Panel* ti
     cdef const real* strip[6]
     cdef const real* weights = tile.weights
     cdef const Py_ssize_t* offset = conv.row_tap_offset
-    cdef Py_ssize_t p, k, t, end
+    cdef Py_ssize_t p, t
     cdef int j, m
     for j in range(VECTORS):
         strip[j] = tile.strip[j]
     for p in range(tile.panels):
         for m in range(OUTPUTS):
             for j in range(VECTORS):
+                prefetch_write(tile.y[j] + VECTORS * VL + (p * OUTPUTS + m) * tile.y_channel)
                 acc[m * VECTORS + j] = vec_set(tile.bias[p * OUTPUTS + m])
-        t = 0
-        for k in range(OUTPUTS):    # a few lines at a time: there are few that the processor can wait for
+        for t in range(conv.products):
             for j in range(VECTORS):
-                prefetch_write(tile.y[j] + VECTORS * VL + (p * OUTPUTS + k) * tile.y_channel)
-            end = (k + 1) * conv.products // OUTPUTS
-            while t < end:
+                x[j] = vec_load(strip[j] + offset[t])
+            for m in range(OUTPUTS):
+                w = vec_set(weights[m])
                 for j in range(VECTORS):
-                    x[j] = vec_load(strip[j] + offset[t])
-                for m in range(OUTPUTS):
-                    w = vec_set(weights[m])
-                    for j in range(VECTORS):
-                        acc[m * VECTORS + j] = acc[m * VECTORS + j] + w * x[j]
-                weights += OUTPUTS
-                t += 1
+                    acc[m * VECTORS + j] = acc[m * VECTORS + j] + w * x[j]
+            weights += OUTPUTS
         for m in range(OUTPUTS):
             for j in range(VECTORS):
                 vec_store_part(tile.y[j] + (p * OUTPUTS + m) * tile.y_channel, acc[m * VECTORS + j], tile.lanes[j])
@@ -538,6 +533,8 @@ cdef void clear(const Conv* conv, real* scratch) noexcept nogil:
     # Tiles multiply what lies behind a strip's rows and columns too: it is never stored, but it must be numbers, as
     # the processor is slow on the tiny ones that other people's pointers look like.
     cdef Py_ssize_t row, i
+    if conv.columns % VL == 0 and (conv.rows % STRIP_ROWS == 0 or conv.outputs % 4 == 0):
+        return
     for row in range(conv.channels * conv.channel // PITCH):
         for i in range(conv.vectors):
             vec_store(scratch + row * PITCH + i * VL, vec_set(0))
@@ -572,14 +569,17 @@ cdef void partition(Conv* conv, Py_ssize_t images, Py_ssize_t threads) noexcept 
 
 cdef Py_ssize_t* find_taps(const Conv* conv, int chunk, Py_ssize_t* tap_offset) noexcept nogil:
     # Where each tap of `chunk` kernel rows lies in the strip, and those of one; the end of the table.
-    cdef Py_ssize_t row = 0, c, t, column
+    cdef Py_ssize_t row = 0, c, t, plane, column
     while row < conv.kernel_h:
         for c in range(conv.channels):
+            plane = column = 0
             for t in range(conv.kernel_w):
-                column = t * conv.dilation_w
-                tap_offset[0] = (c * conv.channel + column % conv.stride_w * conv.plane + column // conv.stride_w
-                                 + row * conv.dilation_h * PITCH)
-                tap_offset += 1
+                tap_offset[t] = c * conv.channel + plane * conv.plane + column + row * conv.dilation_h * PITCH
+                plane += conv.dilation_w
+                while plane >= conv.stride_w:
+                    plane -= conv.stride_w
+                    column += 1
+            tap_offset += conv.kernel_w
         row += chunk if row + chunk <= conv.kernel_h else 1
     return tap_offset
 
