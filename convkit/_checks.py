@@ -11,6 +11,8 @@ from typing import Any, TypeAlias, TypeGuard
 
 import numpy as np
 
+from convkit import _dispatch
+
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 Pair: TypeAlias = tuple[int, int]
 
@@ -48,7 +50,10 @@ def as_array(value: Any, name: str, dtype: np.dtype[Any] | None = None) -> Array
         raise ValueError(f"{name} is empty: its shape is {array.shape}")
     if not array.dtype.isnative:
         array = array.astype(array.dtype.newbyteorder("="))
-    if not array.flags.aligned or any(stride % array.itemsize for stride in array.strides):
+    flags = array.flags
+    if not flags.aligned or (
+        not flags.c_contiguous and any(stride % array.itemsize for stride in array.strides)
+    ):
         array = array.copy()
     return array
 
@@ -234,8 +239,7 @@ def empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     """A fresh, uninitialised array whose data starts on a 64-byte boundary."""
     size = checked_size(shape, dtype.itemsize)
     buffer = np.empty(size + 64, np.uint8)
-    start = -buffer.ctypes.data % 64
-    return buffer[start : start + size].view(dtype).reshape(shape)
+    return np.ndarray(shape, dtype, buffer, _dispatch.cpu().past_line(buffer))
 
 
 def checked_size(shape: tuple[int, ...], itemsize: int = 1) -> int:

@@ -55,6 +55,7 @@ def _module_name(family: str, dtype: np.dtype[Any], isa: str) -> str:
     return FAMILIES[family] + REAL_SUFFIX[dtype] + ("" if isa == "baseline" else f"_{isa}")
 
 
+@functools.cache
 def cpu() -> ModuleType:
     """The module that asks the machine what it has; safe on every machine."""
     try:

@@ -23,6 +23,11 @@ def machine_level():
     return cpu_level()
 
 
+def past_line(const unsigned char[::1] buffer not None):
+    """Bytes from the start of `buffer` to the next boundary of 64."""
+    return -<size_t>&buffer[0] % 64
+
+
 def build_facts():
     """Compiler, OpenMP's version date (0 where the build is serial) and the baseline's vector width in bytes."""
     return {

@@ -29,8 +29,9 @@ from convkit._native.simd cimport (STRIP_CHUNK, STRIP_ROWS, STRIP_ROWS_PAIR, STR
                                    vec_store_part, vec_third_0, vec_third_1, vec_third_2)
 
 cdef enum:
-    LINE = 64 // sizeof(real)
+    LINE = 64 // sizeof(real)   # elements of a cache line
     PITCH = 144             # elements: 9 cache lines of floats, odd, so that rows fall into different sets
+    APART = 8 * STRIP_ROWS * PITCH
     STRIP_BYTES = 16384     # of the L1 cache, where all of a strip is read again and again
     WIDE_STRIP_BYTES = 65536    # of the L2 cache, where many outputs read one tile's part of it
 
@@ -184,38 +185,43 @@ cdef inline void sum_tiles(const int OUTPUTS, const int CHUNK, const int STRIDE,
 
 
 cdef inline void sum_panel(const int OUTPUTS, const int VECTORS, const Panel* tile) noexcept nogil:
+    # What is read again after a store stands in variables of its own: C takes it that a vector may lie anywhere.
     cdef vec acc[24]
     cdef vec x[6]
     cdef vec w
-    cdef const Conv* conv = tile.conv
     cdef const real* strip[6]
+    cdef real* y[6]
+    cdef Py_ssize_t lanes[6]
     cdef const real* weights = tile.weights
-    cdef const Py_ssize_t* offset = conv.row_tap_offset
-    cdef Py_ssize_t p, k, t, end
+    cdef const real* bias = tile.bias
+    cdef const Py_ssize_t* offset = tile.conv.row_tap_offset
+    cdef Py_ssize_t _, t, products = tile.conv.products, y_channel = tile.y_channel
+    cdef bint whole = True
     cdef int j, m
     for j in range(VECTORS):
-        strip[j] = tile.strip[j]
-    for p in range(tile.panels):
+        strip[j], y[j], lanes[j] = tile.strip[j], tile.y[j], tile.lanes[j]
+        whole = whole and lanes[j] == VL
+    for _ in range(tile.panels):
         for m in range(OUTPUTS):
             for j in range(VECTORS):
-                acc[m * VECTORS + j] = vec_set(tile.bias[p * OUTPUTS + m])
-        t = 0
-        for k in range(OUTPUTS):    # a few lines at a time: there are few that the processor can wait for
+                prefetch_write(y[j] + m * y_channel + VECTORS * VL)
+                acc[m * VECTORS + j] = vec_set(bias[m])
+        for t in range(products):
             for j in range(VECTORS):
-                prefetch_write(tile.y[j] + VECTORS * VL + (p * OUTPUTS + k) * tile.y_channel)
-            end = (k + 1) * conv.products // OUTPUTS
-            while t < end:
+                x[j] = vec_load(strip[j] + offset[t])
+            for m in range(OUTPUTS):
+                w = vec_set(weights[m])
                 for j in range(VECTORS):
-                    x[j] = vec_load(strip[j] + offset[t])
-                for m in range(OUTPUTS):
-                    w = vec_set(weights[m])
-                    for j in range(VECTORS):
-                        acc[m * VECTORS + j] = acc[m * VECTORS + j] + w * x[j]
-                weights += OUTPUTS
-                t += 1
+                    acc[m * VECTORS + j] = acc[m * VECTORS + j] + w * x[j]
+            weights += OUTPUTS
         for m in range(OUTPUTS):
             for j in range(VECTORS):
-                vec_store_part(tile.y[j] + (p * OUTPUTS + m) * tile.y_channel, acc[m * VECTORS + j], tile.lanes[j])
+                if whole:
+                    vec_store(y[j], acc[m * VECTORS + j])
+                else:
+                    vec_store_part(y[j], acc[m * VECTORS + j], lanes[j])
+                y[j] += y_channel
+        bias += OUTPUTS
 
 
 # One function for each shape of a tile; those that the machine does not use are compiled away.
@@ -534,7 +540,10 @@ cdef void run_unit(const Conv* conv, Py_ssize_t index, real* scratch) noexcept n
     cdef Py_ssize_t row = band * conv.band_rows, end = min(row + conv.band_rows, conv.rows)
     cdef Py_ssize_t at, column
     cdef Strip strip
-    strip.input, strip.apart = scratch, scratch + conv.channels * conv.channel
+    strip.apart, strip.input = scratch + LINE, scratch + LINE + APART
+    if scratch[0] == 0:         # this thread's first
+        clear(conv, scratch + LINE + APART)
+        scratch[0] = 1
     while row < end:
         strip.rows = min(conv.strip_rows, end - row)
         strip.ahead.at = x + (row + strip.rows) * conv.stride_h * conv.x_row
@@ -546,7 +555,7 @@ cdef void run_unit(const Conv* conv, Py_ssize_t index, real* scratch) noexcept n
             column = at * conv.strip_columns
             strip.columns = min(conv.strip_columns, conv.columns - column)
             strip.y = y + row * conv.y_row + column * conv.y_column
-            pack_strip(conv, x, row, strip.rows, at, strip.columns, scratch)
+            pack_strip(conv, x, row, strip.rows, at, strip.columns, scratch + LINE + APART)
             sum_strip(conv, group, &strip)
         row += strip.rows
 
@@ -555,16 +564,34 @@ cdef void clear(const Conv* conv, real* scratch) noexcept nogil:
     # Tiles multiply what lies behind a strip's rows and columns too: it is never stored, but it must be numbers, as
     # the processor is slow on the tiny ones that other people's pointers look like.
     cdef Py_ssize_t row, i
+    if conv.columns % VL == 0 and (conv.rows % STRIP_ROWS == 0 or conv.outputs % 4 == 0):
+        return
     for row in range(conv.channels * conv.channel // PITCH):
         for i in range(conv.vectors):
             vec_store(scratch + row * PITCH + i * VL, vec_set(0))
+
+
+cdef Py_ssize_t band_tiles(const Conv* conv, Py_ssize_t others, Py_ssize_t threads) noexcept nogil:
+    # Rows of a band, in tiles: those that `threads` are done with first, of `others` images and groups that have them
+    # all. Of about equal ones the smallest, as threads differ in speed.
+    cdef Py_ssize_t tiles = ceil_div(conv.rows, STRIP_ROWS), n, best = tiles
+    cdef double cost, least = -1
+    if threads == 1 or others >= 4 * threads:
+        return tiles
+    for n in range(tiles, 0, -1):       # summed and packed; packing a vector is about two products
+        cost = (n * STRIP_ROWS * <double>(conv.products * conv.outputs)
+                + 2 * conv.channels * conv.planes * (n * STRIP_ROWS * conv.stride_h + conv.kernel_h * conv.dilation_h))
+        cost *= ceil_div(others * ceil_div(tiles, n), threads)
+        if least < 0 or cost < 1.02 * least:
+            least, best = cost if least < 0 or cost < least else least, n
+    return best
 
 
 cdef void partition(Conv* conv, Py_ssize_t images, Py_ssize_t threads) noexcept nogil:
     # Strips of whole tiles that fill the cache: as wide as it allows, then as tall. Bands of whole tiles, as many
     # as the threads want.
     cdef Py_ssize_t extent = (conv.kernel_h - 1) * conv.dilation_h + 1
-    cdef Py_ssize_t tiles = ceil_div(conv.rows, STRIP_ROWS), vectors = ceil_div(conv.columns, VL), bands, most, fit, t
+    cdef Py_ssize_t vectors = ceil_div(conv.columns, VL), most, fit, t
     cdef Py_ssize_t column_bytes, strip_bytes = WIDE_STRIP_BYTES if conv.outputs >= 4 else STRIP_BYTES
     conv.planes = 1
     for t in range(min(conv.kernel_w, conv.stride_w)):
@@ -578,8 +605,7 @@ cdef void partition(Conv* conv, Py_ssize_t images, Py_ssize_t threads) noexcept 
     conv.strips = ceil_div(conv.columns, conv.strip_columns)
     conv.vectors = ceil_div(conv.strip_columns + conv.reach, VL)
     fit = strip_bytes // (column_bytes * (conv.strip_columns + conv.reach)) - extent
-    bands = ceil_div(4 * threads, images * conv.groups) if threads > 1 else 1
-    conv.band_rows = ceil_div(tiles, min(bands, tiles)) * STRIP_ROWS
+    conv.band_rows = band_tiles(conv, images * conv.groups, threads) * STRIP_ROWS
     conv.strip_rows = max(min(fit // (conv.stride_h * STRIP_ROWS) * STRIP_ROWS, conv.band_rows), <Py_ssize_t>STRIP_ROWS)
     conv.bands = ceil_div(conv.rows, conv.band_rows)
     conv.units = images * conv.groups * conv.bands
@@ -589,14 +615,17 @@ cdef void partition(Conv* conv, Py_ssize_t images, Py_ssize_t threads) noexcept 
 
 cdef Py_ssize_t* find_taps(const Conv* conv, int chunk, Py_ssize_t* tap_offset) noexcept nogil:
     # Where each tap of `chunk` kernel rows lies in the strip, and those of one; the end of the table.
-    cdef Py_ssize_t row = 0, c, t, column
+    cdef Py_ssize_t row = 0, c, t, plane, column
     while row < conv.kernel_h:
         for c in range(conv.channels):
+            plane = column = 0
             for t in range(conv.kernel_w):
-                column = t * conv.dilation_w
-                tap_offset[0] = (c * conv.channel + column % conv.stride_w * conv.plane + column // conv.stride_w
-                                 + row * conv.dilation_h * PITCH)
-                tap_offset += 1
+                tap_offset[t] = c * conv.channel + plane * conv.plane + column + row * conv.dilation_h * PITCH
+                plane += conv.dilation_w
+                while plane >= conv.stride_w:
+                    plane -= conv.stride_w
+                    column += 1
+            tap_offset += conv.kernel_w
         row += chunk if row + chunk <= conv.kernel_h else 1
     return tap_offset
 
@@ -644,7 +673,7 @@ cdef void set_up(Conv* conv, const real[:, :, :, :] x_bchw, real[:, :, :, :] y_b
 
 cdef Py_ssize_t scratch_elements(const Conv* conv) noexcept nogil:
     # Of one thread.
-    return conv.channels * conv.channel + 8 * STRIP_ROWS * PITCH
+    return LINE + APART + conv.channels * conv.channel
 
 
 def depthwise(const real[:, :, :, :] x_bchw not None, const real[::1] weights not None,
@@ -684,7 +713,7 @@ def depthwise(const real[:, :, :, :] x_bchw not None, const real[::1] weights no
     find_columns(&conv, tables + conv.taps + conv.products, <vec_lanes*>conv.lanes)
     with nogil:
         for u in range(num_threads):
-            clear(&conv, scratch + u * thread_scratch)
+            scratch[u * thread_scratch] = 0
         if num_threads == 1:    # no team: also what a forked child must do
             for u in range(conv.units):
                 run_unit(&conv, u, scratch)
