@@ -53,6 +53,7 @@ cdef struct Conv:
     Py_ssize_t tile_vectors                             # of the largest tile
     bint direct                                         # no planes: the taps' pixels lie so in the input itself
     bint narrow                                         # tiles are packed once more, without gaps
+    Py_ssize_t* later_offset                            # in the output, of a panel's and tile's lines, one for each k
     Py_ssize_t* narrow_offset                           # in the packed tile, of each k of a block
     bint in_place                                       # tiles of whole vectors are summed in the output itself
     Py_ssize_t sums_row                                 # elements of an output channel's sums
@@ -326,6 +327,7 @@ cdef void multiply_outputs(Py_ssize_t outputs, Py_ssize_t vectors, bint far, Til
     if rest:
         tile.weights += tile.panels * tile.weights_panel
         tile.y += tile.panels * GEMM_MR * tile.y_row
+        tile.later += tile.panels * tile.later_panel
         tile.addend += tile.panels * GEMM_MR * tile.addend_row
         tile.panels = 1
         multiply_vectors(rest, vectors, &tile)
@@ -341,7 +343,22 @@ cdef void multiply_and_finish(const Conv* conv, Py_ssize_t outputs, Py_ssize_t p
         tile.weights += rows * tile.depth
         tile.addend += rows * tile.addend_row
         tile.y += rows * tile.y_row
+        tile.later += rows // GEMM_MR * tile.later_panel
         outputs -= rows
+
+
+cdef inline void ask_for_output(const Conv* conv, const Unit* unit, bint next_tile, bint this_tile, Py_ssize_t pixel,
+                                Py_ssize_t pixels, Tile* tile) noexcept nogil:
+    # The tile multiplies while the lines of the output that are stored next come from memory: those of the next tile,
+    # or, where sums are stored after all tiles, its own.
+    if next_tile:
+        tile.later = tile.y + pixels
+    elif this_tile and conv.y_column == 1:
+        tile.later = unit.y + pixel // unit.pitch * conv.y_row + pixel % unit.pitch
+    else:                       # nothing: what is read now anyway
+        tile.later, tile.later_offset, tile.later_panel = tile.pixels, tile.offset, 0
+        return
+    tile.later_offset, tile.later_panel = conv.later_offset, GEMM_MR * conv.y_channel
 
 
 cdef void multiply_tile(const Conv* conv, const Unit* unit, const real* weights, Py_ssize_t depth, bint first, bint last,
@@ -357,6 +374,7 @@ cdef void multiply_tile(const Conv* conv, const Unit* unit, const real* weights,
     tile.weights_panel = depth * GEMM_MR
     tile.y = unit.y + pixel if in_place else unit.sums if conv.in_place else unit.sums + pixel
     tile.y_row = conv.y_channel if in_place else conv.sums_row
+    ask_for_output(conv, unit, in_place and first, not in_place and last, pixel, pixels, &tile)
     tile.addend = unit.bias if first else tile.y
     tile.addend_row = VL if first else tile.y_row
     tile.addend_vector = 0 if first else VL
@@ -525,6 +543,7 @@ cdef struct Tables:
     Py_ssize_t* shift
     Py_ssize_t* offset
     Py_ssize_t* narrow_offset
+    Py_ssize_t* later_offset
 
 
 cdef Py_ssize_t lay_out_tables(const Conv* conv, Py_ssize_t* at, Tables* tables) noexcept nogil:
@@ -537,7 +556,8 @@ cdef Py_ssize_t lay_out_tables(const Conv* conv, Py_ssize_t* at, Tables* tables)
     tables.shift = tables.phase + conv.tap_columns
     tables.offset = tables.shift + conv.tap_columns
     tables.narrow_offset = tables.offset + depth
-    return tables.narrow_offset + depth - at
+    tables.later_offset = tables.narrow_offset + depth
+    return tables.later_offset + depth - at
 
 
 cdef void find_slots(Conv* conv, Tables* tables) noexcept nogil:
@@ -603,6 +623,10 @@ cdef void fill_tables(Conv* conv, Tables* tables) noexcept nogil:
                                     + tables.slot[i] * conv.planes.pitch + tables.shift[j])
                 tables.narrow_offset[k] = k * conv.tile_vectors * VL
                 k += 1
+    for i in range(k):          # evenly
+        j = i * GEMM_MR * conv.tile_vectors // k
+        tables.later_offset[i] = j // conv.tile_vectors * conv.y_channel + j % conv.tile_vectors * VL
+    conv.later_offset = tables.later_offset
     conv.offset, conv.narrow_offset = tables.offset, tables.narrow_offset
 
 

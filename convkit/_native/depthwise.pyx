@@ -24,7 +24,7 @@ from convkit._native.arith cimport ceil_div, elements
 from convkit._native.border cimport BORDER_CONSTANT, border_index
 from convkit._native.epilogue cimport Epilogue, adds_in_place, finish_rows, make_epilogue
 from convkit._native.simd cimport (STRIP_CHUNK, STRIP_ROWS, STRIP_ROWS_PAIR, STRIP_VECTORS_4, STRIP_VECTORS_8, VL,
-                                   lanes_between, prefetch, prefetch_write, real, scratch_alloc, scratch_free, vec,
+                                   lanes_between, prefetch, prefetch_far, prefetch_write, real, scratch_alloc, scratch_free, vec,
                                    vec_even, vec_lanes, vec_load, vec_load_lanes, vec_odd, vec_pin, vec_set, vec_store,
                                    vec_store_part, vec_third_0, vec_third_1, vec_third_2)
 
@@ -84,11 +84,17 @@ cdef struct Tile:               # one output or two
 ctypedef void (*TileSums)(const Tile*) noexcept nogil
 
 
-cdef struct Panel:              # 4 outputs or 8, one panel of them after another
-    const Conv* conv
-    const real* strip[6]        # the vectors of the tile,
+cdef struct Vectors:            # of a tile
+    const real* strip[6]
     real* y[6]                  # their places in the first output,
     Py_ssize_t lanes[6]         # and how many of their sums to write
+    Py_ssize_t row, column      # behind the last
+
+
+cdef struct Panel:              # 4 outputs or 8, one panel of them after another
+    const Conv* conv
+    Vectors at
+    real** later                # the places of the next tile's vectors
     const real* weights
     const real* bias
     Py_ssize_t panels, y_channel
@@ -191,22 +197,31 @@ cdef inline void sum_panel(const int OUTPUTS, const int VECTORS, const Panel* ti
     cdef vec w
     cdef const real* strip[6]
     cdef real* y[6]
+    cdef real* later[6]
     cdef Py_ssize_t lanes[6]
     cdef const real* weights = tile.weights
     cdef const real* bias = tile.bias
     cdef const Py_ssize_t* offset = tile.conv.row_tap_offset
-    cdef Py_ssize_t _, t, products = tile.conv.products, y_channel = tile.y_channel
+    cdef Py_ssize_t _, t, line, row, first = 0, products = tile.conv.products, y_channel = tile.y_channel
+    cdef Py_ssize_t asked = ceil_div(OUTPUTS * VECTORS, products)
     cdef bint whole = True
-    cdef int j, m
+    cdef int i, j, m
     for j in range(VECTORS):
-        strip[j], y[j], lanes[j] = tile.strip[j], tile.y[j], tile.lanes[j]
+        strip[j], y[j], lanes[j], later[j] = tile.at.strip[j], tile.at.y[j], tile.at.lanes[j], tile.later[j]
         whole = whole and lanes[j] == VL
     for _ in range(tile.panels):
         for m in range(OUTPUTS):
             for j in range(VECTORS):
-                prefetch_write(y[j] + m * y_channel + VECTORS * VL)
                 acc[m * VECTORS + j] = vec_set(bias[m])
-        for t in range(products):
+        line = 0
+        row = first
+        for t in range(products):       # the lines of the next tile, one by one: there are few that can be waited for
+            for i in range(asked):
+                prefetch_far(later[line] + row)
+                line += 1
+                if line == VECTORS:
+                    line = 0
+                    row += y_channel
             for j in range(VECTORS):
                 x[j] = vec_load(strip[j] + offset[t])
             for m in range(OUTPUTS):
@@ -222,6 +237,7 @@ cdef inline void sum_panel(const int OUTPUTS, const int VECTORS, const Panel* ti
                     vec_store_part(y[j], acc[m * VECTORS + j], lanes[j])
                 y[j] += y_channel
         bias += OUTPUTS
+        first += OUTPUTS * y_channel
 
 
 # One function for each shape of a tile; those that the machine does not use are compiled away.
@@ -459,40 +475,58 @@ cdef inline void run_panels(int outputs, const Panel* tile) noexcept nogil:
         panels_4(tile)
 
 
+cdef void locate_vectors(const Conv* conv, const Strip* strip, int vectors, real* y, Vectors* found) noexcept nogil:
+    # The next vectors of the strip, row by row; past its end none is written.
+    cdef int j
+    for j in range(vectors):
+        found.strip[j], found.lanes[j], found.y[j] = strip.input, 0, y
+        if found.row < strip.rows:
+            found.strip[j] = strip.input + found.row * conv.stride_h * PITCH + found.column
+            found.lanes[j] = min(strip.columns - found.column, <Py_ssize_t>VL)
+            found.y[j] = y + found.row * conv.y_row + found.column * conv.y_column
+            found.column += VL
+            if found.column >= strip.columns:
+                found.column = 0
+                found.row += 1
+
+
+cdef void sum_apart(const Conv* conv, int outputs, Py_ssize_t panels, Panel* tile, real* scratch) noexcept nogil:
+    # Into an output that the sums cannot be written to yet, or whose columns do not lie side by side.
+    cdef Py_ssize_t p
+    cdef int j, vectors = STRIP_VECTORS_8 if outputs == 8 else STRIP_VECTORS_4
+    cdef real* y[6]
+    for j in range(vectors):
+        y[j], tile.at.y[j] = tile.at.y[j], scratch + j * VL
+    tile.panels, tile.y_channel = 1, PITCH
+    for p in range(panels):
+        run_panels(outputs, tile)
+        for j in range(vectors):
+            copy_out(conv, tile.at.y[j], PITCH, outputs, 1, tile.at.lanes[j], y[j] + p * outputs * conv.y_channel)
+        tile.weights += outputs * conv.products
+        tile.bias += outputs
+
+
 cdef void sum_vectors(const Conv* conv, int outputs, Py_ssize_t panels, Panel* tile, const Strip* strip, real* y,
                       Ahead* ahead) noexcept nogil:
     # The sums of `panels` times 4 or 8 output channels, from `y` on: every panel of a tile while its input is near.
-    cdef Py_ssize_t row = 0, column = 0, p
-    cdef int j, vectors = STRIP_VECTORS_8 if outputs == 8 else STRIP_VECTORS_4
-    cdef real* place[6]
+    cdef int vectors = STRIP_VECTORS_8 if outputs == 8 else STRIP_VECTORS_4
     cdef const real* weights = tile.weights
     cdef const real* bias = tile.bias
-    while row < strip.rows:
+    cdef Vectors next
+    next.row = next.column = 0
+    locate_vectors(conv, strip, vectors, y, &next)
+    while next.lanes[0] > 0:
         if ahead != NULL:
             ask(conv, ahead, vectors)
-        for j in range(vectors):
-            tile.strip[j], tile.lanes[j], place[j] = strip.input, 0, y
-            if row < strip.rows:
-                tile.strip[j] = strip.input + row * conv.stride_h * PITCH + column
-                tile.lanes[j] = min(strip.columns - column, <Py_ssize_t>VL)
-                place[j] = y + row * conv.y_row + column * conv.y_column
-                column += VL
-                if column >= strip.columns:
-                    column = 0
-                    row += 1
-            tile.y[j] = place[j] if conv.in_place else strip.apart + j * VL
+        tile.at = next
+        locate_vectors(conv, strip, vectors, y, &next)
+        tile.later = next.y
         tile.weights, tile.bias = weights, bias
         if conv.in_place:
             tile.panels, tile.y_channel = panels, conv.y_channel
             run_panels(outputs, tile)
-            continue
-        tile.panels, tile.y_channel = 1, PITCH
-        for p in range(panels):
-            run_panels(outputs, tile)
-            for j in range(vectors):
-                copy_out(conv, tile.y[j], PITCH, outputs, 1, tile.lanes[j], place[j] + p * outputs * conv.y_channel)
-            tile.weights += outputs * conv.products
-            tile.bias += outputs
+        else:
+            sum_apart(conv, outputs, panels, tile, strip.apart)
 
 
 cdef void sum_strip(const Conv* conv, Py_ssize_t group, Strip* strip) noexcept nogil:

@@ -19,12 +19,15 @@ cdef struct Tile:
     const real* addend
     Py_ssize_t addend_row
     Py_ssize_t addend_vector    # VL, or 0 where one vector serves the row
+    const real* later           # what each panel asks for meanwhile: a line for each k
+    const Py_ssize_t* later_offset
+    Py_ssize_t later_panel
     Py_ssize_t weights_panel    # from one panel to the next: a block of K is a part of a panel's own K
 
 
 cdef inline void multiply(const int MR, const int NV, const bint FAR, const Tile* tile) noexcept nogil:
     # All but `tile` are constants once inlined; MR and NV at most 8. Where offsets lie FAR apart, each panel asks for a
-    # part of the tile after the next. The panel loop lives in here because gcc unrolls the loops over `acc` early enough
+    # part of the tile after the next, too. The panel loop lives in here because gcc unrolls the loops over `acc` early enough
     # to keep it in registers only where they are nested in another loop.
     cdef vec acc[24]
     cdef vec x[8]
@@ -34,18 +37,20 @@ cdef inline void multiply(const int MR, const int NV, const bint FAR, const Tile
     cdef const real* addend = tile.addend
     cdef real* y = tile.y
     cdef Py_ssize_t y_row = tile.y_row, addend_row = tile.addend_row, addend_vector = tile.addend_vector
-    cdef Py_ssize_t _, k, later
+    cdef const real* later = tile.later
+    cdef Py_ssize_t _, k, far
     cdef int i, j
     for _ in range(tile.panels):
         for i in range(MR):
             for j in range(NV):
                 acc[i * NV + j] = vec_set(0)
-        later = (2 * NV + _ % NV) * VL
+        far = (2 * NV + _ % NV) * VL
         for k in range(tile.depth):
             pixels = tile.pixels + tile.offset[k]
             prefetch(weights + (k + AHEAD) * MR)
             if FAR:
-                prefetch_far(pixels + later)
+                prefetch_far(pixels + far)
+            prefetch_far(later + tile.later_offset[k])
             if MR < NV:         # the fewer of the two stay in registers
                 for i in range(MR):
                     w[i] = vec_set(weights[k * MR + i])
@@ -66,3 +71,4 @@ cdef inline void multiply(const int MR, const int NV, const bint FAR, const Tile
             addend += addend_row
             y += y_row
         weights += tile.weights_panel
+        later += tile.later_panel
