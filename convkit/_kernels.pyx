@@ -16,10 +16,11 @@ from cython.parallel cimport prange, threadid
 from libc.string cimport memset
 
 from convkit._native.arith cimport ceil_div, elements
+from convkit._native.border cimport BORDER_CONSTANT, BORDER_REFLECT
 from convkit._native.copies cimport copy_run
 from convkit._native.epilogue cimport Epilogue, adds_in_place, finish_rows, make_epilogue
 from convkit._native.gemm cimport Tile, multiply
-from convkit._native.planes cimport Planes, pack_planes
+from convkit._native.planes cimport Planes, Span, find_span, pack_planes
 from convkit._native.simd cimport (GEMM_DEPTH, GEMM_MR, GEMM_NV, GEMM_WIDE, VL, real, scratch_alloc,
                                    scratch_free, vec_load, vec_load_part, vec_store, vec_store_part)
 
@@ -458,6 +459,28 @@ cdef Py_ssize_t find_reach(const Conv* conv) noexcept nogil:
     return reach
 
 
+cdef bint begins_plane(const Conv* conv, Py_ssize_t tap) noexcept nogil:
+    # Whether a tap column shares no plane with an earlier one.
+    cdef Py_ssize_t i
+    for i in range(tap - 1, -1, -1):
+        if (conv.tap_column[tap] - conv.tap_column[i]) % conv.planes.stride_w == 0:
+            return not follows(conv, i, tap)
+    return True
+
+
+cdef Py_ssize_t find_shared(const Conv* conv) noexcept nogil:
+    # Constants that the rows of every plane both begin and end with: one row's end may be the next one's beginning.
+    cdef Py_ssize_t i, shared = conv.planes.pitch - conv.columns
+    cdef Span span
+    if conv.planes.border != BORDER_CONSTANT or conv.strips > 1:
+        return 0
+    for i in range(conv.tap_columns):
+        if begins_plane(conv, i):
+            span = find_span(&conv.planes, conv.tap_column[i])
+            shared = min(shared, min(span.begin, conv.planes.pitch - span.end))
+    return shared
+
+
 cdef void cut(Conv* conv, Py_ssize_t parts, Py_ssize_t chunk_panels) noexcept nogil:
     # Bands of whole rows; the parts of a single row are strips of whole tiles.
     cdef Py_ssize_t tile = conv.tile_vectors * VL
@@ -476,7 +499,7 @@ cdef double unit_cost(const Conv* conv, Py_ssize_t reach) noexcept nogil:
     cdef Py_ssize_t slots = conv.band_rows + (conv.tap_row[conv.tap_rows - 1] - conv.tap_row[0]) // conv.planes.stride_h
     cdef Py_ssize_t gapless = ceil_div(conv.band_rows * conv.strip_columns, VL)
     cdef Py_ssize_t gaps = ceil_div((conv.band_rows - 1) * pitch + conv.strip_columns, VL)
-    cdef double multiplied = taps * min(gaps * conv.chunk_panels, gapless * (conv.chunk_panels + 1))
+    cdef double multiplied = taps * min(gaps * conv.chunk_panels, gapless * (conv.chunk_panels + 2))
     return multiplied if conv.direct else multiplied + <double>slots * pitch / VL * conv.planes.phases
 
 
@@ -515,7 +538,10 @@ cdef void partition(Conv* conv, Py_ssize_t images, Py_ssize_t threads) noexcept 
     cut(conv, best_parts, best_chunk)
     reach = find_reach(conv)
     conv.planes.pitch = conv.strip_columns + reach
-    conv.narrow = reach * conv.chunk_panels > conv.strip_columns
+    conv.planes.shared = find_shared(conv)
+    conv.planes.pitch -= conv.planes.shared
+    reach -= conv.planes.shared
+    conv.narrow = reach * conv.chunk_panels > 2 * conv.strip_columns
     # One run of memory in the output for all pixels of a unit?
     conv.in_place = not adds_in_place(&conv.epilogue) and conv.y_column == 1 and (conv.narrow or reach == 0) and (
 
@@ -584,7 +610,7 @@ cdef void find_slots(Conv* conv, Tables* tables) noexcept nogil:
 
 cdef void size_planes(Conv* conv) noexcept nogil:
     cdef Py_ssize_t lines = 64 // <Py_ssize_t>sizeof(real)
-    conv.planes.plane = conv.planes.slots * conv.planes.pitch + VL
+    conv.planes.plane = conv.planes.slots * conv.planes.pitch + ceil_div(conv.planes.shared, VL) * VL + VL
     # An odd number of cache lines: the channels of a pixel fall into different sets.
     conv.planes.channel = (ceil_div(conv.planes.phases * conv.planes.plane, lines) | 1) * lines
 
@@ -645,7 +671,7 @@ cdef void clear(const Conv* conv, real* scratch) noexcept nogil:
 
 cdef Py_ssize_t set_up(Conv* conv, const real[:, :, :, :] x_bchw, real[:, :, :, :] y_bchw, const Py_ssize_t[::1] tap_rows,
                        const Py_ssize_t[::1] tap_columns, Py_ssize_t stride_h, Py_ssize_t stride_w, Py_ssize_t groups,
-                       int num_threads, int activation, real slope, const real[:, :, :, :] residual):
+                       int border, int num_threads, int activation, real slope, const real[:, :, :, :] residual):
     # Describes the convolution and cuts it; gives the number of units.
     cdef Py_ssize_t images = x_bchw.shape[0]
     memset(conv, 0, sizeof(Conv))
@@ -663,6 +689,7 @@ cdef Py_ssize_t set_up(Conv* conv, const real[:, :, :, :] x_bchw, real[:, :, :, 
     conv.planes.height, conv.planes.width = x_bchw.shape[2], x_bchw.shape[3]
     conv.planes.x_channel = elements(x_bchw.strides[1])
     conv.planes.x_row, conv.planes.x_column = elements(x_bchw.strides[2]), elements(x_bchw.strides[3])
+    conv.planes.border = border
     conv.planes.stride_h = stride_h if conv.rows > 1 else 1     # the stride of one row may be any number
     conv.planes.stride_w = stride_w if conv.columns > 1 else 1
     conv.planes.phases = min(conv.planes.stride_w, conv.tap_columns)
@@ -702,14 +729,14 @@ def conv_taps(const real[:, :, :, :] x_bchw not None, const real[::1] weights no
     `residual` has `y_bchw`'s strides, or is it.
     """
     cdef Conv conv
-    cdef Py_ssize_t units = set_up(&conv, x_bchw, y_bchw, tap_rows, tap_columns, stride_h, stride_w, groups, num_threads,
-                                   activation, slope, residual)
+    cdef Py_ssize_t units = set_up(&conv, x_bchw, y_bchw, tap_rows, tap_columns, stride_h, stride_w, groups, border,
+                                   num_threads, activation, slope, residual)
     cdef Py_ssize_t* table = make_tables(&conv)
     cdef Py_ssize_t u, thread_scratch = scratch_elements(&conv)
     cdef real* scratch
     num_threads = <int>min(<Py_ssize_t>num_threads, units)
     conv.weights, conv.bias = &weights[0], &bias[0]
-    conv.planes.border, conv.planes.cval = border, cval
+    conv.planes.cval = cval
     scratch = <real*>scratch_alloc(num_threads * thread_scratch * sizeof(real))
     if scratch == NULL:
         scratch_free(table)
@@ -732,7 +759,7 @@ def workspace_bytes(const real[:, :, :, :] x_bchw not None, real[:, :, :, :] y_b
                     Py_ssize_t stride_h, Py_ssize_t stride_w, Py_ssize_t groups, int num_threads):
     """Scratch of each thread of `conv_taps`, which looks at the arrays' sizes alone."""
     cdef Conv conv
-    set_up(&conv, x_bchw, y_bchw, tap_rows, tap_columns, stride_h, stride_w, groups, num_threads, 0, 0, None)
+    set_up(&conv, x_bchw, y_bchw, tap_rows, tap_columns, stride_h, stride_w, groups, BORDER_REFLECT, num_threads, 0, 0, None)
     scratch_free(make_tables(&conv))
     return scratch_elements(&conv) * <Py_ssize_t>sizeof(real)
 
@@ -746,8 +773,8 @@ def units(const real[:, :, :, :] x_bchw not None, real[:, :, :, :] y_bchw not No
     """
     cdef Conv conv
     cdef Unit unit
-    cdef Py_ssize_t u, count = set_up(&conv, x_bchw, y_bchw, tap_rows, tap_columns, stride_h, stride_w, groups, num_threads,
-                                      0, 0, None)
+    cdef Py_ssize_t u, count = set_up(&conv, x_bchw, y_bchw, tap_rows, tap_columns, stride_h, stride_w, groups,
+                                      BORDER_CONSTANT, num_threads, 0, 0, None)
     found = []
     for u in range(count):
         locate(&conv, u, <real*>0, &unit)

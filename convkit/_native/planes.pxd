@@ -22,6 +22,7 @@ cdef struct Planes:
     Py_ssize_t phases                                   # planes
     const Py_ssize_t* phase_column                      # the input column of each one's first element, under output 0
     Py_ssize_t pitch, plane, channel                    # elements of a row, of a plane, of a channel
+    Py_ssize_t shared                                   # constants at a row's end that the next row begins with
 
 
 cdef struct Span:                                       # a row of a plane: elements [begin, end) lie inside the input
@@ -146,6 +147,7 @@ cdef inline void pack_plane(const Planes* planes, const real* x, Py_ssize_t row,
         else:
             pack_row(planes, source, span, to)
         to += planes.pitch
+    pack_constant(to, vec_set(planes.cval), planes.shared)
 
 
 cdef inline void pack_pair_of_planes(const Planes* planes, const real* x, Py_ssize_t row, const Span* even,
@@ -160,6 +162,8 @@ cdef inline void pack_pair_of_planes(const Planes* planes, const real* x, Py_ssi
         else:
             pack_row_of_pairs(planes, source, even, odd, to)
         to += planes.pitch
+    pack_constant(to, vec_set(planes.cval), planes.shared)
+    pack_constant(to + planes.plane, vec_set(planes.cval), planes.shared)
 
 
 cdef inline void pack_planes(const Planes* planes, const real* x, Py_ssize_t channels, Py_ssize_t row,
