@@ -49,13 +49,22 @@ def cross(rows: Sequence[Tap], columns: Sequence[Tap]) -> Taps:
 
 
 @lru_cache(maxsize=64)
-def conv_taps(vertical: Axis, horizontal: Axis) -> Taps:
-    """A convolution's taps."""
-    rows, columns = (
-        [Tap(r, r * axis.dilation - axis.before) for r in range(axis.kernel)]
-        for axis in (vertical, horizontal)
-    )
-    return cross(rows, columns)
+def conv_taps(vertical: Axis, horizontal: Axis, zeros: bool = False) -> Taps:
+    """A convolution's taps; where its padding is `zeros`, without those that see nothing else."""
+    return cross(axis_taps(vertical, zeros), axis_taps(horizontal, zeros))
+
+
+def axis_taps(axis: Axis, zeros: bool) -> list[Tap]:
+    """Rows or columns of `conv_taps`; one at least."""
+    taps = [Tap(r, r * axis.dilation - axis.before) for r in range(axis.kernel)]
+    seeing = [tap for tap in taps if sees(tap, axis)]
+    return (seeing or taps[:1]) if zeros else taps
+
+
+def sees(tap: Tap, axis: Axis) -> bool:
+    """Whether a tap brings an input pixel to any output."""
+    first = max(0, -(tap.offset // axis.stride))  # the output whose pixel is the first inside
+    return first < axis.output and tap.offset + first * axis.stride < axis.size
 
 
 class TapConv:
@@ -159,5 +168,6 @@ def workspace(problem: Problem, num_threads: int) -> int:
 def prepare(problem: Problem, layer: Layer, num_threads: int | None) -> TapConv:
     """Weights packed for a convolution."""
     vertical, horizontal = problem.axes
-    taps, strides = conv_taps(vertical, horizontal), (vertical.stride, horizontal.stride)
+    zeros = layer.border == "constant" and layer.cval == 0
+    taps, strides = conv_taps(vertical, horizontal, zeros), (vertical.stride, horizontal.stride)
     return TapConv(layer.weight_gockk, layer.bias, taps, strides, layer.border, layer.cval)
