@@ -116,7 +116,7 @@ class Conv2dPlan:
         if x_array.ndim != len(self.input_shape) or x_array.shape[-3:] != self.input_shape[-3:]:
             raise ValueError(f"x has shape {x_array.shape}; the plan was made for {self.input_shape}")
         shape = (*x_array.shape[:-3], *self.output_shape[-3:])
-        added = _checks.residual(residual, shape, self.dtype)
+        added = None if residual is None else _checks.residual(residual, shape, self.dtype)
         y = _checks.output(out, shape, self.dtype, x_array, residual=added)
         self.run(x_array, y, added, num_threads)
         return y
@@ -126,7 +126,8 @@ class Conv2dPlan:
         if x.ndim == 3:
             x, y, residual = x[None], y[None], None if residual is None else residual[None]
         threads = self._num_threads if num_threads is None else num_threads
-        self._conv.run(x, y, threads, self._epilogue.adding(residual, y))
+        epilogue = self._epilogue if residual is None else self._epilogue.adding(residual, y)
+        self._conv.run(x, y, threads, epilogue)
 
     @property
     def activation(self) -> str | None:

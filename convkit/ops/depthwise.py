@@ -63,7 +63,7 @@ def work(problem: Problem, lanes: int) -> Work:
 class DepthwiseConv:
     """Weights laid out once; `run` convolves a batch, from any number of threads."""
 
-    __slots__ = ("axes", "bias", "border", "cval", "groups", "kernels", "products", "weights")
+    __slots__ = ("bias", "border", "cval", "geometry", "groups", "kernels", "products", "weights")
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class DepthwiseConv:
     ) -> None:
         dtype = weight_gockk.dtype
         self.kernels: Any = _dispatch.native().family("depthwise", dtype)
-        self.axes, self.border, self.cval = axes, BORDER_CODES[border], cval
+        self.geometry, self.border, self.cval = geometry(axes), BORDER_CODES[border], cval
         self.groups = weight_gockk.shape[0]
         self.products = weight_gockk[0, 0].size
         outputs = self.groups * weight_gockk.shape[1]
@@ -92,7 +92,7 @@ class DepthwiseConv:
             self.bias,
             y_bchw,
             self.groups,
-            *geometry(self.axes),
+            *self.geometry,
             self.border,
             self.cval,
             threads_for(y_bchw.size * self.products, num_threads),
