@@ -32,7 +32,8 @@ def run_conv(chosen: argparse.Namespace) -> None:
     print(f"FMA peak {facts.peak:.1f} GFLOP/s per core, copy {facts.bandwidth:.1f} GB/s; seed {seed}")
     print(report.line(report.HEADS))
     rows = []
-    drawn = layers.QUICK if chosen.quick else layers.NAMED + layers.random_layers(seed, chosen.random)
+    chosen_layers = layers.QUICK if chosen.quick else layers.SIZES if chosen.sizes else layers.NAMED
+    drawn = chosen_layers + layers.random_layers(seed, chosen.random)
     for threads in chosen.threads:
         for row in conv.measure(drawn, threads, names):
             rows.append(row)
@@ -57,6 +58,7 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     table = commands.add_parser("conv", help="convolution layers: time, share of the FMA peak, error")
     table.add_argument("--quick", action="store_true", help="four layers only")
+    table.add_argument("--sizes", action="store_true", help="64→64 3×3 on maps of 56² to 1024² only")
     table.add_argument("--threads", type=int, nargs="+", default=[1])
     table.add_argument("--isa", choices=_dispatch.available(), help="instruction set (default: the widest)")
     table.add_argument("--peers", nargs="*", choices=list(peers.PEERS), default=list(peers.PEERS))

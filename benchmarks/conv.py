@@ -50,7 +50,7 @@ def measure_layer(layer: Layer, threads: int, peers: list[str]) -> Row:
         "convkit": lambda: plan(x),
     }
     calls |= {name: PEERS[name](layer, threads) for name in peers}
-    times = interleaved(calls)
+    times = interleaved(calls, plan(x).nbytes)
     ours = times["convkit"]
     medians = {name: float(np.median(times[name])) for name in peers}
     best = min(medians, key=medians.__getitem__, default="")

@@ -95,6 +95,7 @@ NAMED = [
     Layer(64, 256, 64, 3),
 ]
 QUICK = [NAMED[i] for i in (2, 3, 0, 7)]
+SIZES = [Layer(64, size, 64, 3) for size in (56, 128, 256, 512, 1024)]
 
 
 def random_layers(seed: int, count: int) -> list[Layer]:

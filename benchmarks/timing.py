@@ -11,29 +11,33 @@ import numpy as np
 KEPT = 8
 """Results held alive, so that no allocator hands out the same warm memory again and again."""
 
+KEPT_BYTES = 600_000_000
+"""Of all results of one contender: fewer are kept where they are large, as the memory is the machine's."""
+
 
 def block(call: Callable[[], object], seconds: float, kept: deque[object] | None = None) -> float:
-    """The median time of one call, in seconds, over about `seconds` and at least three calls; `kept` holds results."""
+    """The median time of one call, in seconds, over about `seconds` and three calls; `kept` holds results."""
     times: list[float] = []
-    kept = deque(maxlen=KEPT) if kept is None else kept
+    results = deque[object](maxlen=KEPT) if kept is None else kept
     end = time.perf_counter() + seconds
     while len(times) < 3 or time.perf_counter() < end:
         start = time.perf_counter()
-        kept.append(call())
+        results.append(call())
         times.append(time.perf_counter() - start)
     return float(np.median(times))
 
 
 def interleaved(
-    calls: Mapping[str, Callable[[], object]], rounds: int = 9, seconds: float = 0.015
+    calls: Mapping[str, Callable[[], object]], result_bytes: int, rounds: int = 9, seconds: float = 0.015
 ) -> dict[str, np.ndarray]:
     """Block medians of each call, in seconds, one for each round; the first round, not counted, warms up.
 
-    Each call's last results live on until its next block: who comes after whom does not decide who gets memory that
-    the system need not clear first.
+    Each call's last results, of `result_bytes` each, live on until its next block: who comes after whom does
+    not decide who gets memory that the system need not clear first.
     """
+    most = max(1, min(KEPT, KEPT_BYTES // result_bytes))
     times: dict[str, list[float]] = {name: [] for name in calls}
-    kept: dict[str, deque[object]] = {name: deque(maxlen=KEPT) for name in calls}
+    kept: dict[str, deque[object]] = {name: deque(maxlen=most) for name in calls}
     for turn in range(rounds + 1):
         for name, call in calls.items():
             spent = block(call, seconds, kept[name])

@@ -759,7 +759,8 @@ def workspace_bytes(const real[:, :, :, :] x_bchw not None, real[:, :, :, :] y_b
                     Py_ssize_t stride_h, Py_ssize_t stride_w, Py_ssize_t groups, int num_threads):
     """Scratch of each thread of `conv_taps`, which looks at the arrays' sizes alone."""
     cdef Conv conv
-    set_up(&conv, x_bchw, y_bchw, tap_rows, tap_columns, stride_h, stride_w, groups, BORDER_REFLECT, num_threads, 0, 0, None)
+    set_up(&conv, x_bchw, y_bchw, tap_rows, tap_columns, stride_h, stride_w, groups, BORDER_REFLECT, num_threads, 0, 0,
+           None)
     scratch_free(make_tables(&conv))
     return scratch_elements(&conv) * <Py_ssize_t>sizeof(real)
 

@@ -24,9 +24,9 @@ from convkit._native.arith cimport ceil_div, elements
 from convkit._native.border cimport BORDER_CONSTANT, border_index
 from convkit._native.epilogue cimport Epilogue, adds_in_place, finish_rows, make_epilogue
 from convkit._native.simd cimport (STRIP_CHUNK, STRIP_ROWS, STRIP_ROWS_PAIR, STRIP_VECTORS_4, STRIP_VECTORS_8, VL,
-                                   lanes_between, prefetch, prefetch_far, prefetch_write, real, scratch_alloc, scratch_free, vec,
-                                   vec_even, vec_lanes, vec_load, vec_load_lanes, vec_odd, vec_pin, vec_set, vec_store,
-                                   vec_store_part, vec_third_0, vec_third_1, vec_third_2)
+                                   lanes_between, prefetch, prefetch_far, prefetch_write, real, scratch_alloc,
+                                   scratch_free, vec, vec_even, vec_lanes, vec_load, vec_load_lanes, vec_odd, vec_pin,
+                                   vec_set, vec_store, vec_store_part, vec_third_0, vec_third_1, vec_third_2)
 
 cdef enum:
     LINE = 64 // sizeof(real)   # elements of a cache line
@@ -205,7 +205,7 @@ cdef inline void sum_panel(const int OUTPUTS, const int VECTORS, const Panel* ti
     cdef Py_ssize_t _, t, line, row, first = 0, products = tile.conv.products, y_channel = tile.y_channel
     cdef Py_ssize_t asked = ceil_div(OUTPUTS * VECTORS, products)
     cdef bint whole = True
-    cdef int i, j, m
+    cdef int j, m
     for j in range(VECTORS):
         strip[j], y[j], lanes[j], later[j] = tile.at.strip[j], tile.at.y[j], tile.at.lanes[j], tile.later[j]
         whole = whole and lanes[j] == VL
@@ -216,7 +216,7 @@ cdef inline void sum_panel(const int OUTPUTS, const int VECTORS, const Panel* ti
         line = 0
         row = first
         for t in range(products):       # the lines of the next tile, one by one: there are few that can be waited for
-            for i in range(asked):
+            for _ in range(asked):
                 prefetch_far(later[line] + row)
                 line += 1
                 if line == VECTORS:

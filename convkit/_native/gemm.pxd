@@ -27,8 +27,8 @@ cdef struct Tile:
 
 cdef inline void multiply(const int MR, const int NV, const bint FAR, const Tile* tile) noexcept nogil:
     # All but `tile` are constants once inlined; MR and NV at most 8. Where offsets lie FAR apart, each panel asks for a
-    # part of the tile after the next, too. The panel loop lives in here because gcc unrolls the loops over `acc` early enough
-    # to keep it in registers only where they are nested in another loop.
+    # part of the tile after the next, too. The panel loop lives in here because gcc unrolls the loops over `acc` early
+    # enough to keep it in registers only where they are nested in another loop.
     cdef vec acc[24]
     cdef vec x[8]
     cdef vec w[8]
