@@ -1,18 +1,18 @@
-"""`conv_transpose2d`: one convolution without stride for each phase of the output's stride."""
+"""`conv_transpose2d`: convolutions without stride, for the phases of the output's stride (`phases.py`)."""
 
 from __future__ import annotations
 
-from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from convkit import _checks, shapes
 from convkit._checks import Array, Pair
-from convkit.ops.choice import WORDS
+from convkit._threads import threads_for
+from convkit.ops.choice import LARGE, WORDS
 from convkit.ops.conv import Algorithm, check_bias, check_groups
 from convkit.ops.epilogue import Activation, Epilogue, check_activation
-from convkit.ops.taps import Tap, TapConv, cross
+from convkit.ops.phases import MAPS_BYTES, find_stripes, run_stripe
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -114,7 +114,7 @@ def conv_transpose2d(
     weight_gockk = w.reshape(groups, w.shape[0] // groups, *w.shape[1:]).swapaxes(1, 2)
     y_bchw = y[None] if single else y
     epilogue = epilogue.adding(added[None] if added is not None and single else added, y_bchw)
-    run_phases(batch, weight_gockk, b, y_bchw, stride, padding, dilation, num_threads, epilogue)
+    run(batch, weight_gockk, b, y_bchw, stride, padding, dilation, num_threads, epilogue)
     return y
 
 
@@ -144,7 +144,7 @@ def padding_for(
     return extra[0], extra[1]
 
 
-def run_phases(
+def run(
     x: Array,
     weight_gockk: Array,
     bias: Array | None,
@@ -155,40 +155,11 @@ def run_phases(
     num_threads: int | None,
     epilogue: Epilogue,
 ) -> None:
-    """Write every output pixel: those of one phase (row mod stride, column mod stride) share their taps."""
-    rows, columns = (
-        phase_taps(weight_gockk.shape[3 + axis], stride[axis], padding[axis], dilation[axis])
-        for axis in (0, 1)
-    )
-    # pixels without taps are written at once, unless the others' residual would be overwritten
-    one_by_one = epilogue.adds_in_place(y)
-    if not one_by_one and (len(rows) < stride[0] or len(columns) < stride[1]):
-        run_without_taps(bias, y, num_threads, epilogue)
-    down = [row for row in range(min(stride[0], y.shape[2])) if one_by_one or row in rows]
-    across = [column for column in range(min(stride[1], y.shape[3])) if one_by_one or column in columns]
-    for row, column in product(down, across):
-        place = slice(row, None, stride[0]), slice(column, None, stride[1])
-        phase, finish = y[:, :, *place], epilogue.phase(*place)
-        if row in rows and column in columns:
-            TapConv(weight_gockk, bias, cross(rows[row], columns[column])).run(x, phase, num_threads, finish)
-        else:
-            run_without_taps(bias, phase, num_threads, finish)
-
-
-def run_without_taps(bias: Array | None, y: Array, num_threads: int | None, epilogue: Epilogue) -> None:
-    """Write pixels that no input pixel reaches: the bias alone, or finished as if one of 0 reached them."""
-    if epilogue.plain:
-        y[...] = 0 if bias is None else bias[:, None, None]
-        return
-    weight = np.zeros((1, y.shape[1], 1, 1, 1), y.dtype)
-    x = np.broadcast_to(weight[0, :1, :, :, 0], (y.shape[0], 1, *y.shape[2:]))
-    TapConv(weight, bias, cross([Tap(0, 0)], [Tap(0, 0)])).run(x, y, num_threads, epilogue)
-
-
-def phase_taps(kernel: int, stride: int, padding: int, dilation: int) -> dict[int, list[Tap]]:
-    """The taps of each phase of one axis that has any, by ascending offset."""
-    phases: dict[int, list[Tap]] = {}
-    for r in reversed(range(kernel)):
-        phase = (r * dilation - padding) % stride
-        phases.setdefault(phase, []).append(Tap(r, (phase + padding - r * dilation) // stride))
-    return phases
+    """Write every output pixel."""
+    _, outputs, height, width = y.shape
+    kernel = weight_gockk.shape[3], weight_gockk.shape[4]
+    bias = np.zeros(outputs, y.dtype) if bias is None else np.ascontiguousarray(bias)
+    threads = threads_for(LARGE, num_threads)
+    most_maps = MAPS_BYTES // (outputs * -(-width // stride[1]) * y.itemsize)
+    for stripe in find_stripes(kernel, stride, padding, dilation, (height, width), most_maps):
+        run_stripe(stripe, x, weight_gockk, bias, y, stride, threads, epilogue)
