@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from convkit import _checks, shapes
 from convkit._checks import Array, Pair
 from convkit._threads import threads_for
-from convkit.ops.choice import LARGE, WORDS
-from convkit.ops.conv import Algorithm, check_bias, check_groups
+from convkit.ops.choice import ALGORITHMS, LARGE, WORDS, decide
+from convkit.ops.conv import Algorithm, ask, check_bias, check_groups
 from convkit.ops.epilogue import Activation, Epilogue, check_activation
-from convkit.ops.phases import MAPS_BYTES, find_stripes, run_stripe
+from convkit.ops.phases import write_phases
+from convkit.ops.problem import Layer, Problem
+from convkit.shapes import Axis
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -59,8 +60,11 @@ def conv_transpose2d(
     dilation : int or (vertical, horizontal), at least 1
     output_size : (height, width), optional
         Chooses `output_padding`: among the sizes that a convolution of this stride maps to the input's.
-    activation, negative_slope, residual, out, algorithm, num_threads
+    activation, negative_slope, residual, out, num_threads
         As in `conv2d`.
+    algorithm : {"auto", "direct", "gemm", "depthwise", "winograd", "fft", "autotune"}
+        As in `conv2d` with stride 1, where this is a convolution with the kernel turned; with others, and
+        where `padding` is more than the kernel adds, "auto", "direct", "autotune" and "gemm" are one.
 
     Returns
     -------
@@ -72,7 +76,8 @@ def conv_transpose2d(
     TypeError
         An array is None, not numeric, or of another dtype than `input`.
     ValueError
-        Shapes that do not fit, an `output_padding` or `output_size` out of range, an output without pixels.
+        Shapes that do not fit, an `output_padding` or `output_size` out of range, an output without pixels,
+        an `algorithm` that cannot compute it.
 
     Notes
     -----
@@ -107,14 +112,15 @@ def conv_transpose2d(
     size, kernel = (batch.shape[2], batch.shape[3]), (w.shape[2], w.shape[3])
     if output_size is not None:
         output_padding = padding_for(output_size, size, kernel, stride, padding, output_padding, dilation)
-    output = shapes.conv_transpose2d_output(size, kernel, stride, padding, output_padding, dilation)
+    find = remembered_output if type(output_padding) is int else shapes.conv_transpose2d_output
+    output = find(size, kernel, stride, padding, output_padding, dilation)
     shape = (batch.shape[0], outputs, *output)[single:]
     added = _checks.residual(residual, shape, x.dtype)
     y = _checks.output(out, shape, x.dtype, x, w, *rest, residual=added)
     weight_gockk = w.reshape(groups, w.shape[0] // groups, *w.shape[1:]).swapaxes(1, 2)
     y_bchw = y[None] if single else y
     epilogue = epilogue.adding(added[None] if added is not None and single else added, y_bchw)
-    run(batch, weight_gockk, b, y_bchw, stride, padding, dilation, num_threads, epilogue)
+    run(batch, weight_gockk, b, y_bchw, stride, padding, dilation, algorithm, num_threads, epilogue)
     return y
 
 
@@ -144,6 +150,33 @@ def padding_for(
     return extra[0], extra[1]
 
 
+@lru_cache(maxsize=1024)
+def remembered_output(
+    size: Pair, kernel: Pair, stride: Pair, padding: Pair, output_padding: int, dilation: Pair
+) -> Pair:
+    """`shapes.conv_transpose2d_output`."""
+    return shapes.conv_transpose2d_output(size, kernel, stride, padding, output_padding, dilation)
+
+
+@lru_cache(maxsize=1024)
+def convolution_axes(
+    size: Pair, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair, output: Pair
+) -> tuple[Axis, Axis] | None:
+    """Those of the convolution, with its kernel turned, that a transposed one of stride 1 is.
+
+    None where it is none, or cuts more off the output than the kernel adds.
+    """
+    axes = []
+    for name, n, k, p, d, outputs in zip(
+        ("vertical", "horizontal"), size, kernel, padding, dilation, output, strict=True
+    ):
+        before = d * (k - 1) - p
+        axes.append(Axis(name, n, k, 1, d, before, outputs - n + p))
+    if stride != (1, 1) or any(axis.before < 0 or axis.after < 0 for axis in axes):
+        return None
+    return axes[0], axes[1]
+
+
 def run(
     x: Array,
     weight_gockk: Array,
@@ -152,14 +185,24 @@ def run(
     stride: Pair,
     padding: Pair,
     dilation: Pair,
+    algorithm: str,
     num_threads: int | None,
     epilogue: Epilogue,
 ) -> None:
     """Write every output pixel."""
-    _, outputs, height, width = y.shape
-    kernel = weight_gockk.shape[3], weight_gockk.shape[4]
-    bias = np.zeros(outputs, y.dtype) if bias is None else np.ascontiguousarray(bias)
-    threads = threads_for(LARGE, num_threads)
-    most_maps = MAPS_BYTES // (outputs * -(-width // stride[1]) * y.itemsize)
-    for stripe in find_stripes(kernel, stride, padding, dilation, (height, width), most_maps):
-        run_stripe(stripe, x, weight_gockk, bias, y, stride, threads, epilogue)
+    groups, outputs, channels, *kernel = weight_gockk.shape
+    size, output = (x.shape[2], x.shape[3]), (y.shape[2], y.shape[3])
+    if axes := convolution_axes(size, (kernel[0], kernel[1]), stride, padding, dilation, output):
+        problem = Problem(1, groups, outputs, channels, *axes, y.itemsize)
+        layer = Layer(weight_gockk[..., ::-1, ::-1], bias, "constant", 0.0)
+        chosen, _ = decide(ask(problem, algorithm, once=True), layer, num_threads)
+        ALGORITHMS[chosen].prepare(problem, layer, num_threads).run(x, y, num_threads, epilogue)
+        return
+    if algorithm in ALGORITHMS and algorithm != "gemm":
+        raise ValueError(
+            f"algorithm is {algorithm!r} with stride {stride} and padding {padding}, whose phases are summed "
+            "by 'gemm': pass algorithm='auto'"
+        )
+    write_phases(
+        x, weight_gockk, bias, y, stride, padding, dilation, threads_for(LARGE, num_threads), epilogue
+    )

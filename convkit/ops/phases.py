@@ -1,8 +1,9 @@
-"""A transposed convolution as convolutions without stride: one for the phases of its output that see the same pixels.
+"""A transposed convolution as convolutions without stride, one for phases that see the same input pixels.
 
 Along an axis, output pixel i·stride + a is number i of phase a. Kernel element r brings to it input pixel
-i + (a + padding - r·dilation) / stride, where that is a whole number: a phase has every `step`-th kernel element, and
-neighbouring elements belong to neighbouring phases.
+i + (a + padding - r·dilation) / stride, where that is a whole number: a phase has every `step`-th kernel
+element, and neighbouring elements belong to neighbouring phases. Phases that see the same pixels are output
+channels of one convolution; its maps are woven into the output (`_native/weave.pyx`).
 """
 
 from __future__ import annotations
@@ -20,15 +21,15 @@ from convkit._threads import threads_for
 from convkit.ops.epilogue import Epilogue
 from convkit.ops.taps import Tap, TapConv, Taps, cross
 
-MAPS_BYTES = 1 << 20
-"""Of the phases' maps that are summed before they are woven into the output: they stay in the cache."""
+MAPS_BYTES = 1 << 21
+"""Of the maps that are summed before they are woven into the output: most of them stay in the cache."""
 
 WEAVING = 16
 """Multiply-adds that take as long as weaving one pixel."""
 
 
 class Run(NamedTuple):
-    """Phases of an axis that see the same input pixels: kernel elements `first`, `first` + 1, ... lead to them."""
+    """Phases of an axis that see the same input pixels: kernel elements from `first` on lead to them."""
 
     first: int
     step: int
@@ -101,7 +102,7 @@ class Stripe(NamedTuple):
 def find_stripes(
     kernel: Pair, stride: Pair, padding: Pair, dilation: Pair, output: Pair, most_maps: int
 ) -> list[Stripe]:
-    """All rows of the output, in stripes of at most `most_maps` maps for each channel, where they can be cut so."""
+    """All rows of the output, in stripes of at most `most_maps` maps a channel where that is possible."""
     down, across = (find_runs(*axis) for axis in zip(kernel, stride, padding, dilation, output, strict=True))
     most_rows = max(1, most_maps // max(1, sum(len(run.phases) for run in across)))
     stripes = [make_stripe(part, across, stride, output) for run in down for part in run.parts(most_rows)]
@@ -127,7 +128,7 @@ def make_stripe(rows: Run, across: list[Run], stride: Pair, output: Pair) -> Str
 
 
 def reduced(weight_gockk: Array, rows: Run, columns: Run) -> Array:
-    """The weights of some phases: an output channel for each of the layer's and each phase, taps by ascending offset."""
+    """The weights of some phases: outputs for each of the layer's and phase, taps by ascending offset."""
     groups, outputs, channels = weight_gockk.shape[:3]
     group, output, channel, down, across = weight_gockk.strides
     phases, taps = (len(rows.phases), len(columns.phases)), (rows.taps, columns.taps)
@@ -137,6 +138,26 @@ def reduced(weight_gockk: Array, rows: Run, columns: Run) -> Array:
         (group, output, down, across, channel, -rows.step * down, -columns.step * across),
     )
     return view.reshape(groups, outputs * phases[0] * phases[1], channels, *taps)
+
+
+def write_phases(
+    x: Array,
+    weight_gockk: Array,
+    bias: Array | None,
+    y: Array,
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair,
+    num_threads: int,
+    epilogue: Epilogue,
+) -> None:
+    """Write every pixel of a transposed convolution."""
+    _, outputs, height, width = y.shape
+    kernel = weight_gockk.shape[3], weight_gockk.shape[4]
+    bias = np.zeros(outputs, y.dtype) if bias is None else np.ascontiguousarray(bias)
+    most_maps = MAPS_BYTES // (outputs * -(-width // stride[1]) * y.itemsize)
+    for stripe in find_stripes(kernel, stride, padding, dilation, (height, width), most_maps):
+        run_stripe(stripe, x, weight_gockk, bias, y, stride, num_threads, epilogue)
 
 
 def run_stripe(

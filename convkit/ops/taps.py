@@ -92,7 +92,10 @@ class TapConv:
         epilogue: Epilogue = PLAIN,
         shift: int = 0,
     ) -> None:
-        """Write the convolution of `x_bchw`, from row `shift` on, to `y_bchw`, whose shapes are already checked."""
+        """Write the convolution of `x_bchw` to `y_bchw`, whose shapes are already checked.
+
+        `shift` moves all taps so many rows down.
+        """
         work = y_bchw.size * (x_bchw.shape[1] // self.groups) * self.taps.places.shape[1]
         self.kernels.conv_taps(
             x_bchw,
