@@ -19,6 +19,8 @@ def run_conv(chosen: argparse.Namespace) -> None:
     isa = _dispatch.native().isa
     seed = commit_seed()
     names = [name for name in chosen.peers if name in peers.installed()]
+    if chosen.eager:
+        names = [name for name in names if name in peers.EAGER]
     packages = ["numpy", *dict.fromkeys(name.split()[0] for name in names)]
     facts = report.Machine(
         machine.processor(),
@@ -35,7 +37,7 @@ def run_conv(chosen: argparse.Namespace) -> None:
     chosen_layers = layers.QUICK if chosen.quick else layers.SIZES if chosen.sizes else layers.NAMED
     drawn = chosen_layers + layers.random_layers(seed, chosen.random)
     for threads in chosen.threads:
-        for row in conv.measure(drawn, threads, names):
+        for row in conv.measure(drawn, threads, names, chosen.eager):
             rows.append(row)
             print(report.line(report.cells(row)), flush=True)
     print(report.summary(rows))
@@ -59,6 +61,7 @@ def main() -> int:
     table = commands.add_parser("conv", help="convolution layers: time, share of the FMA peak, error")
     table.add_argument("--quick", action="store_true", help="four layers only")
     table.add_argument("--sizes", action="store_true", help="64→64 3×3 on maps of 56² to 1024² only")
+    table.add_argument("--eager", action="store_true", help="calls with weights, beside those that take them")
     table.add_argument("--threads", type=int, nargs="+", default=[1])
     table.add_argument("--isa", choices=_dispatch.available(), help="instruction set (default: the widest)")
     table.add_argument("--peers", nargs="*", choices=list(peers.PEERS), default=list(peers.PEERS))

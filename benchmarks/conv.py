@@ -1,4 +1,4 @@
-"""`python -m benchmarks conv`: convolution layers, weights packed, beside every peer that is installed."""
+"""`python -m benchmarks conv`: convolution layers beside the peers, weights packed or not."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from benchmarks.layers import Layer
 from benchmarks.machine import fma_peak
 from benchmarks.peers import PEERS
 from benchmarks.timing import interleaved, interval
-from convkit import _dispatch, _reference
+from convkit import _dispatch, _reference, shapes
+from convkit.ops.choice import choose
+from convkit.ops.conv import ask
+from convkit.ops.problem import Problem
 
 
 @dataclass(frozen=True)
@@ -34,20 +37,36 @@ class Row:
     bytes: int
 
 
-def measure(layers: Iterable[Layer], threads: int, peers: list[str]) -> Iterable[Row]:
+def measure(layers: Iterable[Layer], threads: int, peers: list[str], eager: bool = False) -> Iterable[Row]:
     """Time every layer against the `peers`, one row at a time."""
     for layer in layers:
-        yield measure_layer(layer, threads, peers)
+        yield measure_layer(layer, threads, peers, eager)
 
 
-def measure_layer(layer: Layer, threads: int, peers: list[str]) -> Row:
-    """Time one layer, in blocks that take turns with the peers' and with the measurement of the peak."""
+def eager_call(layer: Layer, threads: int) -> tuple[Callable[[], np.ndarray], str]:
+    """`conv2d`, which is given the weights at each call, and the algorithm that it takes."""
+    x, weight, bias = layer.arrays
+    axes = shapes.conv_axes(x.shape[2:], weight.shape[2:], layer.stride, layer.padding, layer.dilation)
+    outputs = layer.outputs // layer.groups
+    problem = Problem(1, layer.groups, outputs, weight.shape[1], axes[0], axes[1], x.itemsize)
+    algorithm = choose(ask(problem, "auto", once=True))
+    return lambda: ck.conv2d(x, weight, bias, num_threads=threads, **layer.arguments), algorithm
+
+
+def plan_call(layer: Layer, threads: int) -> tuple[Callable[[], np.ndarray], str]:
+    """A plan, and its algorithm."""
     x, weight, bias = layer.arrays
     plan = ck.conv2d_plan(weight, bias, input_shape=x.shape, num_threads=threads, **layer.arguments)
+    return lambda: plan(x), plan.algorithm
+
+
+def measure_layer(layer: Layer, threads: int, peers: list[str], eager: bool = False) -> Row:
+    """Time one layer, in blocks that take turns with the peers' and with the measurement of the peak."""
+    call, algorithm = (eager_call if eager else plan_call)(layer, threads)
     isa, peaks = _dispatch.native().isa, []
     calls: dict[str, Callable[[], object]] = {
         "peak": lambda: peaks.append(fma_peak(isa, 0.002)),
-        "convkit": lambda: plan(x),
+        "convkit": call,
     }
     calls |= {name: PEERS[name](layer, threads) for name in peers}
     times = interleaved(calls, plan(x).nbytes)
@@ -58,7 +77,7 @@ def measure_layer(layer: Layer, threads: int, peers: list[str]) -> Row:
     return Row(
         layer=layer.name,
         threads=threads,
-        algorithm=plan.algorithm,
+        algorithm=algorithm,
         seconds=float(np.median(ours)),
         seconds_interval=interval(ours),
         peers=medians,
@@ -66,7 +85,7 @@ def measure_layer(layer: Layer, threads: int, peers: list[str]) -> Row:
         ratio=float(np.median(ours / times[best])) if best else float("nan"),
         gflops=rate,
         peak_share=rate / (threads * float(np.median(peaks))),
-        error=error(plan(x), layer),
+        error=error(call(), layer),
         operations=layer.operations,
         bytes=layer.bytes,
     )

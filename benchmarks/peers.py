@@ -147,6 +147,10 @@ PEERS: dict[str, Callable[[Layer, int], Call]] = {
 }
 
 
+EAGER = ("torch", "torch channels-last")
+"""Those whose calls are given the weights."""
+
+
 def installed() -> list[str]:
     """The peers that can run here."""
     needs = {name: [name.split()[0]] for name in PEERS} | {"onnxruntime": ["onnxruntime", "onnx"]}

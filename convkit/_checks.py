@@ -279,7 +279,7 @@ def is_sequence(value: Any) -> TypeGuard[Sequence[Any]]:
 
 def pair(value: Any, name: str, minimum: int | None = None) -> Pair:
     """`value`, an integer or two of them (vertical, horizontal), as a pair of ints."""
-    if is_sequence(value):
+    if type(value) is not int and is_sequence(value):
         if len(value) != 2:
             raise ValueError(f"{name} is {value!r}; expected an integer or a pair (vertical, horizontal)")
         return integer(value[0], f"{name}[0]", minimum), integer(value[1], f"{name}[1]", minimum)

@@ -28,6 +28,7 @@ FAMILIES = {
     "kernels": "convkit._kernels",
     "winograd": "convkit._native.winograd",
     "depthwise": "convkit._native.depthwise",
+    "weave": "convkit._native.weave",
     "stencil": "convkit._native.stencil",
     "peak": "convkit._native.peak",
 }

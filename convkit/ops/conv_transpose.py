@@ -1,18 +1,19 @@
-"""`conv_transpose2d`: one convolution without stride for each phase of the output's stride."""
+"""`conv_transpose2d`: convolutions without stride, for the phases of the output's stride (`phases.py`)."""
 
 from __future__ import annotations
 
-from itertools import product
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from convkit import _checks, shapes
 from convkit._checks import Array, Pair
-from convkit.ops.choice import WORDS
-from convkit.ops.conv import Algorithm, check_bias, check_groups
+from convkit._threads import threads_for
+from convkit.ops.choice import ALGORITHMS, LARGE, WORDS, decide
+from convkit.ops.conv import Algorithm, ask, check_bias, check_groups
 from convkit.ops.epilogue import Activation, Epilogue, check_activation
-from convkit.ops.taps import Tap, TapConv, cross
+from convkit.ops.phases import write_phases
+from convkit.ops.problem import Layer, Problem
+from convkit.shapes import Axis
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -59,8 +60,11 @@ def conv_transpose2d(
     dilation : int or (vertical, horizontal), at least 1
     output_size : (height, width), optional
         Chooses `output_padding`: among the sizes that a convolution of this stride maps to the input's.
-    activation, negative_slope, residual, out, algorithm, num_threads
+    activation, negative_slope, residual, out, num_threads
         As in `conv2d`.
+    algorithm : {"auto", "direct", "gemm", "depthwise", "winograd", "fft", "autotune"}
+        As in `conv2d` with stride 1, where this is a convolution with the kernel turned; with others, and
+        where `padding` is more than the kernel adds, "auto", "direct", "autotune" and "gemm" are one.
 
     Returns
     -------
@@ -72,7 +76,8 @@ def conv_transpose2d(
     TypeError
         An array is None, not numeric, or of another dtype than `input`.
     ValueError
-        Shapes that do not fit, an `output_padding` or `output_size` out of range, an output without pixels.
+        Shapes that do not fit, an `output_padding` or `output_size` out of range, an output without pixels,
+        an `algorithm` that cannot compute it.
 
     Notes
     -----
@@ -107,14 +112,15 @@ def conv_transpose2d(
     size, kernel = (batch.shape[2], batch.shape[3]), (w.shape[2], w.shape[3])
     if output_size is not None:
         output_padding = padding_for(output_size, size, kernel, stride, padding, output_padding, dilation)
-    output = shapes.conv_transpose2d_output(size, kernel, stride, padding, output_padding, dilation)
+    find = remembered_output if type(output_padding) is int else shapes.conv_transpose2d_output
+    output = find(size, kernel, stride, padding, output_padding, dilation)
     shape = (batch.shape[0], outputs, *output)[single:]
     added = _checks.residual(residual, shape, x.dtype)
     y = _checks.output(out, shape, x.dtype, x, w, *rest, residual=added)
     weight_gockk = w.reshape(groups, w.shape[0] // groups, *w.shape[1:]).swapaxes(1, 2)
     y_bchw = y[None] if single else y
     epilogue = epilogue.adding(added[None] if added is not None and single else added, y_bchw)
-    run_phases(batch, weight_gockk, b, y_bchw, stride, padding, dilation, num_threads, epilogue)
+    run(batch, weight_gockk, b, y_bchw, stride, padding, dilation, algorithm, num_threads, epilogue)
     return y
 
 
@@ -144,7 +150,34 @@ def padding_for(
     return extra[0], extra[1]
 
 
-def run_phases(
+@lru_cache(maxsize=1024)
+def remembered_output(
+    size: Pair, kernel: Pair, stride: Pair, padding: Pair, output_padding: int, dilation: Pair
+) -> Pair:
+    """`shapes.conv_transpose2d_output`."""
+    return shapes.conv_transpose2d_output(size, kernel, stride, padding, output_padding, dilation)
+
+
+@lru_cache(maxsize=1024)
+def convolution_axes(
+    size: Pair, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair, output: Pair
+) -> tuple[Axis, Axis] | None:
+    """Those of the convolution, with its kernel turned, that a transposed one of stride 1 is.
+
+    None where it is none, or cuts more off the output than the kernel adds.
+    """
+    axes = []
+    for name, n, k, p, d, outputs in zip(
+        ("vertical", "horizontal"), size, kernel, padding, dilation, output, strict=True
+    ):
+        before = d * (k - 1) - p
+        axes.append(Axis(name, n, k, 1, d, before, outputs - n + p))
+    if stride != (1, 1) or any(axis.before < 0 or axis.after < 0 for axis in axes):
+        return None
+    return axes[0], axes[1]
+
+
+def run(
     x: Array,
     weight_gockk: Array,
     bias: Array | None,
@@ -152,43 +185,24 @@ def run_phases(
     stride: Pair,
     padding: Pair,
     dilation: Pair,
+    algorithm: str,
     num_threads: int | None,
     epilogue: Epilogue,
 ) -> None:
-    """Write every output pixel: those of one phase (row mod stride, column mod stride) share their taps."""
-    rows, columns = (
-        phase_taps(weight_gockk.shape[3 + axis], stride[axis], padding[axis], dilation[axis])
-        for axis in (0, 1)
-    )
-    # pixels without taps are written at once, unless the others' residual would be overwritten
-    one_by_one = epilogue.adds_in_place(y)
-    if not one_by_one and (len(rows) < stride[0] or len(columns) < stride[1]):
-        run_without_taps(bias, y, num_threads, epilogue)
-    down = [row for row in range(min(stride[0], y.shape[2])) if one_by_one or row in rows]
-    across = [column for column in range(min(stride[1], y.shape[3])) if one_by_one or column in columns]
-    for row, column in product(down, across):
-        place = slice(row, None, stride[0]), slice(column, None, stride[1])
-        phase, finish = y[:, :, *place], epilogue.phase(*place)
-        if row in rows and column in columns:
-            TapConv(weight_gockk, bias, cross(rows[row], columns[column])).run(x, phase, num_threads, finish)
-        else:
-            run_without_taps(bias, phase, num_threads, finish)
-
-
-def run_without_taps(bias: Array | None, y: Array, num_threads: int | None, epilogue: Epilogue) -> None:
-    """Write pixels that no input pixel reaches: the bias alone, or finished as if one of 0 reached them."""
-    if epilogue.plain:
-        y[...] = 0 if bias is None else bias[:, None, None]
+    """Write every output pixel."""
+    groups, outputs, channels, *kernel = weight_gockk.shape
+    size, output = (x.shape[2], x.shape[3]), (y.shape[2], y.shape[3])
+    if axes := convolution_axes(size, (kernel[0], kernel[1]), stride, padding, dilation, output):
+        problem = Problem(1, groups, outputs, channels, *axes, y.itemsize)
+        layer = Layer(weight_gockk[..., ::-1, ::-1], bias, "constant", 0.0)
+        chosen, _ = decide(ask(problem, algorithm, once=True), layer, num_threads)
+        ALGORITHMS[chosen].prepare(problem, layer, num_threads).run(x, y, num_threads, epilogue)
         return
-    weight = np.zeros((1, y.shape[1], 1, 1, 1), y.dtype)
-    x = np.broadcast_to(weight[0, :1, :, :, 0], (y.shape[0], 1, *y.shape[2:]))
-    TapConv(weight, bias, cross([Tap(0, 0)], [Tap(0, 0)])).run(x, y, num_threads, epilogue)
-
-
-def phase_taps(kernel: int, stride: int, padding: int, dilation: int) -> dict[int, list[Tap]]:
-    """The taps of each phase of one axis that has any, by ascending offset."""
-    phases: dict[int, list[Tap]] = {}
-    for r in reversed(range(kernel)):
-        phase = (r * dilation - padding) % stride
-        phases.setdefault(phase, []).append(Tap(r, (phase + padding - r * dilation) // stride))
-    return phases
+    if algorithm in ALGORITHMS and algorithm != "gemm":
+        raise ValueError(
+            f"algorithm is {algorithm!r} with stride {stride} and padding {padding}, whose phases are summed "
+            "by 'gemm': pass algorithm='auto'"
+        )
+    write_phases(
+        x, weight_gockk, bias, y, stride, padding, dilation, threads_for(LARGE, num_threads), epilogue
+    )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import pairwise
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,9 @@ MOST_CHANNELS = 32
 
 MOST_REACH = 64
 """Columns that a kernel may reach over: a strip holds some outputs beside them."""
+
+MOST_REMEMBERED = 1 << 15
+"""Weights whose order is worked out once: up to 16 MB for the layers of a network."""
 
 MOST_ROWS = 4096
 """Rows of scratch under one tile of outputs, of about a kilobyte each."""
@@ -112,7 +117,21 @@ def geometry(axes: tuple[Axis, Axis]) -> list[Pair]:
 
 
 def pack_weights(weight_gockk: Array, kernels: Any, vertical: Axis) -> Array:
-    """The weights in the order in which they are multiplied.
+    """The weights in the order in which they are multiplied."""
+    stride, dilation = vertical.stride, vertical.dilation
+    if weight_gockk.size > MOST_REMEMBERED:
+        return in_order(weight_gockk, kernels, stride, dilation)
+    return weight_gockk.reshape(-1).take(order(weight_gockk.shape, kernels, stride, dilation))
+
+
+@lru_cache(maxsize=64)
+def order(shape: tuple[int, ...], kernels: Any, stride: int, dilation: int) -> Array:
+    """The places of the weights that `in_order` gives."""
+    return in_order(np.arange(prod(shape)).reshape(shape), kernels, stride, dilation)
+
+
+def in_order(weight_gockk: Array, kernels: Any, stride: int, dilation: int) -> Array:
+    """The weights as they are multiplied.
 
     For each group, and each block of its outputs that are summed together: kernel rows in chunks and then one
     by one, of each the channels, of each the kernel columns, of each the chunk's rows, of each the outputs.
@@ -124,7 +143,7 @@ def pack_weights(weight_gockk: Array, kernels: Any, vertical: Axis) -> Array:
         block = weight_gockk[:, output : output + kernels.block_outputs(outputs - output)]
         chunk = 1
         if block.shape[1] < 4:
-            chunk = kernels.kernel_chunk(outputs, rows, vertical.stride, vertical.dilation)
+            chunk = kernels.kernel_chunk(outputs, rows, stride, dilation)
         starts = [*range(0, rows - rows % chunk, chunk), *range(rows - rows % chunk, rows), rows]
         for top, bottom in pairwise(starts):
             parts.append(block[:, :, :, top:bottom].transpose(0, 2, 4, 3, 1).reshape(groups, -1))

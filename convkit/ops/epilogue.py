@@ -37,13 +37,9 @@ class Epilogue(NamedTuple):
             residual = y
         return self._replace(residual=residual)
 
-    def adds_in_place(self, y: Array) -> bool:
-        """Whether the residual is `y` itself."""
-        return self.residual is not None and self.residual.ctypes.data == y.ctypes.data
-
-    def phase(self, *place: slice) -> Epilogue:
-        """Of the output's pixels at `place` alone."""
-        return self if self.residual is None else self._replace(residual=self.residual[:, :, *place])
+    def of(self, images: slice) -> Epilogue:
+        """Of some images alone."""
+        return self if self.residual is None else self._replace(residual=self.residual[images])
 
 
 PLAIN = Epilogue()

@@ -94,16 +94,24 @@ class TapConv:
         self.bias = self.bias.reshape(-1)
 
     def run(
-        self, x_bchw: Array, y_bchw: Array, num_threads: int | None = None, epilogue: Epilogue = PLAIN
+        self,
+        x_bchw: Array,
+        y_bchw: Array,
+        num_threads: int | None = None,
+        epilogue: Epilogue = PLAIN,
+        shift: int = 0,
     ) -> None:
-        """Write the convolution of `x_bchw` to `y_bchw`, whose shapes are already checked."""
+        """Write the convolution of `x_bchw` to `y_bchw`, whose shapes are already checked.
+
+        `shift` moves all taps so many rows down.
+        """
         work = y_bchw.size * (x_bchw.shape[1] // self.groups) * self.taps.places.shape[1]
         self.kernels.conv_taps(
             x_bchw,
             self.weights,
             self.bias,
             y_bchw,
-            self.taps.rows,
+            self.taps.rows + shift if shift else self.taps.rows,
             self.taps.columns,
             *self.stride,
             self.groups,

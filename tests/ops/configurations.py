@@ -209,6 +209,7 @@ def conv_transpose2d_call(seed):
     if rng.random() < 0.3:
         del arguments["output_padding"]
         arguments["output_size"] = one_or_pair(rng, size)
+    arguments["algorithm"] = str(rng.choice(["direct", "direct", "gemm"]))
     return Call(x, weight, bias, arguments, reference, channels * kernel[0] * kernel[1])
 
 
