@@ -48,6 +48,7 @@ UNROLL = ("--param=max-completely-peeled-insns=16000", "--param=max-completely-p
 FAMILIES = [
     Family("convkit._kernels", flags=UNROLL),
     Family("convkit._native.winograd"),
+    Family("convkit._native.broadcast", flags=UNROLL),
     Family("convkit._native.depthwise", flags=UNROLL),
     Family("convkit._native.weave"),
     Family("convkit._native.stencil"),

@@ -27,6 +27,7 @@ ISAS = ("baseline", "avx2", "avx512")
 FAMILIES = {
     "kernels": "convkit._kernels",
     "winograd": "convkit._native.winograd",
+    "broadcast": "convkit._native.broadcast",
     "depthwise": "convkit._native.depthwise",
     "weave": "convkit._native.weave",
     "stencil": "convkit._native.stencil",

@@ -12,6 +12,8 @@ import numpy as np
 from convkit import _dispatch
 from convkit._checks import Array, Pair, empty
 from convkit._threads import threads_for
+from convkit.ops import broadcast
+from convkit.ops.broadcast import BroadcastConv
 from convkit.ops.costs import Work
 from convkit.ops.epilogue import PLAIN, Epilogue
 from convkit.ops.problem import Layer, Problem, whole
@@ -132,6 +134,8 @@ def refusal(problem: Problem) -> str | None:
 
 def work(problem: Problem, lanes: int) -> Work:
     """The steps of `TapConv`; `lanes`: the elements of a vector."""
+    if broadcast.suits(problem, lanes):
+        return broadcast_work(problem, lanes)
     vertical, horizontal = problem.axes
     reach = (horizontal.extent - 1) // horizontal.stride
     narrow = reach * -(-problem.outputs // 8) > horizontal.output  # pixels are packed again, for every tap
@@ -153,6 +157,22 @@ def work(problem: Problem, lanes: int) -> Work:
     }
 
 
+def broadcast_work(problem: Problem, lanes: int) -> Work:
+    """The steps of `BroadcastConv`."""
+    vertical, horizontal = problem.axes
+    maps, outputs = problem.images * problem.groups, whole(problem.outputs, lanes)
+    rows = (vertical.output - 1) * vertical.stride + vertical.extent
+    columns = (horizontal.output - 1) * horizontal.stride + horizontal.extent
+    return {
+        "plan": 1,
+        "weights": problem.groups * outputs * problem.channels * problem.taps,
+        "call": 1,
+        "products": maps * outputs * problem.taps * problem.channels * problem.pixels,
+        **packing(maps * problem.channels * rows * columns, 1),
+        "outputs": maps * outputs * problem.pixels,
+    }
+
+
 def packing(pixels: int, stride: int) -> Work:
     """The steps of packing so many pixels: rows as they are, by pairs, or pixel by pixel."""
     return {
@@ -165,7 +185,8 @@ def packing(pixels: int, stride: int) -> Work:
 def workspace(problem: Problem, num_threads: int) -> int:
     """Bytes of scratch for each thread."""
     taps = conv_taps(*problem.axes)
-    kernels = _dispatch.native().family("kernels", f"f{problem.itemsize}")
+    family = "broadcast" if broadcast.suits(problem, vector_lanes(problem)) else "kernels"
+    kernels = _dispatch.native().family(family, f"f{problem.itemsize}")
     strides = problem.vertical.stride, problem.horizontal.stride
     size: int = kernels.workspace_bytes(
         *problem.arrays(), taps.rows, taps.columns, *strides, problem.groups, num_threads
@@ -173,9 +194,18 @@ def workspace(problem: Problem, num_threads: int) -> int:
     return size
 
 
-def prepare(problem: Problem, layer: Layer, num_threads: int | None) -> TapConv:
+def vector_lanes(problem: Problem) -> int:
+    """Elements of the machine's vectors."""
+    lanes: int = _dispatch.native().family("kernels", f"f{problem.itemsize}").VECTOR_LANES
+    return lanes
+
+
+def prepare(problem: Problem, layer: Layer, num_threads: int | None) -> TapConv | BroadcastConv:
     """Weights packed for a convolution."""
     vertical, horizontal = problem.axes
     zeros = layer.border == "constant" and layer.cval == 0
     taps, strides = conv_taps(vertical, horizontal, zeros), (vertical.stride, horizontal.stride)
+    if broadcast.suits(problem, vector_lanes(problem)):
+        code = BORDER_CODES[layer.border]
+        return BroadcastConv(layer.weight_gockk, layer.bias, taps, strides, code, layer.cval)
     return TapConv(layer.weight_gockk, layer.bias, taps, strides, layer.border, layer.cval)

@@ -1,0 +1,42 @@
+from convkit._checks import Array
+
+VECTOR_LANES: int
+
+def pack_weights(weight_gockk: Array, kernel_index: Array, packed: Array) -> None: ...
+def conv_taps(
+    x_bchw: Array,
+    weights: Array,
+    bias: Array,
+    y_bchw: Array,
+    tap_rows: Array,
+    tap_columns: Array,
+    stride_h: int,
+    stride_w: int,
+    groups: int,
+    border: int,
+    cval: float,
+    num_threads: int,
+    activation: int = 0,
+    slope: float = 0.0,
+    residual: Array | None = None,
+) -> None: ...
+def workspace_bytes(
+    x_bchw: Array,
+    y_bchw: Array,
+    tap_rows: Array,
+    tap_columns: Array,
+    stride_h: int,
+    stride_w: int,
+    groups: int,
+    num_threads: int,
+) -> int: ...
+def units(
+    x_bchw: Array,
+    y_bchw: Array,
+    tap_rows: Array,
+    tap_columns: Array,
+    stride_h: int,
+    stride_w: int,
+    groups: int,
+    num_threads: int,
+) -> list[tuple[int, int, int, int]]: ...

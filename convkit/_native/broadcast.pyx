@@ -1,0 +1,524 @@
+"""The implicit GEMM with output channels in the vectors: a pixel is broadcast and multiplied with a vector of weights.
+
+Pixels need not lie side by side, nor fill vectors: any stride reads the input's rows as they are, or one copy of them
+with their borders, and a map of few pixels costs no more than its pixels. Rows of a kernel that see nothing but zeros
+are left out. In return the sums, [pixel][output], must be transposed.
+
+Work is cut into units: image × group × band of output rows × chunk of weight panels. A unit goes over K in blocks of
+channels, and over a block panel by panel: a panel's weights stay in the L1 cache while all pixels of the band pass.
+
+What an output adds up, and in which order, depends on the blocks of K alone, never on the units or the threads.
+"""
+from cython.parallel cimport prange, threadid
+from libc.string cimport memset
+
+from convkit._native.arith cimport ceil_div, elements
+from convkit._native.border cimport BORDER_CONSTANT
+from convkit._native.epilogue cimport Epilogue, finish_rows, make_epilogue
+from convkit._native.planes cimport Planes, pack_planes
+from convkit._native.simd cimport (GEMM_MR, GEMM_NV, VL, prefetch_far, real, scratch_alloc, scratch_free, vec, vec_load,
+                                   vec_load_part, vec_set, vec_store, vec_store_part, vec_transpose)
+
+VECTOR_LANES = VL
+
+cdef enum:
+    DEPTH = 96                 # products of a block of K: a panel's weights stay in the L1 cache
+    DIRECT_CHANNELS = 96        # of a block that is read where it lies, each channel in a page of its own
+    PLANES_BYTES = 1 << 19      # of a unit, about: they stay in the L2 cache
+    SUMS_BYTES = 1 << 19
+
+
+cdef struct Conv:
+    Py_ssize_t groups, channels, outputs                # channels and outputs of one group
+    Py_ssize_t rows, columns                            # of the output
+    Py_ssize_t tap_rows, tap_columns, taps
+    const Py_ssize_t* tap_row
+    const Py_ssize_t* tap_column
+    Planes planes
+    const real* x
+    Py_ssize_t x_image
+    real* y
+    Py_ssize_t images, y_image, y_channel, y_row, y_column
+    const real* weights                                 # [group][block of K][panel][channel][tap][output]
+    const real* bias                                    # [group][output], whole vectors
+    Py_ssize_t block_channels
+    bint direct                                         # no planes: one tap, whose pixels lie in the input
+    bint skip                                           # padding is zeros
+    Py_ssize_t* offset                                  # of each channel's taps of a block of K, in the planes
+    Py_ssize_t row_step, column_step                    # from one output pixel's to the next one's, in the planes
+    Py_ssize_t vectors, panels                          # of one group's outputs
+    Py_ssize_t band_rows, bands, chunk_panels, chunks
+    Epilogue epilogue
+
+
+cdef struct Unit:
+    const real* x
+    real* y
+    const real* weights
+    const real* bias
+    Py_ssize_t row, rows, panel, panels, first, vectors     # the first vector of outputs, and their number
+    real* planes
+    real* sums                  # [pixel][output]
+
+
+# ---- panels of outputs ---------------------------------------------------------------------------------
+# Of GEMM_NV vectors; where one would be left over, the last two have two each: one alone keeps too few sums in flight.
+
+cdef inline Py_ssize_t panel_count(Py_ssize_t vectors) noexcept nogil:
+    return ceil_div(vectors, GEMM_NV)
+
+
+cdef inline Py_ssize_t panel_start(Py_ssize_t vectors, Py_ssize_t panel) noexcept nogil:
+    if GEMM_NV == 3 and vectors % 3 == 1 and vectors > 3 and panel == vectors // 3:
+        return vectors - 2
+    return min(panel * GEMM_NV, vectors)
+
+
+cdef inline Py_ssize_t channel_block(Py_ssize_t taps, Py_ssize_t channels) noexcept nogil:
+    cdef Py_ssize_t most = max(<Py_ssize_t>1, DEPTH // taps) if taps > 1 else <Py_ssize_t>DIRECT_CHANNELS
+    return ceil_div(channels, ceil_div(channels, most))
+
+
+def pack_weights(const real[:, :, :, :, :] weight_gockk not None, const Py_ssize_t[:, ::1] kernel_index not None,
+                 real[::1] packed not None):
+    """Fill `packed`, which has room for whole vectors of outputs; `kernel_index[:, t]` is tap t's place in the kernel."""
+    cdef Py_ssize_t outputs = weight_gockk.shape[1], channels = weight_gockk.shape[2], taps = kernel_index.shape[1]
+    cdef Py_ssize_t block = channel_block(taps, channels), vectors = ceil_div(outputs, VL), g, b, c, p, o, end, t
+    cdef real* to = &packed[0]
+    with nogil:
+        for g in range(weight_gockk.shape[0]):
+            for b in range(ceil_div(channels, block)):
+                for p in range(panel_count(vectors)):
+                    end = panel_start(vectors, p + 1) * VL
+                    for c in range(b * block, min(b * block + block, channels)):
+                        for t in range(taps):
+                            for o in range(panel_start(vectors, p) * VL, end):
+                                to[0] = weight_gockk[g, o, c, kernel_index[0, t], kernel_index[1, t]] if o < outputs else 0
+                                to += 1
+
+
+# ---- sums ----------------------------------------------------------------------------------------------
+
+cdef struct Tile:               # MR pixels of a row, and those after them
+    Py_ssize_t count
+    Py_ssize_t channels, taps
+    const Py_ssize_t* offset
+    const real* x
+    Py_ssize_t x_channel, step
+    const real* weights
+    Py_ssize_t weights_channel
+    real* sums
+    Py_ssize_t sums_row
+    const real* addend          # the bias, or the sums themselves
+    Py_ssize_t addend_row
+    const real* later           # asked for meanwhile: a line for each product
+    Py_ssize_t later_step, later_tile
+
+
+cdef inline void sum_tiles(const int MR, const int NV, const Tile* tile) noexcept nogil:
+    cdef vec acc[24]
+    cdef vec w[3]
+    cdef vec x
+    cdef const real* pixels
+    cdef const real* weights
+    cdef const real* channel
+    cdef const real* begin = tile.x
+    cdef const real* addend = tile.addend
+    cdef const real* later
+    cdef real* sums = tile.sums
+    cdef Py_ssize_t n, c, t, later_step = tile.later_step, taps = tile.taps, step = tile.step, sums_row = tile.sums_row, addend_row = tile.addend_row
+    cdef int i, j
+    for n in range(tile.count):
+        later = tile.later + n * tile.later_tile
+        for i in range(MR):
+            for j in range(NV):
+                acc[i * NV + j] = vec_set(0)
+        channel, weights = begin, tile.weights
+        for c in range(tile.channels):
+            for t in range(taps):
+                pixels = channel + tile.offset[t]
+                prefetch_far(later)
+                later += later_step
+                for j in range(NV):
+                    w[j] = vec_load(weights + (t * NV + j) * VL)
+                for i in range(MR):
+                    x = vec_set(pixels[i * step])
+                    for j in range(NV):
+                        acc[i * NV + j] = acc[i * NV + j] + x * w[j]
+            channel += tile.x_channel
+            weights += tile.weights_channel
+        for i in range(MR):
+            for j in range(NV):
+                vec_store(sums + j * VL, vec_load(addend + j * VL) + acc[i * NV + j])
+            sums += sums_row
+            addend += addend_row
+        begin += MR * step
+
+
+cdef void sum_3(int pixels, const Tile* tile) noexcept nogil:
+    if GEMM_NV < 3:
+        return
+    if pixels == 8 and GEMM_MR >= 8:
+        sum_tiles(8, 3, tile)
+    elif pixels == 7 and GEMM_MR >= 7:
+        sum_tiles(7, 3, tile)
+    elif pixels == 6 and GEMM_MR >= 6:
+        sum_tiles(6, 3, tile)
+    elif pixels == 5 and GEMM_MR >= 5:
+        sum_tiles(5, 3, tile)
+    elif pixels == 4:
+        sum_tiles(4, 3, tile)
+    elif pixels == 3:
+        sum_tiles(3, 3, tile)
+    elif pixels == 2:
+        sum_tiles(2, 3, tile)
+    else:
+        sum_tiles(1, 3, tile)
+
+
+cdef void sum_2(int pixels, const Tile* tile) noexcept nogil:
+    if pixels == 8 and GEMM_MR >= 8:
+        sum_tiles(8, 2, tile)
+    elif pixels == 7 and GEMM_MR >= 7:
+        sum_tiles(7, 2, tile)
+    elif pixels == 6 and GEMM_MR >= 6:
+        sum_tiles(6, 2, tile)
+    elif pixels == 5 and GEMM_MR >= 5:
+        sum_tiles(5, 2, tile)
+    elif pixels == 4:
+        sum_tiles(4, 2, tile)
+    elif pixels == 3:
+        sum_tiles(3, 2, tile)
+    elif pixels == 2:
+        sum_tiles(2, 2, tile)
+    else:
+        sum_tiles(1, 2, tile)
+
+
+cdef void sum_1(int pixels, const Tile* tile) noexcept nogil:
+    if pixels == 8 and GEMM_MR >= 8:
+        sum_tiles(8, 1, tile)
+    elif pixels == 7 and GEMM_MR >= 7:
+        sum_tiles(7, 1, tile)
+    elif pixels == 6 and GEMM_MR >= 6:
+        sum_tiles(6, 1, tile)
+    elif pixels == 5 and GEMM_MR >= 5:
+        sum_tiles(5, 1, tile)
+    elif pixels == 4:
+        sum_tiles(4, 1, tile)
+    elif pixels == 3:
+        sum_tiles(3, 1, tile)
+    elif pixels == 2:
+        sum_tiles(2, 1, tile)
+    else:
+        sum_tiles(1, 1, tile)
+
+
+cdef void sum_pixels(Py_ssize_t pixels, Py_ssize_t vectors, Tile* tile) noexcept nogil:
+    # As many tiles of GEMM_MR pixels as there are, and the rest.
+    cdef Py_ssize_t rest = pixels % GEMM_MR, turn
+    for turn in range(2):
+        tile.count = 1 if turn else pixels // GEMM_MR
+        if turn and rest == 0:
+            return
+        if vectors == 3:
+            sum_3(<int>rest if turn else GEMM_MR, tile)
+        elif vectors == 2:
+            sum_2(<int>rest if turn else GEMM_MR, tile)
+        else:
+            sum_1(<int>rest if turn else GEMM_MR, tile)
+        tile.x += tile.count * GEMM_MR * tile.step
+        tile.later += tile.count * tile.later_tile
+        tile.sums += tile.count * GEMM_MR * tile.sums_row
+        tile.addend += tile.count * GEMM_MR * tile.addend_row
+
+
+# ---- the units of work ---------------------------------------------------------------------------------
+
+cdef void locate(const Conv* conv, Py_ssize_t index, real* scratch, Unit* unit) noexcept nogil:
+    cdef Py_ssize_t chunk = index % conv.chunks, group, image, first
+    index //= conv.chunks
+    unit.row = index % conv.bands * conv.band_rows
+    index //= conv.bands
+    group, image = index % conv.groups, index // conv.groups
+    unit.rows = min(conv.band_rows, conv.rows - unit.row)
+    unit.panel = chunk * conv.chunk_panels
+    unit.panels = min(conv.chunk_panels, conv.panels - unit.panel)
+    unit.first = panel_start(conv.vectors, unit.panel)
+    unit.vectors = panel_start(conv.vectors, unit.panel + unit.panels) - unit.first
+    first = unit.first * VL
+    unit.x = conv.x + image * conv.x_image + group * conv.channels * conv.planes.x_channel
+    unit.y = conv.y + image * conv.y_image + (group * conv.outputs + first) * conv.y_channel + unit.row * conv.y_row
+    unit.weights = conv.weights + group * conv.vectors * VL * conv.taps * conv.channels
+    unit.bias = conv.bias + group * conv.vectors * VL
+    unit.sums = scratch
+    unit.planes = scratch + sums_elements(conv)
+
+
+cdef inline Py_ssize_t sums_elements(const Conv* conv) noexcept nogil:
+    return conv.band_rows * conv.columns * conv.chunk_panels * GEMM_NV * VL
+
+
+cdef inline void find_taps(const Conv* conv, Py_ssize_t row, Py_ssize_t* first, Py_ssize_t* end) noexcept nogil:
+    # Those of an output row that see the input.
+    first[0], end[0] = 0, conv.tap_rows
+    if conv.skip:
+        row *= conv.planes.stride_h
+        while first[0] < end[0] and row + conv.tap_row[first[0]] < 0:
+            first[0] += 1
+        while first[0] < end[0] and row + conv.tap_row[end[0] - 1] >= conv.planes.height:
+            end[0] -= 1
+    first[0] *= conv.tap_columns
+    end[0] *= conv.tap_columns
+
+
+cdef void sum_block(const Conv* conv, const Unit* unit, Py_ssize_t c0, Py_ssize_t channels) noexcept nogil:
+    # Adds one block of K to every output of the unit.
+    cdef Py_ssize_t p, row, begin, vectors, first, end
+    cdef const real* block = unit.weights + c0 * conv.taps * conv.vectors * VL
+    cdef const real* weights
+    cdef const real* x = unit.x + c0 * conv.planes.x_channel
+    cdef Tile tile
+    if conv.direct:
+        x += (unit.row * conv.planes.stride_h + conv.tap_row[0]) * conv.planes.x_row + conv.tap_column[0] * conv.planes.x_column
+    else:
+        pack_planes(&conv.planes, x, channels, unit.row, 0, unit.planes)
+        x = unit.planes
+    tile.x_channel, tile.step = conv.planes.channel, conv.column_step
+    tile.sums_row = unit.vectors * VL
+    for p in range(unit.panel, unit.panel + unit.panels):
+        begin = panel_start(conv.vectors, p)
+        vectors = panel_start(conv.vectors, p + 1) - begin
+        weights = block + begin * VL * channels * conv.taps
+        tile.weights_channel = conv.taps * vectors * VL
+        for row in range(unit.rows):
+            find_taps(conv, unit.row + row, &first, &end)
+            if end - first == conv.taps:    # one run of weights
+                tile.channels, tile.taps, tile.offset = 1, channels * conv.taps, conv.offset
+            else:
+                tile.channels, tile.taps, tile.offset = channels, end - first, conv.offset + first
+            tile.weights = weights + first * vectors * VL
+            tile.x = x + row * conv.row_step
+            tile.sums = unit.sums + row * conv.columns * tile.sums_row + (begin - unit.first) * VL
+            tile.addend = tile.sums if c0 else unit.bias + begin * VL
+            tile.addend_row = tile.sums_row if c0 else 0
+            tile.later, tile.later_step, tile.later_tile = tile.x, 0, 0
+            if c0 + channels == conv.channels:      # stored after all panels
+                tile.later = unit.y + (begin - unit.first) * VL * conv.y_channel + row * conv.y_row
+                tile.later_step, tile.later_tile = conv.y_channel, GEMM_MR * conv.y_column
+            sum_pixels(conv.columns, vectors, &tile)
+
+
+cdef void store_square(const Conv* conv, const real* sums, Py_ssize_t sums_row, Py_ssize_t pixels, Py_ssize_t outputs,
+                       real* y) noexcept nogil:
+    # At most VL pixels of a row, and outputs.
+    cdef vec square[16]
+    cdef real lines[256]
+    cdef Py_ssize_t i, o
+    for i in range(VL):
+        square[i] = vec_load(sums + min(i, pixels - 1) * sums_row)
+    vec_transpose(square)
+    if conv.epilogue.plain and conv.y_column == 1:
+        for o in range(outputs):
+            if pixels == VL:
+                vec_store(y + o * conv.y_channel, square[o])
+            else:
+                vec_store_part(y + o * conv.y_channel, square[o], pixels)
+        return
+    for o in range(VL):
+        vec_store(lines + o * VL, square[o])
+    if not conv.epilogue.plain:
+        finish_rows(&conv.epilogue, lines, VL, y, conv.y_channel, outputs, pixels)
+    for o in range(outputs):
+        for i in range(pixels):
+            y[o * conv.y_channel + i * conv.y_column] = lines[o * VL + i]
+
+
+cdef void store_sums(const Conv* conv, const Unit* unit) noexcept nogil:
+    # Transposed, channel after channel of a vector: whole rows of the output are written.
+    cdef Py_ssize_t v, row, column, outputs, sums_row = unit.vectors * VL
+    for v in range(unit.vectors):
+        outputs = min(<Py_ssize_t>VL, conv.outputs - (unit.first + v) * VL)
+        for row in range(unit.rows):
+            column = 0
+            while column < conv.columns:
+                store_square(conv, unit.sums + (row * conv.columns + column) * sums_row + v * VL, sums_row,
+                             min(<Py_ssize_t>VL, conv.columns - column), outputs,
+                             unit.y + v * VL * conv.y_channel + row * conv.y_row + column * conv.y_column)
+                column += VL
+
+
+cdef void run_unit(const Conv* conv, Py_ssize_t index, real* scratch) noexcept nogil:
+    cdef Unit unit
+    cdef Py_ssize_t c = 0
+    locate(conv, index, scratch, &unit)
+    while c < conv.channels:
+        sum_block(conv, &unit, c, min(conv.block_channels, conv.channels - c))
+        c += conv.block_channels
+    store_sums(conv, &unit)
+
+
+# ---- cutting the work ----------------------------------------------------------------------------------
+
+cdef inline Py_ssize_t band_slots(const Conv* conv, Py_ssize_t rows) noexcept nogil:
+    return (rows - 1) * conv.planes.stride_h + conv.tap_row[conv.tap_rows - 1] - conv.tap_row[0] + 1
+
+
+cdef void partition(Conv* conv, Py_ssize_t threads) noexcept nogil:
+    # Bands that the caches hold; more, and chunks of panels, until every thread is as busy as the others.
+    cdef Py_ssize_t rows = conv.rows, chunk = conv.panels, units, best_rows = 0, best_chunk = 0
+    cdef double cost, best = -1
+    while rows > 1 and (rows * conv.columns * conv.vectors * VL * <Py_ssize_t>sizeof(real) > SUMS_BYTES
+                        or band_slots(conv, rows) * conv.planes.pitch * conv.block_channels * <Py_ssize_t>sizeof(real)
+                        > PLANES_BYTES):
+        rows = ceil_div(rows, 2)
+    while chunk > 0:
+        conv.band_rows = rows
+        while conv.band_rows > 0:
+            units = conv.images * conv.groups * ceil_div(conv.rows, conv.band_rows) * ceil_div(conv.panels, chunk)
+            # a panel's products, and copying, of the largest unit
+            cost = ceil_div(units, threads) * (
+                conv.taps * <double>conv.band_rows * conv.columns * chunk * 1.5
+                + (0 if conv.direct else band_slots(conv, conv.band_rows) * conv.planes.pitch / 4.0))
+            if best < 0 or cost < 0.98 * best:
+                best, best_rows, best_chunk = cost, conv.band_rows, chunk
+            if units >= 4 * threads:
+                break
+            conv.band_rows //= 2
+        chunk //= 2
+    conv.band_rows, conv.chunk_panels = best_rows, best_chunk
+    conv.bands, conv.chunks = ceil_div(conv.rows, conv.band_rows), ceil_div(conv.panels, conv.chunk_panels)
+
+
+cdef inline bint lies_inside(const Conv* conv) noexcept nogil:
+    # One tap, every pixel of which is in the input.
+    return (conv.taps == 1 and conv.tap_row[0] >= 0 and conv.tap_column[0] >= 0
+            and (conv.rows - 1) * conv.planes.stride_h + conv.tap_row[0] < conv.planes.height
+            and (conv.columns - 1) * conv.column_step + conv.tap_column[0] < conv.planes.width)
+
+
+cdef Py_ssize_t set_up(Conv* conv, const real[:, :, :, :] x_bchw, real[:, :, :, :] y_bchw, const Py_ssize_t[::1] tap_rows,
+                       const Py_ssize_t[::1] tap_columns, Py_ssize_t stride_h, Py_ssize_t stride_w, Py_ssize_t groups,
+                       int border, real cval, int num_threads) except -1:
+    # Describes the convolution and cuts it; gives the number of units.
+    memset(conv, 0, sizeof(Conv))
+    conv.groups, conv.images = groups, x_bchw.shape[0]
+    conv.channels, conv.outputs = x_bchw.shape[1] // groups, y_bchw.shape[1] // groups
+    conv.vectors = ceil_div(conv.outputs, VL)
+    conv.panels = panel_count(conv.vectors)
+    conv.rows, conv.columns = y_bchw.shape[2], y_bchw.shape[3]
+    conv.tap_rows, conv.tap_columns = tap_rows.shape[0], tap_columns.shape[0]
+    conv.taps = conv.tap_rows * conv.tap_columns
+    conv.tap_row, conv.tap_column = &tap_rows[0], &tap_columns[0]
+    conv.x, conv.y = &x_bchw[0, 0, 0, 0], &y_bchw[0, 0, 0, 0]
+    conv.x_image = elements(x_bchw.strides[0])
+    conv.y_image, conv.y_channel = elements(y_bchw.strides[0]), elements(y_bchw.strides[1])
+    conv.y_row, conv.y_column = elements(y_bchw.strides[2]), elements(y_bchw.strides[3])
+    conv.block_channels = channel_block(conv.taps, conv.channels)
+    conv.planes.border, conv.planes.cval = border, cval
+    conv.planes.height, conv.planes.width = x_bchw.shape[2], x_bchw.shape[3]
+    conv.planes.x_channel = elements(x_bchw.strides[1])
+    conv.planes.x_row, conv.planes.x_column = elements(x_bchw.strides[2]), elements(x_bchw.strides[3])
+    conv.planes.stride_h, conv.planes.stride_w, conv.planes.phases = stride_h, 1, 1
+    conv.column_step = stride_w
+    conv.planes.pitch = (conv.columns - 1) * stride_w + tap_columns[conv.tap_columns - 1] - tap_columns[0] + 1
+    conv.skip = border == BORDER_CONSTANT and cval == 0
+    conv.direct = lies_inside(conv)
+    partition(conv, num_threads)
+    return conv.images * groups * conv.bands * conv.chunks
+
+
+cdef Py_ssize_t* make_tables(Conv* conv) except NULL:
+    # The taps' offsets, the planes' rows and their first column.
+    cdef Py_ssize_t c, i, j, k = 0, depth = conv.block_channels * conv.taps
+    cdef Py_ssize_t* table
+    conv.planes.slots = band_slots(conv, conv.band_rows)
+    table = <Py_ssize_t*>scratch_alloc((depth + conv.planes.slots + 1) * sizeof(Py_ssize_t))
+    if table == NULL:
+        raise MemoryError("no memory for the tables of a convolution")
+    conv.offset = table
+    for i in range(conv.planes.slots):
+        table[depth + i] = conv.tap_row[0] + i
+    conv.planes.slot_row = table + depth
+    table[depth + conv.planes.slots] = conv.tap_column[0]
+    conv.planes.phase_column = table + depth + conv.planes.slots
+    conv.planes.plane = conv.planes.slots * conv.planes.pitch + VL
+    conv.planes.channel = (ceil_div(conv.planes.plane, 64 // <Py_ssize_t>sizeof(real)) | 1) * (64 // <Py_ssize_t>sizeof(real))
+    conv.row_step = conv.planes.stride_h * conv.planes.pitch
+    if conv.direct:
+        conv.planes.channel = conv.planes.x_channel
+        conv.row_step = conv.planes.stride_h * conv.planes.x_row
+        conv.column_step *= conv.planes.x_column
+    for c in range(conv.block_channels):
+        for i in range(conv.tap_rows):
+            for j in range(conv.tap_columns):
+                conv.offset[k] = c * conv.planes.channel
+                if not conv.direct:
+                    conv.offset[k] += (conv.tap_row[i] - conv.tap_row[0]) * conv.planes.pitch + conv.tap_column[j] - conv.tap_column[0]
+                k += 1
+    return table
+
+
+cdef Py_ssize_t scratch_elements(const Conv* conv) noexcept nogil:
+    # Of one thread.
+    return sums_elements(conv) + (0 if conv.direct else conv.block_channels * conv.planes.channel + VL)
+
+
+def conv_taps(const real[:, :, :, :] x_bchw not None, const real[::1] weights not None,
+              const real[::1] bias not None, real[:, :, :, :] y_bchw not None,
+              const Py_ssize_t[::1] tap_rows not None, const Py_ssize_t[::1] tap_columns not None, Py_ssize_t stride_h,
+              Py_ssize_t stride_w, Py_ssize_t groups, int border, real cval, int num_threads,
+              int activation=0, real slope=0, const real[:, :, :, :] residual=None):
+    """Convolve `x_bchw` into `y_bchw`, both of any strides.
+
+    `weights` comes from `pack_weights`; `bias` holds whole vectors of VECTOR_LANES numbers for each group's outputs.
+    There is a tap for each of `tap_rows` with each of `tap_columns`: offsets into the input, in ascending order.
+    `residual` has `y_bchw`'s strides, or is it.
+    """
+    cdef Conv conv
+    cdef Py_ssize_t units = set_up(&conv, x_bchw, y_bchw, tap_rows, tap_columns, stride_h, stride_w, groups, border, cval,
+                                   num_threads)
+    cdef Py_ssize_t* table = make_tables(&conv)
+    cdef Py_ssize_t u, thread_scratch = ceil_div(scratch_elements(&conv), VL) * VL
+    cdef real* scratch
+    conv.epilogue = make_epilogue(activation, slope, residual, conv.y, conv.y_column)
+    conv.weights, conv.bias = &weights[0], &bias[0]
+    num_threads = <int>min(<Py_ssize_t>num_threads, units)
+    scratch = <real*>scratch_alloc(num_threads * thread_scratch * sizeof(real))
+    if scratch == NULL:
+        scratch_free(table)
+        raise MemoryError("no memory for the scratch of a convolution")
+    with nogil:
+        if num_threads == 1:    # no team: also what a forked child must do
+            for u in range(units):
+                run_unit(&conv, u, scratch)
+        else:
+            for u in prange(units, num_threads=num_threads, schedule="dynamic"):
+                run_unit(&conv, u, scratch + threadid() * thread_scratch)
+        scratch_free(table)
+        scratch_free(scratch)
+
+
+def workspace_bytes(const real[:, :, :, :] x_bchw not None, real[:, :, :, :] y_bchw not None,
+                    const Py_ssize_t[::1] tap_rows not None, const Py_ssize_t[::1] tap_columns not None,
+                    Py_ssize_t stride_h, Py_ssize_t stride_w, Py_ssize_t groups, int num_threads):
+    """Scratch of each thread of `conv_taps`, which looks at the arrays' sizes alone."""
+    cdef Conv conv
+    set_up(&conv, x_bchw, y_bchw, tap_rows, tap_columns, stride_h, stride_w, groups, BORDER_CONSTANT, 0, num_threads)
+    scratch_free(make_tables(&conv))
+    return scratch_elements(&conv) * <Py_ssize_t>sizeof(real)
+
+
+def units(const real[:, :, :, :] x_bchw not None, real[:, :, :, :] y_bchw not None,
+          const Py_ssize_t[::1] tap_rows not None, const Py_ssize_t[::1] tap_columns not None, Py_ssize_t stride_h,
+          Py_ssize_t stride_w, Py_ssize_t groups, int num_threads):
+    """The units of work of `conv_taps`: of each its first element of `y_bchw`, and its channels, rows and columns."""
+    cdef Conv conv
+    cdef Unit unit
+    cdef Py_ssize_t u, count = set_up(&conv, x_bchw, y_bchw, tap_rows, tap_columns, stride_h, stride_w, groups,
+                                      BORDER_CONSTANT, 0, num_threads)
+    found = []
+    for u in range(count):
+        locate(&conv, u, <real*>0, &unit)
+        found.append((unit.y - conv.y, min(unit.vectors * VL, conv.outputs - unit.first * VL), unit.rows, conv.columns))
+    return found
