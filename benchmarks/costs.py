@@ -30,7 +30,7 @@ def drawn(rng: np.random.Generator) -> Iterator[Layer]:
         channels, outputs = (int(2 ** rng.uniform(0, 9)) for _ in range(2))
         groups, kernel, stride = 1, int(rng.choice([1, 1, 2, 3, 4, 5])), int(rng.choice([1, 1, 2, 3]))
         if kind == "3×3":
-            kernel, stride = 3, 1
+            kernel, stride = 3, int(rng.choice([1, 2]))
         elif kind == "few channels":
             channels, outputs = (int(rng.choice([1, 1, 2, 3, 4, 8, 12, 16, 24, 32])) for _ in range(2))
             groups, kernel = int(2 ** rng.uniform(0, 6)), int(rng.choice([1, 2, 3, 3, 5, 7]))

@@ -1,9 +1,10 @@
 from convkit._checks import Array
 
 def weight_count(groups: int, outputs: int, channels: int, m: int) -> int: ...
-def transform_weights(weight_gockk: Array, m: int, packed: Array, num_threads: int) -> None: ...
+def transform_weights(weight_gockk: Array, m: int, stride: int, packed: Array, num_threads: int) -> None: ...
 def workspace_bytes(
     m: int,
+    stride: int,
     images: int,
     groups: int,
     outputs: int,
@@ -20,6 +21,7 @@ def conv3x3(
     bias: Array,
     y_bchw: Array,
     m: int,
+    stride: int,
     top: int,
     left: int,
     dilation_h: int,

@@ -1,15 +1,18 @@
-"""Winograd's convolution: 3×3 kernels, stride 1, in 36/16 (F(4×4)) or 16/4 (F(2×2)) products an output instead of 9.
+"""Winograd's convolution: 3×3 kernels in 36/16 (F(4×4)) or 16/4 (F(2×2)) products an output instead of 9, or, with
+stride 2, in 81/16.
 
 Outputs are cut into tiles of m×m. The tiles of all images are numbered in one line, and VL of them, one in each lane,
 pass through every step together; no lane ever meets another, so that a tile's bits do not depend on its neighbours.
+Where a few tiles are left that would leave most lanes empty, the lanes are their channels instead.
 
 A unit of work is a group × a block of tiles. It transforms the block's input tiles into scratch, [n·n][channel][tile];
-multiplies, for each of the n·n positions, weight panels [output][channel] with them; and transforms the products back
-into output tiles. Units that are left when each thread has as many as the next are shared by all: they transform
-slices of the channels, and when all are done, multiply chunks of the output channels. Borders, strides, dilation and
-the ends of rows are resolved once for each unit (`locate`), into lists of copies that hold for every channel.
+multiplies, for each of the n·n positions, weight panels [output][channel] with them; and transforms the products (with
+stride 2, sums of those of up to four positions) back into output tiles. Units that are left when each thread has as
+many as the next are shared by all: each multiplies a chunk of the output channels, and transforms the input for
+itself, which takes no longer than reading what another core has just written. Borders, strides, dilation and the ends
+of rows are resolved once for each unit (`locate`), into lists of copies that hold for every channel.
 
-A dilation of d is d·d convolutions without, of every d-th row and column: just more images.
+A dilation of d is d·d convolutions without, of every d-th row and column: just more images. It has no stride.
 """
 from cython.parallel cimport prange, threadid
 from libc.string cimport memset
@@ -19,23 +22,31 @@ from convkit._native.border cimport border_index
 from convkit._native.epilogue cimport Epilogue, add_residual, make_epilogue
 from convkit._native.copies cimport copy_run
 from convkit._native.simd cimport (GEMM_MR, GEMM_NV, LINE, VL, prefetch_write, real, scratch_alloc,
-                                   scratch_free)
+                                   scratch_free, vec, vec_load_part, vec_set)
 from convkit._native.winograd_products cimport Products, multiply_few, multiply_panels
-from convkit._native.winograd_tile cimport transform_input, transform_output
+from convkit._native.winograd_tile cimport (GATHERED, SPREAD, WHOLE, Rows, points, samples, transform_input,
+                                            transform_output)
 from convkit._native.winograd_weights cimport block_depth, transform_kernels, transform_panel
 
 cdef enum:
     MOST_LANES = 16             # of any build
-    POSITIONS = 36              # n·n of F(4×4)
+    MOST_SAMPLES = 9            # n
     MOST_PARTS = 2              # of a block: whole vectors of tiles, and a few tiles more
     MOST_VECTORS = 4            # of a block
-    SOME_CHANNELS = 16          # of a slice, at least
     INPUT_BYTES = 6 << 20       # of a block's transformed input, at most
     PRODUCT_BYTES = 3 << 18     # of the products that are made before they are transformed back
 
 
+cdef struct Step:               # what is multiplied with what, and the sum that it is added to
+    int matrix, position, sum
+    bint first                  # of the sum
+
+
 cdef struct Conv:
-    int m, n, positions                                 # F(m×m, 3×3); n = m + 2; n·n
+    int m, stride                                       # F(m×m, 3×3)
+    int n, span, overlap        # pixels of a line of a tile; between tiles; of two tiles
+    int matrices, positions, sums                       # of weights; of transformed pixels, n·n; of products
+    Step step[MOST_SAMPLES * MOST_SAMPLES]
     Py_ssize_t groups, channels, outputs, panels        # of one group
     Py_ssize_t height, width, rows, columns             # of the input; of the output
     Py_ssize_t top, left, dilation_h, dilation_w
@@ -45,7 +56,7 @@ cdef struct Conv:
     Py_ssize_t y_image, y_channel, y_row, y_column
     int border
     real cval
-    const real* weights                                 # [group][position][block of K][panel][k][GEMM_MR]
+    const real* weights                                 # [group][matrix][block of K][panel][k][GEMM_MR]
     const real* bias
     Py_ssize_t tiles_down, tiles_across, tiles          # of a phase of an image; of all images
     Py_ssize_t vectors, few                             # of tiles, and tiles that fill no vector
@@ -54,7 +65,7 @@ cdef struct Conv:
     Py_ssize_t slab                                     # channels transformed at a time
     Py_ssize_t pass_panels                              # multiplied before their products are transformed back
     Py_ssize_t alone, shared                            # units of one thread; units of all threads
-    Py_ssize_t slices, chunks                           # of a unit's channels, of its panels
+    Py_ssize_t chunks                                   # of a shared unit's panels
     Epilogue epilogue
 
 
@@ -66,20 +77,21 @@ cdef struct Lanes:              # one vector of tiles: where it comes from, for 
     bint whole_x                # one run of tiles inside the image: no copies
     Py_ssize_t x                # its first pixel
     Py_ssize_t x_copies, x_pixels, x_constants
-    Copy x_copy[MOST_LANES * 6]
-    Copy x_pixel[MOST_LANES * POSITIONS]    # of one element each: at borders, and behind a run
-    Copy x_constant[MOST_LANES * POSITIONS]
+    Copy x_copy[MOST_LANES * MOST_SAMPLES]
+    Copy x_pixel[MOST_LANES * MOST_SAMPLES * MOST_SAMPLES]      # of one element each: at borders, and behind a run
+    Copy x_constant[MOST_LANES * MOST_SAMPLES * MOST_SAMPLES]
     real ends[MOST_LANES]       # 1 for a tile that is the last of its run
 
 
 cdef struct Part:               # tiles of a block that are multiplied together
     Py_ssize_t vectors, few     # `few` tiles of one vector, or all of all
+    Py_ssize_t tiles            # of few, with some that are not there
     Lanes* lanes
     Copy* y_copy                # where the tiles go to, for every output channel
     Py_ssize_t y_copies
-    real* v                     # [position][channel][tile]
-    real* products              # [position][output][tile]
-    Py_ssize_t v_position, products_position
+    real* v                     # [position][channel][tile], or of few, [position][tile][channel]
+    real* products              # [sum][output][tile], or [sum][tile][output]
+    Py_ssize_t v_position, v_tile, products_sum, products_tile
 
 
 cdef struct Unit:
@@ -92,6 +104,7 @@ cdef struct Unit:
     int parts
     real* lines                 # two channels' gathered rows; one output channel's
     real* scratch
+    real* pixels                # of few tiles, one in a register
 
 
 # ---- weights -------------------------------------------------------------------------------------------
@@ -101,14 +114,16 @@ def weight_count(Py_ssize_t groups, Py_ssize_t outputs, Py_ssize_t channels, int
     return groups * ceil_div(outputs, GEMM_MR) * GEMM_MR * channels * (m + 2) * (m + 2)
 
 
-cdef void transform_some(int m, const real* g, Py_ssize_t channels, real* u) noexcept nogil:
-    if m == 4:
-        transform_kernels(4, g, channels, u)
+cdef void transform_some(int m, int stride, const real* g, Py_ssize_t channels, real* u) noexcept nogil:
+    if stride == 2:
+        transform_kernels(4, 2, g, channels, u)
+    elif m == 4:
+        transform_kernels(4, 1, g, channels, u)
     else:
-        transform_kernels(2, g, channels, u)
+        transform_kernels(2, 1, g, channels, u)
 
 
-def transform_weights(const real[:, :, :, :, :] weight_gockk not None, int m, real[::1] packed not None,
+def transform_weights(const real[:, :, :, :, :] weight_gockk not None, int m, int stride, real[::1] packed not None,
                       int num_threads):
     """Fill `packed`, of `weight_count` elements, with what `conv3x3` multiplies by."""
     cdef Py_ssize_t units = weight_gockk.shape[0] * ceil_div(weight_gockk.shape[1], GEMM_MR), u
@@ -116,10 +131,10 @@ def transform_weights(const real[:, :, :, :, :] weight_gockk not None, int m, re
     with nogil:
         if num_threads == 1:
             for u in range(units):
-                transform_panel(weight_gockk, m, u, to, transform_some)
+                transform_panel(weight_gockk, m, stride, u, to, transform_some)
         else:
             for u in prange(units, num_threads=num_threads, schedule="static"):
-                transform_panel(weight_gockk, m, u, to, transform_some)
+                transform_panel(weight_gockk, m, stride, u, to, transform_some)
 
 
 # ---- where tiles come from and go to -------------------------------------------------------------------
@@ -153,25 +168,26 @@ cdef inline void add(Copy* copies, Py_ssize_t* copies_count, Py_ssize_t image, P
 
 cdef void locate_input(const Conv* conv, const Run* run, Py_ssize_t lane, Lanes* lanes) noexcept nogil:
     # What lies behind the padding, under outputs that the image does not have, stays 0 in the lines.
-    cdef Py_ssize_t line = conv.m * VL, width = conv.m * run.tiles, first = run.column - conv.left
-    cdef Py_ssize_t used = min(width + 2, ceil_div(conv.columns - run.column, conv.dilation_w) + 2)
+    cdef Py_ssize_t line = conv.span * VL, width = conv.span * run.tiles, first = conv.stride * run.column - conv.left
+    cdef Py_ssize_t used = conv.stride * ceil_div(conv.columns - run.column, conv.dilation_w)
     cdef Py_ssize_t begin = min(ceil_div(max(-first, <Py_ssize_t>0), conv.dilation_w), width)
     cdef Py_ssize_t end = max(begin, min(width, ceil_div(max(conv.width - first, <Py_ssize_t>0), conv.dilation_w)))
     cdef Py_ssize_t a, j, row, column, to
+    used = min(width, used) + conv.overlap
     for a in range(conv.n):
-        if run.row + a * conv.dilation_h >= conv.rows + 2 * conv.dilation_h:
+        if conv.stride * run.row + a * conv.dilation_h >= conv.stride * conv.rows + conv.overlap * conv.dilation_h:
             break
-        row = border_index(run.row - conv.top + a * conv.dilation_h, conv.height, conv.border)
+        row = border_index(conv.stride * run.row - conv.top + a * conv.dilation_h, conv.height, conv.border)
         if row >= 0 and begin < end:
             add(lanes.x_copy, &lanes.x_copies, run.x + row * conv.x_row + (first + begin * conv.dilation_w) * conv.x_column,
-                a * line + conv.m * lane + begin, end - begin)
+                a * line + conv.span * lane + begin, end - begin)
         for j in range(used):
             if row >= 0 and begin <= j < end:
                 continue
             column = border_index(first + j * conv.dilation_w, conv.width, conv.border)
-            to = a * line + conv.m * lane + j
+            to = a * line + conv.span * lane + j
             if j >= width:      # behind the last tile
-                to = (conv.n * conv.m + 2 * a + j - width) * VL + lane + run.tiles - 1
+                to = (conv.n * conv.span + conv.overlap * a + j - width) * VL + lane + run.tiles - 1
             if row >= 0 and column >= 0:
                 add(lanes.x_pixel, &lanes.x_pixels, run.x + row * conv.x_row + column * conv.x_column, to, 1)
             elif conv.cval != 0:
@@ -202,10 +218,10 @@ cdef void locate(const Conv* conv, Py_ssize_t tile, Py_ssize_t tiles, Lanes* lan
     lanes.x_copies = lanes.x_pixels = lanes.x_constants = 0
     lanes.whole_x = False
     locate_run(conv, tile, tiles, &run)
-    row, column = run.row - conv.top, run.column - conv.left
+    row, column = conv.stride * run.row - conv.top, conv.stride * run.column - conv.left
     if run.tiles == VL and conv.dilation_w == 1:
         lanes.whole_x = (conv.x_column == 1 and row >= 0 and row + (conv.n - 1) * conv.dilation_h < conv.height
-                         and column >= 0 and column + conv.m * VL + 2 <= conv.width)
+                         and column >= 0 and column + conv.span * VL + conv.overlap <= conv.width)
         lanes.x = run.x + row * conv.x_row + column
     while lane < tiles:
         locate_run(conv, tile + lane, tiles - lane, &run)
@@ -218,8 +234,8 @@ cdef void locate(const Conv* conv, Py_ssize_t tile, Py_ssize_t tiles, Lanes* lan
 # ---- input ---------------------------------------------------------------------------------------------
 
 cdef inline Py_ssize_t line_elements(const Conv* conv) noexcept nogil:
-    # n lines of VL tiles, and the two pixels behind each tile that ends a run.
-    return (conv.n * conv.m + 2 * conv.n) * VL
+    # n lines of VL tiles, and the pixels behind each tile that ends a run.
+    return conv.n * (conv.span + conv.overlap) * VL
 
 
 cdef inline void gather(const Lanes* lanes, const real* x, Py_ssize_t step, real* lines) noexcept nogil:
@@ -236,29 +252,30 @@ cdef inline void gather(const Lanes* lanes, const real* x, Py_ssize_t step, real
         lines[lanes.x_pixel[i].line] = x[lanes.x_pixel[i].image]
 
 
-cdef void transform_lanes(const Conv* conv, const Lanes* lanes, const real* x, const real* lines, real* scratch,
-                          real* v, Py_ssize_t v_position) noexcept nogil:
-    # One channel of a vector of tiles, from the image itself or from gathered lines.
-    cdef const real* behind = lines + conv.n * conv.m * VL
-    cdef Py_ssize_t x_row = conv.x_row * conv.dilation_h
-    if conv.m == 4:
-        if lanes.whole_x:
-            transform_input(4, True, x + lanes.x, x_row, behind, lanes.ends, scratch, v, v_position)
-        else:
-            transform_input(4, False, lines, 4 * VL, behind, lanes.ends, scratch, v, v_position)
-    elif lanes.whole_x:
-        transform_input(2, True, x + lanes.x, x_row, behind, lanes.ends, scratch, v, v_position)
+cdef inline void transform_rows(const int m, const int stride, const Rows* rows, real* scratch, real* v,
+                                Py_ssize_t v_position) noexcept nogil:
+    if rows.kind == WHOLE:
+        transform_input(m, stride, WHOLE, rows, scratch, v, v_position)
+    elif rows.kind == GATHERED:
+        transform_input(m, stride, GATHERED, rows, scratch, v, v_position)
     else:
-        transform_input(2, False, lines, 2 * VL, behind, lanes.ends, scratch, v, v_position)
+        transform_input(m, stride, SPREAD, rows, scratch, v, v_position)
 
 
-cdef void transform_part(const Conv* conv, const Unit* unit, const Part* part, Py_ssize_t first, Py_ssize_t c0,
-                         Py_ssize_t c1) noexcept nogil:
-    # Channels c0..c1 of a part's tiles, to scratch that begins with channel `first`. Rows of two channels are gathered
-    # before the first is transformed: a load that spans several stores waits for them.
-    cdef Py_ssize_t c, i, vector, size = line_elements(conv)
+cdef void transform_lanes(const Conv* conv, const Rows* rows, real* scratch, real* v, Py_ssize_t v_position) noexcept nogil:
+    # One vector: a channel of VL tiles, or VL channels of a tile.
+    if conv.stride == 2:
+        transform_rows(4, 2, rows, scratch, v, v_position)
+    elif conv.m == 4:
+        transform_rows(4, 1, rows, scratch, v, v_position)
+    else:
+        transform_rows(2, 1, rows, scratch, v, v_position)
+
+
+cdef void clear_lines(const Conv* conv, const Unit* unit, const Part* part) noexcept nogil:
+    # Of two channels, and what is the same in all channels.
+    cdef Py_ssize_t vector, i, size = line_elements(conv)
     cdef const Lanes* lanes
-    cdef const real* x
     cdef real* lines
     memset(unit.lines, 0, 2 * part.vectors * size * sizeof(real))
     for vector in range(part.vectors):
@@ -266,7 +283,29 @@ cdef void transform_part(const Conv* conv, const Unit* unit, const Part* part, P
         for i in range(lanes.x_constants):
             lines = unit.lines + 2 * vector * size + lanes.x_constant[i].line
             lines[0] = lines[size] = conv.cval
-    c = c0
+
+
+cdef Rows rows_of(const Conv* conv, const Lanes* lanes, const real* x, const real* lines) noexcept nogil:
+    # A channel's, in the image itself or in its gathered lines.
+    cdef Rows rows
+    rows.kind = WHOLE if lanes.whole_x else GATHERED
+    rows.line = x + lanes.x if lanes.whole_x else lines
+    rows.step = conv.x_row * conv.dilation_h if lanes.whole_x else conv.span * VL
+    rows.behind = lines + conv.n * conv.span * VL
+    rows.ends = &lanes.ends[0]
+    return rows
+
+
+cdef void transform_vectors(const Conv* conv, const Unit* unit, const Part* part, Py_ssize_t first, Py_ssize_t c0,
+                            Py_ssize_t c1) noexcept nogil:
+    # Channels c0..c1 of a part's tiles, to scratch that begins with channel `first`. Rows of two channels are gathered
+    # before the first is transformed: a load that spans several stores waits for them.
+    cdef Py_ssize_t c = c0, i, vector, size = line_elements(conv)
+    cdef const Lanes* lanes
+    cdef const real* x
+    cdef real* lines
+    cdef Rows rows
+    clear_lines(conv, unit, part)
     while c < c1:
         for vector in range(part.vectors):
             lanes = part.lanes + vector
@@ -275,15 +314,53 @@ cdef void transform_part(const Conv* conv, const Unit* unit, const Part* part, P
             for i in range(min(<Py_ssize_t>2, c1 - c)):
                 gather(lanes, x + i * conv.x_channel, conv.x_column * conv.dilation_w, lines + i * size)
             for i in range(min(<Py_ssize_t>2, c1 - c)):
-                transform_lanes(conv, lanes, x + i * conv.x_channel, lines + i * size, unit.scratch,
-                                part.v + ((c - first + i) * part.vectors + vector) * VL, part.v_position)
+                rows = rows_of(conv, lanes, x + i * conv.x_channel, lines + i * size)
+                transform_lanes(conv, &rows, unit.scratch, part.v + ((c - first + i) * part.vectors + vector) * VL,
+                                part.v_position)
         c += 2
+
+
+cdef void spread(const Conv* conv, const real* lines, const Lanes* lanes, Py_ssize_t tile, real* pixels) noexcept nogil:
+    # A tile's pixels, from a channel's lines to that channel's lane.
+    cdef const real* line = lines + conv.span * tile
+    cdef const real* behind = lines + conv.n * conv.span * VL + tile
+    cdef int a, b
+    for _ in range(conv.n):
+        for b in range(conv.span):
+            pixels[b * VL] = line[b]
+        for b in range(conv.overlap):
+            pixels[(conv.span + b) * VL] = behind[b * VL] if lanes.ends[tile] else line[conv.span + b]
+        line += conv.span * VL
+        behind += conv.overlap * VL
+        pixels += conv.n * VL
+
+
+cdef void transform_few(const Conv* conv, const Unit* unit, const Part* part, Py_ssize_t first, Py_ssize_t c0,
+                        Py_ssize_t c1) noexcept nogil:
+    # The same of few tiles: the lanes are channels.
+    cdef Py_ssize_t c = c0, i, tile, positions = conv.positions * VL
+    cdef Rows rows
+    clear_lines(conv, unit, part)
+    memset(unit.pixels, 0, part.tiles * positions * sizeof(real))
+    rows.kind, rows.step, rows.behind, rows.ends = SPREAD, conv.n * VL, NULL, NULL
+    while c < c1:
+        for i in range(min(<Py_ssize_t>VL, c1 - c)):
+            gather(part.lanes, unit.x + (c + i) * conv.x_channel, conv.x_column * conv.dilation_w, unit.lines)
+            for tile in range(part.few):
+                spread(conv, unit.lines, part.lanes, tile, unit.pixels + tile * positions + i)
+        for tile in range(part.tiles):
+            rows.line = unit.pixels + tile * positions
+            transform_lanes(conv, &rows, unit.scratch, part.v + tile * part.v_tile + c - first, part.v_position)
+        c += VL
 
 
 cdef void transform(const Conv* conv, const Unit* unit, Py_ssize_t first, Py_ssize_t c0, Py_ssize_t c1) noexcept nogil:
     cdef int i
     for i in range(unit.parts):
-        transform_part(conv, unit, &unit.part[i], first, c0, c1)
+        if unit.part[i].few:
+            transform_few(conv, unit, &unit.part[i], first, c0, c1)
+        else:
+            transform_vectors(conv, unit, &unit.part[i], first, c0, c1)
 
 
 # ---- products ------------------------------------------------------------------------------------------
@@ -313,26 +390,46 @@ cdef void multiply_next(Py_ssize_t vectors, Py_ssize_t few, Products* at) noexce
     multiply_vectors(False, vectors, few, at)
 
 
+cdef void list_steps(Conv* conv) noexcept nogil:
+    # Sum by sum. With stride 2, odd rows and columns have no product at ∞, and one matrix for all points.
+    cdef int count = points(conv.m, conv.stride), first = conv.stride - 1, row, column, phase, odd_row, odd_column
+    cdef Step* step = conv.step
+    for row in range(count):
+        for column in range(count):
+            for phase in range(conv.stride * conv.stride):
+                odd_row, odd_column = phase // 2, phase % 2
+                if odd_row and row == count - 1 or odd_column and column == count - 1:
+                    continue
+                step.matrix = (0 if odd_row else first + row) * (conv.m + 2) + (0 if odd_column else first + column)
+                step.position = (row + count * odd_row) * conv.n + column + count * odd_column
+                step.sum = row * count + column
+                step.first = phase == 0
+                step += 1
+
+
 cdef void multiply(const Conv* conv, const Unit* unit, Py_ssize_t first, Py_ssize_t panels, Py_ssize_t c0,
                    Py_ssize_t c1) noexcept nogil:
     # Channels c0..c1, for `panels` panels of output channels from number `first` on.
-    cdef Py_ssize_t position, k, depth
+    cdef Py_ssize_t k, depth
     cdef const real* weights
     cdef const Part* part
+    cdef const Step* step
     cdef Products at
-    cdef int i
-    for position in range(conv.positions):
+    cdef int i, number
+    for number in range(conv.positions):
+        step = conv.step + number
         k = c0
         while k < c1:
             depth = min(conv.depth, c1 - k)
-            weights = unit.weights + ((position * conv.channels + k) * conv.panels + first * depth) * GEMM_MR
+            weights = unit.weights + ((step.matrix * conv.channels + k) * conv.panels + first * depth) * GEMM_MR
             for i in range(unit.parts):
                 part = &unit.part[i]
                 at.panels, at.depth, at.weights = panels, depth, weights
                 at.next_weights = weights + conv.panels * depth * GEMM_MR
-                at.pixels = part.v + position * part.v_position + (k - c0) * part.vectors * VL
-                at.y = part.products + position * part.products_position
-                if k == 0:
+                at.pixels = part.v + step.position * part.v_position + (k - c0) * (1 if part.few else part.vectors * VL)
+                at.pixels_tile, at.y_tile = part.v_tile, part.products_tile
+                at.y = part.products + step.sum * part.products_sum
+                if step.first and k == 0:
                     multiply_first(part.vectors, part.few, &at)
                 else:
                     multiply_next(part.vectors, part.few, &at)
@@ -375,17 +472,25 @@ cdef inline void prefetch_output(const Conv* conv, const Part* part, real* y) no
             to += LINE
 
 
-cdef void restore_lanes(int m, const real* products, Py_ssize_t step, real bias, real* scratch, real* line,
-                        Py_ssize_t line_step) noexcept nogil:
-    # One output channel of a vector of tiles.
-    if m == 4:
-        transform_output(4, products, step, bias, scratch, line, line_step)
+cdef void restore_lanes(const Conv* conv, bint joined, const real* products, Py_ssize_t step, vec bias, real* scratch,
+                        real* line, Py_ssize_t line_step) noexcept nogil:
+    # One vector: an output channel of VL tiles, or VL output channels of a tile.
+    if conv.stride == 2:
+        transform_output(4, 2, joined, products, step, bias, scratch, line, line_step)
+    elif conv.m == 4:
+        transform_output(4, 1, joined, products, step, bias, scratch, line, line_step)
     else:
-        transform_output(2, products, step, bias, scratch, line, line_step)
+        transform_output(2, 1, joined, products, step, bias, scratch, line, line_step)
 
 
-cdef void restore_part(const Conv* conv, const Unit* unit, const Part* part, Py_ssize_t first,
-                       Py_ssize_t outputs) noexcept nogil:
+cdef void finish_output(const Conv* conv, const Part* part, real* lines, real* y) noexcept nogil:
+    if not conv.epilogue.plain:
+        finish(conv, part, lines, y)
+    scatter(conv, part, lines, y)
+
+
+cdef void restore_vectors(const Conv* conv, const Unit* unit, const Part* part, Py_ssize_t first,
+                          Py_ssize_t outputs) noexcept nogil:
     # Output channels from number `first` on: each is restored to lines, which are finished while the next one is.
     cdef Py_ssize_t o, vector, line = part.vectors * conv.m * VL
     cdef real* y = unit.y + first * conv.y_channel
@@ -396,27 +501,52 @@ cdef void restore_part(const Conv* conv, const Unit* unit, const Part* part, Py_
             if conv.y_column * conv.dilation_w == 1:
                 prefetch_output(conv, part, y + o * conv.y_channel)
             for vector in range(part.vectors):
-                restore_lanes(conv.m, part.products + (o * part.vectors + vector) * VL, part.products_position,
-                              unit.bias[first + o], unit.scratch, lines[o % 2] + vector * conv.m * VL, line)
+                restore_lanes(conv, True, part.products + (o * part.vectors + vector) * VL, part.products_sum,
+                              vec_set(unit.bias[first + o]), unit.scratch, lines[o % 2] + vector * conv.m * VL, line)
         if o > 0:
-            if not conv.epilogue.plain:
-                finish(conv, part, lines[(o - 1) % 2], y + (o - 1) * conv.y_channel)
-            scatter(conv, part, lines[(o - 1) % 2], y + (o - 1) * conv.y_channel)
+            finish_output(conv, part, lines[(o - 1) % 2], y + (o - 1) * conv.y_channel)
+
+
+cdef void restore_few(const Conv* conv, const Unit* unit, const Part* part, Py_ssize_t first,
+                      Py_ssize_t outputs) noexcept nogil:
+    # The same of few tiles: the lanes are output channels.
+    cdef Py_ssize_t o = 0, count, i, tile, a, b
+    cdef real* y = unit.y + first * conv.y_channel
+    cdef const real* pixels
+    while o < outputs:
+        count = min(<Py_ssize_t>VL, outputs - o)
+        for tile in range(part.few):
+            restore_lanes(conv, False, part.products + tile * part.products_tile + o, part.products_sum,
+                          vec_load_part(unit.bias + first + o, count), unit.scratch,
+                          unit.pixels + tile * conv.m * conv.m * VL, conv.m * VL)
+        for i in range(count):
+            pixels = unit.pixels + i
+            for tile in range(part.few):
+                for a in range(conv.m):
+                    for b in range(conv.m):
+                        unit.lines[(a * VL + tile) * conv.m + b] = pixels[0]
+                        pixels += VL
+            finish_output(conv, part, unit.lines, y + (o + i) * conv.y_channel)
+        o += VL
+
+
+cdef void restore(const Conv* conv, const Unit* unit, Py_ssize_t first, Py_ssize_t outputs) noexcept nogil:
+    cdef int i
+    for i in range(unit.parts):
+        if unit.part[i].few:
+            restore_few(conv, unit, &unit.part[i], first, outputs)
+        else:
+            restore_vectors(conv, unit, &unit.part[i], first, outputs)
 
 
 # ---- the units of work ---------------------------------------------------------------------------------
 
-cdef struct Scratch:
-    real* v                     # transformed input: for each thread, or each shared unit, so many elements
-    Py_ssize_t v_elements
-    real* rest                  # all else, of each thread
-    Py_ssize_t rest_elements
+cdef struct Scratch:             # of all threads, and the elements of each
+    real* begin
+    Py_ssize_t elements
 
 
-cdef Py_ssize_t lay_out_input(const Conv* conv, Unit* unit, real* scratch) noexcept nogil:
-    # Gives each part of a unit its place; the number of elements. The odd vector between positions keeps their stores
-    # in different sets of the L1 cache.
-    cdef real* begin = scratch
+cdef void number_parts(Unit* unit) noexcept nogil:
     cdef Part* part
     cdef int i
     unit.parts = 0
@@ -424,47 +554,51 @@ cdef Py_ssize_t lay_out_input(const Conv* conv, Unit* unit, real* scratch) noexc
         part = &unit.part[unit.parts]
         part.vectors = unit.vectors if i == 0 else (unit.few > 0)
         part.few = 0 if i == 0 else unit.few
-        if part.vectors == 0:
-            continue
-        part.v_position = conv.slab * part.vectors * VL + VL
-        part.v = scratch
-        scratch += conv.positions * part.v_position
-        unit.parts += 1
-    return scratch - begin
+        part.tiles = 1 if part.few == 1 else VL // 4
+        unit.parts += part.vectors > 0
 
 
-cdef Py_ssize_t lay_out_rest(const Conv* conv, Unit* unit, real* scratch) noexcept nogil:
+cdef Py_ssize_t lay_out(const Conv* conv, Unit* unit, real* scratch) noexcept nogil:
+    # Gives each part of a unit its place; the number of elements. The odd vector between positions keeps their stores
+    # in different sets of the L1 cache.
     cdef real* begin = scratch
     cdef Part* part
     cdef int i
+    number_parts(unit)
     for i in range(unit.parts):
         part = &unit.part[i]
+        part.v_tile = ceil_div(conv.slab, VL) * VL
+        part.v_position = (part.tiles * part.v_tile if part.few else conv.slab * part.vectors * VL) + VL
+        part.v = scratch
+        scratch += conv.positions * part.v_position
         part.lanes = <Lanes*>scratch
         scratch += ceil_div(part.vectors * sizeof(Lanes), VL * sizeof(real)) * VL
         part.y_copy = <Copy*>scratch
         scratch += ceil_div(part.vectors * VL * conv.m * sizeof(Copy), VL * sizeof(real)) * VL
-        part.products_position = conv.pass_panels * GEMM_MR * part.vectors * VL + VL
+        part.products_tile = ceil_div(conv.pass_panels * GEMM_MR, VL) * VL
+        part.products_sum = (part.tiles * part.products_tile if part.few else
+                             conv.pass_panels * GEMM_MR * part.vectors * VL) + VL
         part.products = scratch
-        scratch += conv.positions * part.products_position
+        scratch += conv.sums * part.products_sum
     unit.lines = scratch
     scratch += 2 * MOST_VECTORS * line_elements(conv)
     unit.scratch = scratch
-    scratch += POSITIONS * VL
+    scratch += conv.positions * VL
+    unit.pixels = scratch
+    scratch += VL // 4 * conv.positions * VL
     return scratch - begin
 
 
-cdef void measure_scratch(const Conv* conv, Scratch* scratch) noexcept nogil:
+cdef Py_ssize_t scratch_elements(const Conv* conv) noexcept nogil:
     # Of the largest unit.
     cdef Unit unit
     unit.vectors = conv.block_vectors
     unit.few = conv.few
-    scratch.v_elements = lay_out_input(conv, &unit, <real*>0)
-    scratch.rest_elements = lay_out_rest(conv, &unit, <real*>0)
+    return lay_out(conv, &unit, <real*>0)
 
 
-cdef void locate_unit(const Conv* conv, Py_ssize_t index, Py_ssize_t slot, Py_ssize_t thread, const Scratch* scratch,
+cdef void locate_unit(const Conv* conv, Py_ssize_t index, Py_ssize_t thread, const Scratch* scratch,
                       Unit* unit) noexcept nogil:
-    # Unit number `index`, whose transformed input is in slot number `slot`.
     cdef Py_ssize_t block = index % conv.blocks, group = index // conv.blocks
     cdef Py_ssize_t tile = conv.vectors * block // conv.blocks, vector, tiles
     cdef Part* part
@@ -473,10 +607,9 @@ cdef void locate_unit(const Conv* conv, Py_ssize_t index, Py_ssize_t slot, Py_ss
     unit.few = conv.few if block == conv.blocks - 1 else 0
     unit.x = conv.x + group * conv.channels * conv.x_channel
     unit.y = conv.y + group * conv.outputs * conv.y_channel
-    unit.weights = conv.weights + group * conv.panels * GEMM_MR * conv.channels * conv.positions
+    unit.weights = conv.weights + group * conv.panels * GEMM_MR * conv.channels * conv.matrices
     unit.bias = conv.bias + group * conv.outputs
-    lay_out_input(conv, unit, scratch.v + slot * scratch.v_elements)
-    lay_out_rest(conv, unit, scratch.rest + thread * scratch.rest_elements)
+    lay_out(conv, unit, scratch.begin + thread * scratch.elements)
     tile *= VL
     for i in range(unit.parts):
         part = &unit.part[i]
@@ -487,10 +620,10 @@ cdef void locate_unit(const Conv* conv, Py_ssize_t index, Py_ssize_t slot, Py_ss
         tile += tiles
 
 
-cdef void run_panels(const Conv* conv, const Unit* unit, Py_ssize_t panel, Py_ssize_t end, bint transformed) noexcept nogil:
-    # Output channels of the panels from number `panel` to `end`; where the input is not yet `transformed`, that first.
+cdef void run_panels(const Conv* conv, const Unit* unit, Py_ssize_t panel, Py_ssize_t end) noexcept nogil:
+    # Output channels of the panels from number `panel` to `end`.
     cdef Py_ssize_t panels, c, c1
-    cdef int i
+    cdef bint transformed = False
     while panel < end:
         panels = min(conv.pass_panels, end - panel)
         c = 0
@@ -501,31 +634,22 @@ cdef void run_panels(const Conv* conv, const Unit* unit, Py_ssize_t panel, Py_ss
             multiply(conv, unit, panel, panels, c, c1)
             c = c1
         transformed = conv.slab == conv.channels
-        for i in range(unit.parts):
-            restore_part(conv, unit, &unit.part[i], panel * GEMM_MR, min(panels * GEMM_MR, conv.outputs - panel * GEMM_MR))
+        restore(conv, unit, panel * GEMM_MR, min(panels * GEMM_MR, conv.outputs - panel * GEMM_MR))
         panel += panels
 
 
 cdef void run_alone(const Conv* conv, Py_ssize_t index, Py_ssize_t thread, const Scratch* scratch) noexcept nogil:
     cdef Unit unit
-    locate_unit(conv, index, thread, thread, scratch, &unit)
-    run_panels(conv, &unit, 0, conv.panels, False)
-
-
-cdef void transform_shared(const Conv* conv, Py_ssize_t index, Py_ssize_t thread, const Scratch* scratch) noexcept nogil:
-    # One slice of a shared unit's channels.
-    cdef Py_ssize_t number = index // conv.slices, slice = index % conv.slices
-    cdef Unit unit
-    locate_unit(conv, conv.alone + number, number, thread, scratch, &unit)
-    transform(conv, &unit, 0, conv.channels * slice // conv.slices, conv.channels * (slice + 1) // conv.slices)
+    locate_unit(conv, index, thread, scratch, &unit)
+    run_panels(conv, &unit, 0, conv.panels)
 
 
 cdef void run_shared(const Conv* conv, Py_ssize_t index, Py_ssize_t thread, const Scratch* scratch) noexcept nogil:
     # One chunk of a shared unit's panels.
     cdef Py_ssize_t number = index // conv.chunks, chunk = index % conv.chunks
     cdef Unit unit
-    locate_unit(conv, conv.alone + number, number if conv.slices else thread, thread, scratch, &unit)
-    run_panels(conv, &unit, conv.panels * chunk // conv.chunks, conv.panels * (chunk + 1) // conv.chunks, conv.slices > 0)
+    locate_unit(conv, conv.alone + number, thread, scratch, &unit)
+    run_panels(conv, &unit, conv.panels * chunk // conv.chunks, conv.panels * (chunk + 1) // conv.chunks)
 
 
 cdef Py_ssize_t even_split(Py_ssize_t units, Py_ssize_t most, Py_ssize_t threads) noexcept nogil:
@@ -537,7 +661,8 @@ cdef Py_ssize_t even_split(Py_ssize_t units, Py_ssize_t most, Py_ssize_t threads
 
 
 cdef void partition(Conv* conv, Py_ssize_t images, Py_ssize_t threads) noexcept nogil:
-    # Blocks of as many vectors as registers hold sums for, if their transformed input leaves room in the caches.
+    # Blocks of as many vectors as registers hold sums for, if their transformed input leaves room in the caches: that of
+    # stride 2, for as many outputs, is twice as large.
     cdef Py_ssize_t vector_bytes = conv.positions * conv.channels * VL * <Py_ssize_t>sizeof(real), most, extra, units
     conv.tiles_down = ceil_div(ceil_div(conv.rows, conv.dilation_h), conv.m)
     conv.tiles_across = ceil_div(ceil_div(conv.columns, conv.dilation_w), conv.m)
@@ -549,54 +674,57 @@ cdef void partition(Conv* conv, Py_ssize_t images, Py_ssize_t threads) noexcept 
     elif conv.few:
         conv.vectors -= 1
     extra = conv.few > 0
-    most = min(<Py_ssize_t>GEMM_NV, max(<Py_ssize_t>1, INPUT_BYTES // vector_bytes - extra))
+    most = min(<Py_ssize_t>(GEMM_NV if conv.stride == 1 else 2), max(<Py_ssize_t>1, INPUT_BYTES // vector_bytes - extra))
     conv.depth = block_depth(conv.channels)
     conv.slab = conv.channels
     if (1 + extra) * vector_bytes > INPUT_BYTES:
         conv.slab = INPUT_BYTES // ((1 + extra) * vector_bytes // conv.channels) // conv.depth * conv.depth
     conv.panels = ceil_div(conv.outputs, GEMM_MR)
     conv.blocks = ceil_div(conv.vectors, most)
-    while conv.blocks < conv.vectors and conv.groups * conv.blocks * conv.panels < threads:
+    while conv.blocks < conv.vectors and (
+            conv.groups * conv.blocks * conv.panels < threads       # too few units to share, or one each, of two sizes
+            or conv.groups * conv.blocks == threads and conv.vectors % conv.blocks):
         conv.blocks += 1
     conv.block_vectors = ceil_div(conv.vectors, conv.blocks)
-    most = PRODUCT_BYTES // (conv.positions * (conv.block_vectors + extra) * VL * <Py_ssize_t>sizeof(real) * GEMM_MR)
+    most = PRODUCT_BYTES // (conv.sums * (conv.block_vectors + extra) * VL * <Py_ssize_t>sizeof(real) * GEMM_MR)
     conv.pass_panels = min(conv.panels, max(<Py_ssize_t>1, most))
     units = conv.groups * conv.blocks
-    conv.shared = units % threads if conv.slab == conv.channels or threads == 1 else units
+    conv.shared = units % threads
     conv.alone = units - conv.shared
     conv.chunks = even_split(conv.shared, conv.panels, threads)
-    conv.slices = 0
-    if conv.slab == conv.channels:
-        conv.slices = even_split(conv.shared, ceil_div(conv.channels, SOME_CHANNELS), threads)
 
 
-def workspace_bytes(int m, Py_ssize_t images, Py_ssize_t groups, Py_ssize_t outputs, Py_ssize_t channels, Py_ssize_t rows,
+cdef void set_scheme(Conv* conv, int m, int stride) noexcept nogil:
+    conv.m, conv.stride, conv.n, conv.span, conv.overlap = m, stride, samples(m, stride), m * stride, 3 - stride
+    conv.matrices, conv.positions, conv.sums = (m + 2) * (m + 2), conv.n * conv.n, points(m, stride) * points(m, stride)
+    list_steps(conv)
+
+
+def workspace_bytes(int m, int stride, Py_ssize_t images, Py_ssize_t groups, Py_ssize_t outputs, Py_ssize_t channels, Py_ssize_t rows,
                     Py_ssize_t columns, Py_ssize_t dilation_h, Py_ssize_t dilation_w, int num_threads):
     """Scratch of each thread of `conv3x3`, for `outputs` and `channels` of a group and an output of rows × columns."""
     cdef Conv conv
-    cdef Scratch scratch
-    conv.m, conv.n, conv.positions = m, m + 2, (m + 2) * (m + 2)
+    set_scheme(&conv, m, stride)
     conv.groups, conv.outputs, conv.channels = groups, outputs, channels
     conv.rows, conv.columns, conv.dilation_h, conv.dilation_w = rows, columns, dilation_h, dilation_w
     partition(&conv, images, num_threads)
-    measure_scratch(&conv, &scratch)
-    return (scratch.v_elements + scratch.rest_elements) * <Py_ssize_t>sizeof(real)
+    return scratch_elements(&conv) * <Py_ssize_t>sizeof(real)
 
 
 def conv3x3(const real[:, :, :, :] x_bchw not None, const real[::1] weights not None,
-            const real[::1] bias not None, real[:, :, :, :] y_bchw not None, int m, Py_ssize_t top, Py_ssize_t left,
+            const real[::1] bias not None, real[:, :, :, :] y_bchw not None, int m, int stride, Py_ssize_t top, Py_ssize_t left,
             Py_ssize_t dilation_h, Py_ssize_t dilation_w, Py_ssize_t groups, int border, real cval, int num_threads,
             int activation=0, real slope=0, const real[:, :, :, :] residual=None):
-    """Convolve `x_bchw` into `y_bchw`, both of any strides, with F(m×m, 3×3); m is 2 or 4.
+    """Convolve `x_bchw` into `y_bchw`, both of any strides, with F(m×m, 3×3); m is 2 or 4, and 4 with stride 2.
 
-    `weights` comes from `transform_weights` with the same `m`; `bias` holds one value for each output channel; `top` and
+    `weights` comes from `transform_weights` with the same `m` and `stride`; `bias` holds one value for each output channel; `top` and
     `left` are the padding, of which the bottom's and right's follow from the output's shape. `residual` has `y_bchw`'s
     strides, or is it.
     """
     cdef Conv conv
     cdef Scratch scratch
     cdef Py_ssize_t u
-    conv.m, conv.n, conv.positions = m, m + 2, (m + 2) * (m + 2)
+    set_scheme(&conv, m, stride)
     conv.groups = groups
     conv.channels = x_bchw.shape[1] // groups
     conv.outputs = y_bchw.shape[1] // groups
@@ -612,11 +740,10 @@ def conv3x3(const real[:, :, :, :] x_bchw not None, const real[::1] weights not 
     conv.weights, conv.bias = &weights[0], &bias[0]
     conv.epilogue = make_epilogue(activation, slope, residual, conv.y, conv.y_column * dilation_w)
     partition(&conv, x_bchw.shape[0], num_threads)
-    measure_scratch(&conv, &scratch)
-    scratch.v = <real*>scratch_alloc(num_threads * (scratch.v_elements + scratch.rest_elements) * sizeof(real))
-    if scratch.v == NULL:
+    scratch.elements = scratch_elements(&conv)
+    scratch.begin = <real*>scratch_alloc(num_threads * scratch.elements * sizeof(real))
+    if scratch.begin == NULL:
         raise MemoryError("no memory for the scratch of a convolution")
-    scratch.rest = scratch.v + num_threads * scratch.v_elements
     with nogil:
         if num_threads == 1:    # no team: also what a forked child must do
             for u in range(conv.alone):
@@ -626,8 +753,6 @@ def conv3x3(const real[:, :, :, :] x_bchw not None, const real[::1] weights not 
                 for u in prange(conv.alone, num_threads=num_threads, schedule="dynamic"):
                     run_alone(&conv, u, threadid(), &scratch)
             if conv.shared:
-                for u in prange(conv.shared * conv.slices, num_threads=num_threads, schedule="dynamic"):
-                    transform_shared(&conv, u, threadid(), &scratch)
                 for u in prange(conv.shared * conv.chunks, num_threads=num_threads, schedule="dynamic"):
                     run_shared(&conv, u, threadid(), &scratch)
-        scratch_free(scratch.v)
+        scratch_free(scratch.begin)

@@ -10,6 +10,8 @@ cdef struct Products:
     const real* next_weights    # what is multiplied after the last panel: asked for in time
     const real* pixels          # [channel][tile]
     real* y                     # [panel][GEMM_MR][tile]
+    Py_ssize_t pixels_tile      # of few tiles, which have the last axis first: elements from one to the next
+    Py_ssize_t y_tile
 
 
 cdef inline void multiply_panels(const int PANELS, const int NV, const bint first, Products* at) noexcept nogil:
@@ -52,11 +54,10 @@ cdef inline void multiply_panels(const int PANELS, const int NV, const bint firs
 
 
 cdef inline void multiply_few(const int PANELS, const int TILES, const bint first, Products* at) noexcept nogil:
-    # The same sums for the first TILES tiles of one vector: the lanes are the rows of a panel. PANELS at a time, to hide
-    # the latency of additions.
+    # The same sums for TILES tiles that fill no vector: the lanes are the rows of a panel. PANELS at a time, to hide the
+    # latency of additions.
     cdef panel_vec acc[8]
     cdef panel_vec w
-    cdef real sums[8]
     cdef real* y
     cdef Py_ssize_t panel = at.depth * GEMM_MR, _, k
     cdef int i, j, p
@@ -67,13 +68,11 @@ cdef inline void multiply_few(const int PANELS, const int TILES, const bint firs
             for p in range(PANELS):
                 w = panel_load(at.weights + p * panel + k * GEMM_MR)
                 for j in range(TILES):
-                    acc[p * TILES + j] = acc[p * TILES + j] + w * panel_set(at.pixels[k * VL + j])
+                    acc[p * TILES + j] = acc[p * TILES + j] + w * panel_set(at.pixels[j * at.pixels_tile + k])
         for p in range(PANELS):
             for j in range(TILES):
-                panel_store(sums, acc[p * TILES + j])
-                for i in range(GEMM_MR):
-                    y = at.y + i * VL + j
-                    y[0] = sums[i] if first else y[0] + sums[i]
-            at.y += GEMM_MR * VL
+                y = at.y + j * at.y_tile + p * GEMM_MR
+                panel_store(y, acc[p * TILES + j] if first else panel_load(y) + acc[p * TILES + j])
+        at.y += PANELS * GEMM_MR
         at.weights += PANELS * panel
     at.panels %= PANELS

@@ -1,6 +1,6 @@
-# The transforms of F(m×m, 3×3) for m = 2 and 4: VL tiles at a time, one in each lane.
+# The transforms of F(m×m, 3×3) for m = 2 and 4, and of m = 4 with stride 2: VL tiles at a time, one in each lane.
 #
-# An output tile y of m×m pixels comes from an input tile d of n×n pixels, n = m + 2, and a kernel g:
+# An output tile y of m×m pixels comes from an input tile d of n×n pixels, n = m + 2 without stride, and a kernel g:
 #
 #     y = Aᵀ [ (G g Gᵀ) ⊙ (Bᵀ d B) ] A          ⊙ element by element, summed over channels
 #
@@ -8,7 +8,12 @@
 # computations", 1980.) The polynomials are evaluated at 0, ±√½, ±√2 and ∞ (m = 4) and 0, ±1 and ∞ (m = 2). Points
 # that are each other's reciprocals keep all numbers of one size: in float32 the error is a quarter of that of the
 # usual 0, ±1, ±2, ∞.
-from convkit._native.simd cimport (VL, real, vec, vec_choose, vec_even, vec_load, vec_odd, vec_set, vec_shift_last,
+#
+# With stride 2, a row of outputs is the sum of two convolutions without: of the even pixels with the kernel's first and
+# last element, F(4, 2) at ±√½, ±√2 and ∞, and of the odd ones with the element between. The latter is evaluated at the
+# finite points only, where it is added to the products of the former: 5·5 sums of the 9·9 transformed pixels' products
+# restore 4·4 outputs. The transform of weights has the odd convolution's where that without stride has the point 0.
+from convkit._native.simd cimport (VL, real, vec, vec_choose, vec_even, vec_load, vec_load_even, vec_odd, vec_shift_last,
                                    vec_shift_last_but_one, vec_store, vec_zip_high, vec_zip_low)
 
 cdef extern from *:
@@ -19,12 +24,34 @@ cdef extern from *:
     const real ROOT_HALF, ROOT_TWO
 
 
-# ---- one line: m is a constant once inlined ------------------------------------------------------------
+# ---- one line: m, stride and phase are constants once inlined ------------------------------------------
+# With stride 2, phase 0 is of the even pixels and phase 1 of the odd ones, which are one less.
 
-cdef inline void forward(const int m, const vec* d, vec* t) noexcept nogil:
+cdef inline int points(int m, int stride) noexcept nogil:
+    # Products of a line of sums.
+    return m + 3 - stride
+
+
+cdef inline int samples(int m, int stride) noexcept nogil:
+    # Pixels of a line: those of m outputs, and those that the next tile begins with.
+    return m * stride + 3 - stride
+
+
+cdef inline void forward(const int m, const int stride, const int phase, const vec* d, vec* t) noexcept nogil:
     # t = Bᵀ d
     cdef vec even_half, odd_half, even_two, odd_two
-    if m == 4:
+    if stride == 2:
+        even_half = <real>2 * d[0] - d[2]
+        even_two = d[2] - <real>0.5 * d[0]
+        odd_half = <real>2 * d[1] - d[3]
+        odd_two = d[3] - <real>0.5 * d[1]
+        t[0] = even_half + ROOT_TWO * odd_half
+        t[1] = even_half - ROOT_TWO * odd_half
+        t[2] = even_two + ROOT_HALF * odd_two
+        t[3] = even_two - ROOT_HALF * odd_two
+        if phase == 0:
+            t[4] = (d[0] + d[4]) - <real>2.5 * d[2]
+    elif m == 4:
         t[0] = (d[0] + d[4]) - <real>2.5 * d[2]
         even_half = d[4] - <real>2 * d[2]
         even_two = d[4] - <real>0.5 * d[2]
@@ -42,15 +69,15 @@ cdef inline void forward(const int m, const vec* d, vec* t) noexcept nogil:
         t[3] = d[1] - d[3]
 
 
-cdef inline void inverse(const int m, const vec* d, vec* y) noexcept nogil:
-    # y = Aᵀ d
+cdef inline void inverse(const int m, const int stride, const vec* d, vec* y) noexcept nogil:
+    # y = Aᵀ d; with stride 2, d[0] is not there.
     cdef vec sum_half, sum_two, odd_half, odd_two
     if m == 4:
         sum_half = d[1] + d[2]
         sum_two = d[3] + d[4]
         odd_half = ROOT_HALF * (d[1] - d[2])
         odd_two = ROOT_TWO * (d[3] - d[4])
-        y[0] = d[0] + sum_half + sum_two
+        y[0] = sum_half + sum_two if stride == 2 else d[0] + sum_half + sum_two
         y[1] = odd_half + odd_two
         y[2] = <real>0.5 * sum_half + <real>2 * sum_two
         y[3] = d[5] + <real>0.5 * odd_half + <real>2 * odd_two
@@ -60,25 +87,27 @@ cdef inline void inverse(const int m, const vec* d, vec* y) noexcept nogil:
 
 
 # ---- lines of tiles in memory --------------------------------------------------------------------------
-# Lane t of register j holds pixel j of tile t: pixel m·t + j of the line.
+# Lane t of register j holds pixel j of tile t: pixel m·t + j of the line, or of its phase.
 
-cdef inline void split(const int m, const real* line, vec* d) noexcept nogil:
-    # d[0..m-1] of VL tiles, from m·VL pixels.
-    cdef vec a, b, c, e
+cdef inline void split(const int m, const int stride, const int phase, const real* line, vec* d) noexcept nogil:
+    # d[0..m-1] of VL tiles, from m·stride·VL pixels.
+    cdef vec x[4]
+    cdef int i
+    for i in range(m):
+        if stride == 1:
+            x[i] = vec_load(line + i * VL)
+        elif phase == 0:
+            x[i] = vec_load_even(line + 2 * i * VL)
+        else:
+            x[i] = vec_odd(vec_load(line + 2 * i * VL), vec_load(line + (2 * i + 1) * VL))
     if m == 4:
-        a = vec_load(line)
-        b = vec_load(line + VL)
-        c = vec_load(line + 2 * VL)
-        e = vec_load(line + 3 * VL)
-        d[0] = vec_even(vec_even(a, b), vec_even(c, e))
-        d[1] = vec_even(vec_odd(a, b), vec_odd(c, e))
-        d[2] = vec_odd(vec_even(a, b), vec_even(c, e))
-        d[3] = vec_odd(vec_odd(a, b), vec_odd(c, e))
+        d[0] = vec_even(vec_even(x[0], x[1]), vec_even(x[2], x[3]))
+        d[1] = vec_even(vec_odd(x[0], x[1]), vec_odd(x[2], x[3]))
+        d[2] = vec_odd(vec_even(x[0], x[1]), vec_even(x[2], x[3]))
+        d[3] = vec_odd(vec_odd(x[0], x[1]), vec_odd(x[2], x[3]))
     else:
-        a = vec_load(line)
-        b = vec_load(line + VL)
-        d[0] = vec_even(a, b)
-        d[1] = vec_odd(a, b)
+        d[0] = vec_even(x[0], x[1])
+        d[1] = vec_odd(x[0], x[1])
 
 
 cdef inline void join(const int m, const vec* y, real* line) noexcept nogil:
@@ -100,57 +129,103 @@ cdef inline void join(const int m, const vec* y, real* line) noexcept nogil:
 
 # ---- VL tiles ------------------------------------------------------------------------------------------
 
-cdef inline void transform_input(const int m, const bint whole, const real* line, Py_ssize_t line_step,
-                                 const real* behind, const real* ends, real* scratch, real* v,
-                                 Py_ssize_t v_step) noexcept nogil:
-    # Bᵀ d B of VL tiles whose rows are `line_step` apart; n·n registers go to v, `v_step` apart.
-    #
-    # A tile's last two pixels of a row are the next tile's first two. Where the tiles are `whole` (one run of
-    # pixels) the last tile's lie behind it; else `behind` has them, for the lanes that `ends` marks, after m·VL
-    # pixels of each row.
+cdef enum Kind:
+    WHOLE                       # one run of pixels: the last tile's last pixels lie behind it
+    GATHERED                    # several: `behind` has those of the lanes that `ends` marks, after all of a run's own
+    SPREAD                      # each pixel has a register of its own already
+
+
+cdef struct Rows:               # of pixels of tiles
+    Kind kind
+    const real* line
+    Py_ssize_t step             # from row to row
+    const real* behind
+    const real* ends
+
+
+cdef inline void load_row(const int m, const int stride, const int phase, const Kind kind, const real* line,
+                          const real* behind, const real* ends, vec* d) noexcept nogil:
+    # A tile's last pixels, two or with stride 2 one, are the next tile's first.
+    cdef int b
+    cdef vec tail
+    if kind == SPREAD:
+        for b in range(points(m, stride) - phase):
+            d[b] = vec_load(line + (stride * b + phase) * VL)
+        return
+    split(m, stride, phase, line, d)
+    if phase == 1:
+        return
+    if kind == GATHERED:
+        for b in range(3 - stride):
+            d[m + b] = vec_choose(vec_load(ends), vec_load(behind + b * VL), vec_shift_last(d[b], d[b]))
+        return
+    tail = vec_load(line + (m * stride - 1) * VL + 3 - stride)
+    if stride == 1:
+        d[m] = vec_shift_last_but_one(d[0], tail)
+        d[m + 1] = vec_shift_last(d[1], tail)
+    else:
+        d[m] = vec_shift_last(d[0], tail)
+
+
+cdef inline void transform_row(const int m, const int stride, const int phase, const Kind kind, const Rows* rows, int row,
+                               real* scratch) noexcept nogil:
     cdef vec d[6]
     cdef vec t[6]
-    cdef vec tail
-    cdef int a, b
-    for a in range(m + 2):
-        split(m, line, d)
-        if whole:
-            tail = vec_load(line + (m - 1) * VL + 2)
-            d[m] = vec_shift_last_but_one(d[0], tail)
-            d[m + 1] = vec_shift_last(d[1], tail)
-        else:
-            d[m] = vec_choose(vec_load(ends), vec_load(behind), vec_shift_last(d[0], d[0]))
-            d[m + 1] = vec_choose(vec_load(ends), vec_load(behind + VL), vec_shift_last(d[1], d[1]))
-            behind += 2 * VL
-        forward(m, d, t)
-        for b in range(m + 2):
-            vec_store(scratch + (b * (m + 2) + a) * VL, t[b])
-        line += line_step
-    for b in range(m + 2):
-        for a in range(m + 2):
-            d[a] = vec_load(scratch + (b * (m + 2) + a) * VL)
-        forward(m, d, t)
-        for a in range(m + 2):
-            vec_store(v + (a * (m + 2) + b) * v_step, t[a])
+    cdef int b, count = points(m, stride), n = samples(m, stride)
+    load_row(m, stride, phase, kind, rows.line + row * rows.step, rows.behind + row * (3 - stride) * VL, rows.ends, d)
+    forward(m, stride, phase, d, t)
+    for b in range(count - phase):
+        vec_store(scratch + ((count * phase + b) * n + row) * VL, t[b])
 
 
-cdef inline void transform_output(const int m, const real* products, Py_ssize_t step, real bias, real* scratch,
-                                  real* line, Py_ssize_t line_step) noexcept nogil:
-    # Aᵀ (products) A + bias of VL tiles, n·n registers `step` apart, to m lines of m·VL pixels.
+cdef inline void transform_column(const int m, const int stride, const int phase, const real* column, real* v,
+                                  Py_ssize_t v_row) noexcept nogil:
+    cdef vec d[6]
+    cdef vec t[6]
+    cdef int a, count = points(m, stride)
+    for a in range(count - phase):
+        d[a] = vec_load(column + (stride * a + phase) * VL)
+    forward(m, stride, phase, d, t)
+    for a in range(count - phase):
+        vec_store(v + (count * phase + a) * v_row, t[a])
+
+
+cdef inline void transform_input(const int m, const int stride, const Kind kind, const Rows* rows, real* scratch, real* v,
+                                 Py_ssize_t v_step) noexcept nogil:
+    # Bᵀ d B of VL tiles; n·n registers go to v, `v_step` apart.
+    cdef int i, n = samples(m, stride)
+    for i in range(n):
+        transform_row(m, stride, 0, kind, rows, i, scratch)
+        if stride == 2:
+            transform_row(m, stride, 1, kind, rows, i, scratch)
+    for i in range(n):
+        transform_column(m, stride, 0, scratch + i * n * VL, v + i * v_step, n * v_step)
+        if stride == 2:
+            transform_column(m, stride, 1, scratch + i * n * VL, v + i * v_step, n * v_step)
+
+
+cdef inline void transform_output(const int m, const int stride, bint joined, const real* products, Py_ssize_t step,
+                                  vec bias, real* scratch, real* line, Py_ssize_t line_step) noexcept nogil:
+    # Aᵀ (products) A + bias of VL tiles, whose registers are `step` apart, to m lines of m·VL pixels: `joined` to rows
+    # of the output, or in a register for each.
     cdef vec d[6]
     cdef vec y[4]
-    cdef int a, b
-    for b in range(m + 2):
-        for a in range(m + 2):
-            d[a] = vec_load(products + (a * (m + 2) + b) * step)
-        inverse(m, d, y)
+    cdef int a, b, n = points(m, stride), first = stride - 1
+    for b in range(n):
+        for a in range(n):
+            d[first + a] = vec_load(products + (a * n + b) * step)
+        inverse(m, stride, d, y)
         for a in range(m):
-            vec_store(scratch + (a * (m + 2) + b) * VL, y[a])
+            vec_store(scratch + (a * n + b) * VL, y[a])
     for a in range(m):
-        for b in range(m + 2):
-            d[b] = vec_load(scratch + (a * (m + 2) + b) * VL)
-        inverse(m, d, y)
+        for b in range(n):
+            d[first + b] = vec_load(scratch + (a * n + b) * VL)
+        inverse(m, stride, d, y)
         for b in range(m):
-            y[b] = y[b] + vec_set(bias)
-        join(m, y, line)
+            y[b] = y[b] + bias
+        if joined:
+            join(m, y, line)
+        else:
+            for b in range(m):
+                vec_store(line + b * VL, y[b])
         line += line_step

@@ -19,40 +19,45 @@ from convkit.shapes import Axis
 def refusal(problem: Problem) -> str | None:
     """Why `WinogradConv` cannot compute it; None where it can."""
     vertical, horizontal = problem.axes
-    if all(
-        axis.kernel == 3 and axis.stride == 1 and axis.dilation <= axis.output
+    if vertical.stride == horizontal.stride and all(
+        axis.kernel == 3
+        and axis.stride in (1, 2)
+        and axis.dilation <= (axis.output if axis.stride == 1 else 1)
         for axis in (vertical, horizontal)
     ):
         return None
     return (
         f"a {vertical.kernel}×{horizontal.kernel} kernel, stride ({vertical.stride}, {horizontal.stride}) "
-        f"and dilation ({vertical.dilation}, {horizontal.dilation}); expected 3×3, stride 1 and a dilation "
-        "of at most the output's size"
+        f"and dilation ({vertical.dilation}, {horizontal.dilation}); expected 3×3, and stride 1 with a "
+        "dilation of at most the output's size or stride (2, 2) without"
     )
 
 
 def work(problem: Problem, lanes: int) -> Work:
     """The steps of `WinogradConv`; `lanes`: the elements of a vector."""
     vertical, horizontal = problem.axes
-    m = tile_size(vertical, horizontal)
-    positions = (m + 2) ** 2
+    m, stride = tile_size(vertical, horizontal), vertical.stride
+    positions = (m * stride + 3 - stride) ** 2
+    sums = (m + 3 - stride) ** 2
     tiles = problem.images * vertical.dilation * horizontal.dilation
     for axis in (vertical, horizontal):
         tiles *= -(-phase_size(axis) // m)
-    places = problem.groups * positions * whole(tiles, lanes)
+    lanes_used = problem.groups * whole(tiles, lanes)
     return {
         "plan": 1,
-        "weights": problem.weights * positions / 9,
+        "weights": problem.weights * (m + 2) ** 2 / 9,
         "call": 1,
-        "products": places * whole(problem.outputs, 8) * problem.channels,
-        "inputs": places * problem.channels,
-        "outputs": places * problem.outputs,
+        "products": lanes_used * positions * whole(problem.outputs, 8) * problem.channels,
+        "inputs": lanes_used * positions * problem.channels,
+        "outputs": lanes_used * sums * problem.outputs,
         "units": problem.groups * -(-tiles // (3 * lanes)),
     }
 
 
 def tile_size(vertical: Axis, horizontal: Axis) -> int:
     """The m of F(m×m, 3×3), from one image's map alone: on small ones, reading the weights takes longest."""
+    if vertical.stride == 2:
+        return 4
     return 2 if phase_size(vertical) * phase_size(horizontal) <= 100 else 4
 
 
@@ -73,7 +78,7 @@ class WinogradConv:
         "kernels",
         "m",
         "padding",
-        "shape",
+        "stride",
         "weights",
     )
 
@@ -90,15 +95,14 @@ class WinogradConv:
         groups, outputs, channels = weight_gockk.shape[:3]
         dtype = weight_gockk.dtype
         self.kernels: Any = _dispatch.native().family("winograd", dtype)
-        self.m = m or tile_size(*axes)
-        self.shape = groups, outputs, channels
+        self.m, self.stride = m or tile_size(*axes), axes[0].stride
         self.groups, self.cval, self.border = groups, cval, BORDER_CODES[border]
         self.padding = (axes[0].before, axes[1].before)
         self.dilation = (axes[0].dilation, axes[1].dilation)
         self.bias = np.zeros(groups * outputs, dtype) if bias is None else bias.copy()
         self.weights = empty((self.kernels.weight_count(groups, outputs, channels, self.m),), dtype)
         threads = threads_for(weight_gockk.size * 36, num_threads)
-        self.kernels.transform_weights(weight_gockk, self.m, self.weights, threads)
+        self.kernels.transform_weights(weight_gockk, self.m, self.stride, self.weights, threads)
 
     def run(
         self, x_bchw: Array, y_bchw: Array, num_threads: int | None = None, epilogue: Epilogue = PLAIN
@@ -110,6 +114,7 @@ class WinogradConv:
             self.bias,
             y_bchw,
             self.m,
+            self.stride,
             *self.padding,
             *self.dilation,
             self.groups,
@@ -126,6 +131,7 @@ def workspace(problem: Problem, num_threads: int, m: int | None = None) -> int:
     vertical, horizontal = problem.axes
     size: int = kernels.workspace_bytes(
         m or tile_size(vertical, horizontal),
+        vertical.stride,
         problem.images,
         problem.groups,
         problem.outputs,
