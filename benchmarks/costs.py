@@ -17,9 +17,8 @@ from benchmarks.timing import block
 from convkit import _dispatch, shapes
 from convkit.ops import problem
 from convkit.ops.choice import ALGORITHMS
-from convkit.ops.costs import COSTS, Work
+from convkit.ops.costs import COSTS, PREPARING, Work
 
-PREPARING = ("plan", "weights")
 Sample = tuple[Work, float, float]  # the steps, and what preparing the weights and a call took
 
 

@@ -8,51 +8,55 @@ from __future__ import annotations
 from convkit._dispatch import ISAS
 
 Work = dict[str, float]
-"""How often each step is made; "weights" and "plan" when weights are prepared, the others in each call."""
+"""How often each step is made: those of `PREPARING` when weights are prepared, the others in each call."""
+
+PREPARING = ("plan", "weights", "broadcast weights")
 
 # Nanoseconds of each step in float32, on the instruction sets of `ISAS`; those of float64 take twice as long.
 COSTS: dict[str, dict[str, tuple[float, float, float]]] = {
     "gemm": {
-        "plan": (4480, 4670, 4540),
-        "weights": (0.42, 0.425, 0.349),
-        "call": (4140, 3730, 3280),
-        "products": (0.0573, 0.0192, 0.0106),
-        "thin products": (0.0558, 0.0314, 0.0253),
-        "packed": (0.199, 0.147, 0.135),
-        "packed by pairs": (0.257, 0.237, 0.239),
-        "packed singly": (0.451, 0.385, 0.415),
-        "repacked": (0.314, 0.236, 0.256),
-        "outputs": (0.241, 0.147, 0.175),
+        "plan": (5310, 5530, 5390),
+        "weights": (0.353, 0.382, 0.293),
+        "broadcast weights": (1.13, 1.18, 1.07),
+        "call": (4890, 4630, 3380),
+        "products": (0.0511, 0.0171, 0.0102),
+        "thin products": (0.0489, 0.027, 0.0229),
+        "broadcast products": (0.0503, 0.0179, 0.00949),
+        "packed": (0.253, 0.217, 0.158),
+        "packed by pairs": (0.241, 0.216, 0.211),
+        "packed singly": (0.545, 0.395, 0.403),
+        "repacked": (0.0238, 0.0214, 0.0123),
+        "outputs": (0.354, 0.218, 0.193),
     },
     "depthwise": {
-        "plan": (5450, 5190, 5030),
-        "weights": (2.51, 2.48, 1.63),
-        "call": (2060, 2450, 2410),
-        "products": (0.0551, 0.0194, 0.0118),
-        "products by rows": (0.0584, 0.0208, 0.0131),
-        "packed": (0.139, 0.115, 0.135),
-        "packed by pairs": (0.225, 0.159, 0.137),
-        "packed singly": (0.337, 0.228, 0.173),
-        "rows": (0.962, 1.15, 0.16),
-        "outputs": (0.244, 0.156, 0.0832),
+        "plan": (1830, 1850, 1790),
+        "weights": (0.598, 0.647, 0.607),
+        "call": (1600, 2200, 2210),
+        "products": (0.058, 0.0196, 0.0118),
+        "products by rows": (0.0619, 0.0219, 0.0137),
+        "packed": (0.104, 0.0939, 0.132),
+        "packed by pairs": (0.154, 0.113, 0.14),
+        "packed singly": (0.261, 0.171, 0.165),
+        "rows": (2.67, 1.82, 0),
+        "outputs": (0.217, 0.174, 0.0726),
     },
     "winograd": {
-        "plan": (5080, 5210, 5840),
-        "weights": (0.609, 0.473, 0.48),
-        "call": (605, 1300, 393),
-        "products": (0.0519, 0.016, 0.00881),
-        "inputs": (0.263, 0.235, 0.226),
-        "outputs": (0.305, 0.195, 0.172),
-        "units": (419, 507, 1490),
+        "plan": (3550, 3810, 3730),
+        "weights": (0.569, 0.445, 0.41),
+        "call": (1750, 1740, 769),
+        "products": (0.0554, 0.018, 0.00994),
+        "inputs": (0.253, 0.252, 0.216),
+        "outputs": (0.324, 0.211, 0.181),
+        "units": (464, 575, 1390),
     },
     "fft": {
-        "plan": (48000, 49900, 50100),
-        "weights": (4.69, 4.52, 4.54),
-        "call": (9420, 9490, 9400),
-        "transforms": (2.15, 2.13, 2.14),
-        "products": (0.368, 0.297, 0.276),
-        "read": (1.3, 1.33, 1.36),
-        "tiles": (25900, 25800, 25300),
+        "plan": (47700, 49600, 48000),
+        "weights": (4.58, 4.43, 4.41),
+        "call": (9460, 9700, 11400),
+        "transforms": (2.02, 1.93, 1.97),
+        "products": (0.436, 0.405, 0.448),
+        "read": (1.37, 1.5, 1.35),
+        "tiles": (22700, 22700, 22800),
     },
 }
 
@@ -61,5 +65,5 @@ def predicted(work: Work, algorithm: str, isa: str, itemsize: int) -> tuple[floa
     """Milliseconds on one thread: of preparing the weights, and of a call."""
     costs, column = COSTS[algorithm], ISAS.index(isa)
     times = {step: count * costs[step][column] * 1e-6 * itemsize / 4 for step, count in work.items()}
-    preparation = times.pop("weights") + times.pop("plan")
+    preparation = sum(times.pop(step, 0) for step in PREPARING)
     return preparation, sum(times.values())

@@ -148,9 +148,11 @@ def work(problem: Problem, lanes: int) -> Work:
     return {
         "plan": 1,
         "weights": problem.weights,
+        "broadcast weights": 0,
         "call": 1,
         "products": products * (problem.outputs > 2),
         "thin products": products * (problem.outputs <= 2),
+        "broadcast products": 0,
         **packing(maps * problem.channels * packed, horizontal.stride),
         "repacked": maps * depth * pixels * narrow,
         "outputs": maps * problem.outputs * problem.pixels,
@@ -165,10 +167,14 @@ def broadcast_work(problem: Problem, lanes: int) -> Work:
     columns = (horizontal.output - 1) * horizontal.stride + horizontal.extent
     return {
         "plan": 1,
-        "weights": problem.groups * outputs * problem.channels * problem.taps,
+        "weights": 0,
+        "broadcast weights": problem.groups * outputs * problem.channels * problem.taps,
         "call": 1,
-        "products": maps * outputs * problem.taps * problem.channels * problem.pixels,
+        "products": 0,
+        "thin products": 0,
+        "broadcast products": maps * outputs * problem.taps * problem.channels * problem.pixels,
         **packing(maps * problem.channels * rows * columns, 1),
+        "repacked": 0,
         "outputs": maps * outputs * problem.pixels,
     }
 
