@@ -459,7 +459,7 @@ cdef void measure_scratch(const Conv* conv, Scratch* scratch) noexcept nogil:
     unit.vectors = conv.block_vectors
     unit.few = conv.few
     scratch.v_elements = lay_out_input(conv, &unit, <real*>0)
-    scratch.rest_elements = lay_out_rest(conv, &unit, <real*>0)
+    scratch.rest_elements = ceil_div(lay_out_rest(conv, &unit, <real*>0), LINE) * LINE
 
 
 cdef void locate_unit(const Conv* conv, Py_ssize_t index, Py_ssize_t slot, Py_ssize_t thread, const Scratch* scratch,
@@ -631,3 +631,55 @@ def conv3x3(const real[:, :, :, :] x_bchw not None, const real[::1] weights not 
                 for u in prange(conv.shared * conv.chunks, num_threads=num_threads, schedule="dynamic"):
                     run_shared(&conv, u, threadid(), &scratch)
         scratch_free(scratch.v)
+
+
+cdef list written(const Conv* conv, const Unit* unit, Py_ssize_t panel, Py_ssize_t end):
+    # The runs of the output that these panels of a unit write.
+    cdef Py_ssize_t i, j, first = panel * GEMM_MR, outputs = min(end * GEMM_MR, conv.outputs) - first
+    cdef const Copy* copy
+    found = []
+    for i in range(unit.parts):
+        for j in range(unit.part[i].y_copies):
+            copy = unit.part[i].y_copy + j
+            found.append((unit.y - conv.y + first * conv.y_channel + copy.image, outputs, copy.count))
+    return found
+
+
+def units(int m, Py_ssize_t images, Py_ssize_t groups, Py_ssize_t outputs, Py_ssize_t channels, Py_ssize_t rows,
+          Py_ssize_t columns, Py_ssize_t dilation_h, Py_ssize_t dilation_w, int num_threads):
+    """The units of work of `conv3x3`, into an output without gaps, in three stages that wait for one another.
+
+    Units of one thread, and of those that all threads share the slices of channels and then the chunks of output
+    channels. Of each its vectors of tiles, the input channels that it transforms, and the runs that it writes: the first
+    element, the output channels, and the elements, `dilation_w` apart.
+    """
+    cdef Conv conv
+    cdef Scratch scratch
+    cdef Unit unit
+    cdef Py_ssize_t u, i, vectors
+    memset(&conv, 0, sizeof(Conv))
+    conv.m, conv.n, conv.positions = m, m + 2, (m + 2) * (m + 2)
+    conv.groups, conv.outputs, conv.channels = groups, outputs, channels
+    conv.rows, conv.columns, conv.dilation_h, conv.dilation_w = rows, columns, dilation_h, dilation_w
+    conv.y_image, conv.y_channel = groups * outputs * rows * columns, rows * columns
+    conv.y_row, conv.y_column = columns, 1
+    partition(&conv, images, num_threads)
+    measure_scratch(&conv, &scratch)
+    scratch.v = <real*>0
+    scratch.rest = <real*>scratch_alloc(scratch.rest_elements * sizeof(real))
+    if scratch.rest == NULL:
+        raise MemoryError("no memory for the tables of a convolution")
+    alone, slices, chunks = [], [], []
+    for u in range(conv.alone + conv.shared):
+        locate_unit(&conv, u, 0, 0, &scratch, &unit)
+        vectors = unit.vectors + (unit.few > 0)
+        if u < conv.alone:
+            alone.append((vectors, range(channels), written(&conv, &unit, 0, conv.panels)))
+            continue
+        for i in range(conv.slices):
+            slices.append((vectors, range(channels * i // conv.slices, channels * (i + 1) // conv.slices), []))
+        for i in range(conv.chunks):
+            chunks.append((vectors, range(0 if conv.slices else channels),
+                           written(&conv, &unit, conv.panels * i // conv.chunks, conv.panels * (i + 1) // conv.chunks)))
+    scratch_free(scratch.rest)
+    return alone, slices, chunks
