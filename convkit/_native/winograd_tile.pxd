@@ -8,8 +8,8 @@
 # computations", 1980.) The polynomials are evaluated at 0, ±√½, ±√2 and ∞ (m = 4) and 0, ±1 and ∞ (m = 2). Points
 # that are each other's reciprocals keep all numbers of one size: in float32 the error is a quarter of that of the
 # usual 0, ±1, ±2, ∞.
-from convkit._native.simd cimport (VL, real, vec, vec_choose, vec_even, vec_load, vec_odd, vec_set, vec_shift_last,
-                                   vec_shift_last_but_one, vec_store, vec_zip_high, vec_zip_low)
+from convkit._native.simd cimport (VL, in_order, real, vec, vec_choose, vec_even, vec_load, vec_odd, vec_set,
+                                   vec_shift_last, vec_shift_last_but_one, vec_store, vec_zip_high, vec_zip_low)
 
 cdef extern from *:
     """
@@ -125,6 +125,7 @@ cdef inline void transform_input(const int m, const bint whole, const real* line
         forward(m, d, t)
         for b in range(m + 2):
             vec_store(scratch + (b * (m + 2) + a) * VL, t[b])
+        in_order()
         line += line_step
     for b in range(m + 2):
         for a in range(m + 2):
@@ -132,6 +133,7 @@ cdef inline void transform_input(const int m, const bint whole, const real* line
         forward(m, d, t)
         for a in range(m + 2):
             vec_store(v + (a * (m + 2) + b) * v_step, t[a])
+        in_order()
 
 
 cdef inline void transform_output(const int m, const real* products, Py_ssize_t step, real bias, real* scratch,
