@@ -8,6 +8,7 @@ families alone: the developer's quick build. Everything else about the package i
 """
 
 import os
+import subprocess
 import sysconfig
 import tempfile
 from pathlib import Path
@@ -39,10 +40,12 @@ class Family(NamedTuple):
     module: str
     isas: tuple[str, ...] = ("baseline", "avx2", "avx512")
     reals: tuple[str, ...] = ("f32", "f64")
-    flags: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()  # gcc's
 
 
-# gcc unrolls the loops over a large tile of registers only when it may write so much (clang does, unasked).
+# The loops over a large tile of registers are unrolled only where the compiler may write so much; what is
+# left a loop is kept in memory. gcc is told for the families that need it.
+CLANG_FLAGS = ("-mllvm", "-unroll-threshold=10000")
 UNROLL = ("--param=max-completely-peeled-insns=16000", "--param=max-completely-peel-times=64")
 
 FAMILIES = [
@@ -65,6 +68,7 @@ COMPILE = [
     "-Werror=implicit-function-declaration",
     "-Wno-unused-function",
     "-Wno-attributes",
+    "-Wno-psabi",  # how vectors are passed to functions of other compilers: ours are inlined
 ]
 # `cdef inline` kernels take tile sizes as constant arguments: they must really be inlined.
 MACROS = [
@@ -123,7 +127,8 @@ def extensions() -> list[Extension]:
                     },
                 )
                 # only now: cythonize adds the flags of a source's earlier builds to those of the later ones
-                translated.extra_compile_args = [*COMPILE, *ISA_FLAGS[isa], *REAL_FLAGS[real], *family.flags]
+                translated.extra_compile_args = [*COMPILE, *ISA_FLAGS[isa], *REAL_FLAGS[real]]
+                translated.gcc_flags = family.flags
                 found.append(translated)
     return found
 
@@ -136,12 +141,14 @@ class BuildExt(build_ext):
         self.parallel = self.parallel or os.cpu_count()
 
     def build_extensions(self) -> None:
+        told = subprocess.run([*self.compiler.compiler_so, "--version"], capture_output=True, text=True)
         flag = next(
             (f for f in ("-fopenmp", "-Xpreprocessor -fopenmp -lomp") if self.links_with(f.split())), ""
         )
         if not flag:
             self.warn("this compiler has no OpenMP: building single-threaded kernels")
         for extension in self.extensions:
+            extension.extra_compile_args += CLANG_FLAGS if "clang" in told.stdout else extension.gcc_flags
             extension.extra_compile_args += [f for f in flag.split() if not f.startswith("-l")]
             extension.extra_link_args += flag.split()
         super().build_extensions()

@@ -73,9 +73,10 @@ def main() -> int:
     table.add_argument("--seed", type=int, default=0)
     stack = commands.add_parser("spills", help="inner loops that keep vectors on the stack (needs objdump)")
     stack.add_argument("module", nargs="?", default="convkit._kernels_avx512")
+    stack.add_argument("--compilers", nargs="+", default=[], help="look at what these build instead")
     chosen = parser.parse_args()
     if chosen.command == "spills":
-        return spills.main(chosen.module)
+        return min(spills.main(chosen.module, chosen.compilers), 1)
     if chosen.command == "costs":
         os.environ["CONVKIT_ISA"] = chosen.isa
         costs.main(chosen.isa, chosen.seconds, chosen.seed)

@@ -713,8 +713,10 @@ cdef Py_ssize_t* make_tables(Conv* conv) except NULL:
 
 
 cdef Py_ssize_t scratch_elements(const Conv* conv) noexcept nogil:
-    # Of one thread.
-    return planes_elements(conv) + tile_elements(conv) + conv.sums_row * min(conv.chunk_panels * GEMM_MR, conv.outputs)
+    # Of one thread, in cache lines of its own.
+    cdef Py_ssize_t line = 64 // <Py_ssize_t>sizeof(real)
+    cdef Py_ssize_t sums = conv.sums_row * min(conv.chunk_panels * GEMM_MR, conv.outputs)
+    return ceil_div(planes_elements(conv) + tile_elements(conv) + sums, line) * line
 
 
 def conv_taps(const real[:, :, :, :] x_bchw not None, const real[::1] weights not None,

@@ -29,3 +29,13 @@ def workspace_bytes(
     before: Pair,
     num_threads: int,
 ) -> int: ...
+def units(
+    x_bchw: Array,
+    y_bchw: Array,
+    groups: int,
+    kernel: Pair,
+    stride: Pair,
+    dilation: Pair,
+    before: Pair,
+    num_threads: int,
+) -> list[tuple[int, int, int, int]]: ...

@@ -34,6 +34,7 @@ cdef enum:
     APART = 8 * STRIP_ROWS * PITCH
     STRIP_BYTES = 16384     # of the L1 cache, where all of a strip is read again and again
     WIDE_STRIP_BYTES = 65536    # of the L2 cache, where many outputs read one tile's part of it
+    START = 1000                # products of vectors in the time that a unit of work takes to begin
 
 
 cdef struct Conv:
@@ -556,41 +557,45 @@ cdef void sum_strip(const Conv* conv, Py_ssize_t group, Strip* strip) noexcept n
 
 # ---- the units of work ---------------------------------------------------------------------------------
 
-cdef inline const real* unit_input(const Conv* conv, Py_ssize_t index) noexcept nogil:
-    # What its first output pixel reads, but for the padding.
-    cdef Py_ssize_t band = index % conv.bands
-    cdef Py_ssize_t group = index // conv.bands % conv.groups
+cdef struct Unit:
+    Py_ssize_t group, row, end  # output rows
+    const real* x               # the group's first channel
+    real* y
+
+
+cdef inline Unit locate(const Conv* conv, Py_ssize_t index) noexcept nogil:
     cdef Py_ssize_t image = index // (conv.bands * conv.groups)
-    return (conv.x + image * conv.x_image + group * conv.channels * conv.x_channel
-            + band * conv.band_rows * conv.stride_h * conv.x_row)
+    cdef Unit unit
+    unit.group = index // conv.bands % conv.groups
+    unit.row = index % conv.bands * conv.band_rows
+    unit.end = min(unit.row + conv.band_rows, conv.rows)
+    unit.x = conv.x + image * conv.x_image + unit.group * conv.channels * conv.x_channel
+    unit.y = conv.y + image * conv.y_image + unit.group * conv.outputs * conv.y_channel
+    return unit
 
 
 cdef void run_unit(const Conv* conv, Py_ssize_t index, real* scratch) noexcept nogil:
-    cdef Py_ssize_t band = index % conv.bands
-    cdef Py_ssize_t group = index // conv.bands % conv.groups
-    cdef Py_ssize_t image = index // (conv.bands * conv.groups)
-    cdef const real* x = conv.x + image * conv.x_image + group * conv.channels * conv.x_channel
-    cdef real* y = conv.y + image * conv.y_image + group * conv.outputs * conv.y_channel
-    cdef Py_ssize_t row = band * conv.band_rows, end = min(row + conv.band_rows, conv.rows)
+    cdef Unit unit = locate(conv, index), next = locate(conv, index + 1)
+    cdef Py_ssize_t row = unit.row
     cdef Py_ssize_t at, column
     cdef Strip strip
     strip.apart, strip.input = scratch + LINE, scratch + LINE + APART
     if scratch[0] == 0:         # this thread's first
         clear(conv, scratch + LINE + APART)
         scratch[0] = 1
-    while row < end:
-        strip.rows = min(conv.strip_rows, end - row)
-        strip.ahead.at = x + (row + strip.rows) * conv.stride_h * conv.x_row
-        if row + strip.rows == end:
-            strip.ahead.at = unit_input(conv, index + 1)
+    while row < unit.end:
+        strip.rows = min(conv.strip_rows, unit.end - row)
+        strip.ahead.at = unit.x + (row + strip.rows) * conv.stride_h * conv.x_row
+        if row + strip.rows == unit.end:
+            strip.ahead.at = next.x + next.row * conv.stride_h * conv.x_row
         strip.ahead.due = strip.ahead.at
         strip.ahead.step = VL * conv.stride_h * conv.stride_w
         for at in range(conv.strips):
             column = at * conv.strip_columns
             strip.columns = min(conv.strip_columns, conv.columns - column)
-            strip.y = y + row * conv.y_row + column * conv.y_column
-            pack_strip(conv, x, row, strip.rows, at, strip.columns, scratch + LINE + APART)
-            sum_strip(conv, group, &strip)
+            strip.y = unit.y + row * conv.y_row + column * conv.y_column
+            pack_strip(conv, unit.x, row, strip.rows, at, strip.columns, scratch + LINE + APART)
+            sum_strip(conv, unit.group, &strip)
         row += strip.rows
 
 
@@ -598,32 +603,46 @@ cdef void clear(const Conv* conv, real* scratch) noexcept nogil:
     # Tiles multiply what lies behind a strip's rows and columns too: it is never stored, but it must be numbers, as
     # the processor is slow on the tiny ones that other people's pointers look like.
     cdef Py_ssize_t row, i
-    if conv.columns % VL == 0 and (conv.rows % STRIP_ROWS == 0 or conv.outputs % 4 == 0):
+    if conv.columns % VL == 0 and (conv.outputs % 4 == 0
+                                   or (conv.rows % STRIP_ROWS == 0 and conv.band_rows % STRIP_ROWS == 0)):
         return
     for row in range(conv.channels * conv.channel // PITCH):
         for i in range(conv.vectors):
             vec_store(scratch + row * PITCH + i * VL, vec_set(0))
 
 
-cdef Py_ssize_t band_tiles(const Conv* conv, Py_ssize_t others, Py_ssize_t threads) noexcept nogil:
-    # Rows of a band, in tiles: those that `threads` are done with first, of `others` images and groups that have them
-    # all. Of about equal ones the smallest, as threads differ in speed.
-    cdef Py_ssize_t tiles = ceil_div(conv.rows, STRIP_ROWS), n, best = tiles
+cdef inline Py_ssize_t whole_tiles(Py_ssize_t rows) noexcept nogil:
+    return ceil_div(rows, STRIP_ROWS) * STRIP_ROWS
+
+
+cdef double unit_cost(const Conv* conv, Py_ssize_t rows) noexcept nogil:
+    # Of a band of so many rows, in products of vectors: packing one is about two, and beginning a unit `START`.
+    cdef Py_ssize_t vectors = ceil_div(conv.columns, VL), single = conv.outputs % 4
+    cdef Py_ssize_t tile = STRIP_VECTORS_8 if block_outputs(conv.outputs) == 8 else STRIP_VECTORS_4
+    cdef Py_ssize_t summed = (conv.outputs - single) * ceil_div(rows * vectors, tile) * tile \
+        + single * whole_tiles(rows) * vectors
+    cdef Py_ssize_t packed_rows = rows * conv.stride_h + conv.kernel_h * conv.dilation_h
+    return START + <double>conv.products * summed + 2 * conv.channels * conv.planes * vectors * packed_rows
+
+
+cdef Py_ssize_t find_band(const Conv* conv, Py_ssize_t others, Py_ssize_t threads) noexcept nogil:
+    # Rows of a band: those that `threads` are done with first, of `others` images and groups that have them all. Of
+    # about equal ones the smallest, as threads differ in speed. Outputs that are not summed by fours are in tiles of rows.
+    cdef Py_ssize_t grain = 1 if conv.outputs >= 4 else STRIP_ROWS
+    cdef Py_ssize_t grains = ceil_div(conv.rows, grain), parts, rows, best = grains * grain
     cdef double cost, least = -1
     if threads == 1 or others >= 4 * threads:
-        return tiles
-    for n in range(tiles, 0, -1):       # summed and packed; packing a vector is about two products
-        cost = (n * STRIP_ROWS * <double>(conv.products * conv.outputs)
-                + 2 * conv.channels * conv.planes * (n * STRIP_ROWS * conv.stride_h + conv.kernel_h * conv.dilation_h))
-        cost *= ceil_div(others * ceil_div(tiles, n), threads)
+        return best
+    for parts in range(1, min(grains, 8 * threads) + 1):
+        rows = ceil_div(grains, parts) * grain
+        cost = unit_cost(conv, rows) * ceil_div(others * ceil_div(conv.rows, rows), threads)
         if least < 0 or cost < 1.02 * least:
-            least, best = cost if least < 0 or cost < least else least, n
+            least, best = cost if least < 0 or cost < least else least, rows
     return best
 
 
 cdef void partition(Conv* conv, Py_ssize_t images, Py_ssize_t threads) noexcept nogil:
-    # Strips of whole tiles that fill the cache: as wide as it allows, then as tall. Bands of whole tiles, as many
-    # as the threads want.
+    # Strips of whole tiles that fill the cache: as wide as it allows, then as tall. Bands as many as the threads want.
     cdef Py_ssize_t extent = (conv.kernel_h - 1) * conv.dilation_h + 1
     cdef Py_ssize_t vectors = ceil_div(conv.columns, VL), most, fit, t
     cdef Py_ssize_t column_bytes, strip_bytes = WIDE_STRIP_BYTES if conv.outputs >= 4 else STRIP_BYTES
@@ -638,9 +657,9 @@ cdef void partition(Conv* conv, Py_ssize_t images, Py_ssize_t threads) noexcept 
     conv.strip_columns = ceil_div(vectors, ceil_div(vectors, most)) * VL
     conv.strips = ceil_div(conv.columns, conv.strip_columns)
     conv.vectors = ceil_div(conv.strip_columns + conv.reach, VL)
-    fit = strip_bytes // (column_bytes * (conv.strip_columns + conv.reach)) - extent
-    conv.band_rows = band_tiles(conv, images * conv.groups, threads) * STRIP_ROWS
-    conv.strip_rows = max(min(fit // (conv.stride_h * STRIP_ROWS) * STRIP_ROWS, conv.band_rows), <Py_ssize_t>STRIP_ROWS)
+    fit = (strip_bytes // (column_bytes * (conv.strip_columns + conv.reach)) - extent) // conv.stride_h
+    conv.band_rows = find_band(conv, images * conv.groups, threads)
+    conv.strip_rows = min(max(fit // STRIP_ROWS, <Py_ssize_t>1) * STRIP_ROWS, whole_tiles(conv.band_rows))
     conv.bands = ceil_div(conv.rows, conv.band_rows)
     conv.units = images * conv.groups * conv.bands
     conv.plane = ((conv.strip_rows - 1) * conv.stride_h + extent) * PITCH
@@ -765,3 +784,18 @@ def workspace_bytes(const real[:, :, :, :] x_bchw not None, real[:, :, :, :] y_b
     cdef Conv conv
     set_up(&conv, x_bchw, y_bchw, groups, kernel, stride, dilation, before, num_threads, 0, 0, None)
     return scratch_elements(&conv) * <Py_ssize_t>sizeof(real)
+
+
+def units(const real[:, :, :, :] x_bchw not None, real[:, :, :, :] y_bchw not None, Py_ssize_t groups,
+          (Py_ssize_t, Py_ssize_t) kernel, (Py_ssize_t, Py_ssize_t) stride,
+          (Py_ssize_t, Py_ssize_t) dilation, (Py_ssize_t, Py_ssize_t) before, int num_threads):
+    """The units of work of `depthwise`: of each its first element of `y_bchw`, and its channels, rows and columns."""
+    cdef Conv conv
+    cdef Unit unit
+    cdef Py_ssize_t u
+    set_up(&conv, x_bchw, y_bchw, groups, kernel, stride, dilation, before, num_threads, 0, 0, None)
+    found = []
+    for u in range(conv.units):
+        unit = locate(&conv, u)
+        found.append((unit.y + unit.row * conv.y_row - conv.y, conv.outputs, unit.end - unit.row, conv.columns))
+    return found

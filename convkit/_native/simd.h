@@ -86,14 +86,23 @@ INLINE vec vec_load(const real *p) { return *(const vec_unaligned *)p; }
 INLINE void vec_store(real *p, vec v) { *(vec_unaligned *)p = v; }
 INLINE vec vec_set(real x) { return x - (vec){0}; }
 
-/* v, held in a register: gcc would otherwise load it anew, as a memory operand, in every use. */
+/* v, held in a register: gcc would otherwise load it anew, as a memory operand, in every use. clang would not, and
+ * brings all loads of pinned vectors forward until they do not fit the registers. */
 INLINE vec vec_pin(vec v) {
-#if defined(__x86_64__)
+#if defined(__clang__)
+#elif defined(__x86_64__)
   __asm__("" : "+v"(v));
 #elif defined(__aarch64__)
   __asm__("" : "+w"(v));
 #endif
   return v;
+}
+
+/* Nothing is read early past this place. gcc does not; clang does, until the registers are too few. */
+INLINE void in_order(void) {
+#if defined(__clang__)
+  __asm__ volatile("" : : : "memory");
+#endif
 }
 
 /* ---- orders of lanes: of two registers, lanes 0..VL-1 are the first's and VL..2·VL-1 the second's ------- */

@@ -23,6 +23,7 @@ cdef extern from "simd.h" nogil:
     void vec_store(real* p, vec v)
     vec vec_set(real x)
     vec vec_pin(vec v)
+    void in_order()
     vec vec_load_even(const real* p)
     vec vec_load_third(const real* p)
     vec vec_even(vec a, vec b)

@@ -34,3 +34,16 @@ def conv3x3(
     slope: float = 0.0,
     residual: Array | None = None,
 ) -> None: ...
+def units(
+    m: int,
+    stride: int,
+    images: int,
+    groups: int,
+    outputs: int,
+    channels: int,
+    rows: int,
+    columns: int,
+    dilation_h: int,
+    dilation_w: int,
+    num_threads: int,
+) -> tuple[list[tuple[int, list[tuple[int, int, int]]]], ...]: ...

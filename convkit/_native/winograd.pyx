@@ -594,7 +594,7 @@ cdef Py_ssize_t scratch_elements(const Conv* conv) noexcept nogil:
     cdef Unit unit
     unit.vectors = conv.block_vectors
     unit.few = conv.few
-    return lay_out(conv, &unit, <real*>0)
+    return ceil_div(lay_out(conv, &unit, <real*>0), LINE) * LINE
 
 
 cdef void locate_unit(const Conv* conv, Py_ssize_t index, Py_ssize_t thread, const Scratch* scratch,
@@ -700,8 +700,8 @@ cdef void set_scheme(Conv* conv, int m, int stride) noexcept nogil:
     list_steps(conv)
 
 
-def workspace_bytes(int m, int stride, Py_ssize_t images, Py_ssize_t groups, Py_ssize_t outputs, Py_ssize_t channels, Py_ssize_t rows,
-                    Py_ssize_t columns, Py_ssize_t dilation_h, Py_ssize_t dilation_w, int num_threads):
+def workspace_bytes(int m, int stride, Py_ssize_t images, Py_ssize_t groups, Py_ssize_t outputs, Py_ssize_t channels,
+                    Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t dilation_h, Py_ssize_t dilation_w, int num_threads):
     """Scratch of each thread of `conv3x3`, for `outputs` and `channels` of a group and an output of rows × columns."""
     cdef Conv conv
     set_scheme(&conv, m, stride)
@@ -712,13 +712,13 @@ def workspace_bytes(int m, int stride, Py_ssize_t images, Py_ssize_t groups, Py_
 
 
 def conv3x3(const real[:, :, :, :] x_bchw not None, const real[::1] weights not None,
-            const real[::1] bias not None, real[:, :, :, :] y_bchw not None, int m, int stride, Py_ssize_t top, Py_ssize_t left,
-            Py_ssize_t dilation_h, Py_ssize_t dilation_w, Py_ssize_t groups, int border, real cval, int num_threads,
+            const real[::1] bias not None, real[:, :, :, :] y_bchw not None, int m, int stride, Py_ssize_t top,
+            Py_ssize_t left, Py_ssize_t dilation_h, Py_ssize_t dilation_w, Py_ssize_t groups, int border, real cval, int num_threads,
             int activation=0, real slope=0, const real[:, :, :, :] residual=None):
     """Convolve `x_bchw` into `y_bchw`, both of any strides, with F(m×m, 3×3); m is 2 or 4, and 4 with stride 2.
 
-    `weights` comes from `transform_weights` with the same `m` and `stride`; `bias` holds one value for each output channel; `top` and
-    `left` are the padding, of which the bottom's and right's follow from the output's shape. `residual` has `y_bchw`'s
+    `weights` comes from `transform_weights` with the same `m` and `stride`; `bias` holds one value for each output channel;
+    `top` and `left` are the padding, of which the bottom's and right's follow from the output's shape. `residual` has `y_bchw`'s
     strides, or is it.
     """
     cdef Conv conv
@@ -756,3 +756,51 @@ def conv3x3(const real[:, :, :, :] x_bchw not None, const real[::1] weights not 
                 for u in prange(conv.shared * conv.chunks, num_threads=num_threads, schedule="dynamic"):
                     run_shared(&conv, u, threadid(), &scratch)
         scratch_free(scratch.begin)
+
+
+cdef list written(const Conv* conv, const Unit* unit, Py_ssize_t panel, Py_ssize_t end):
+    # The runs of the output that these panels of a unit write.
+    cdef Py_ssize_t i, j, first = panel * GEMM_MR, outputs = min(end * GEMM_MR, conv.outputs) - first
+    cdef const Copy* copy
+    found = []
+    for i in range(unit.parts):
+        for j in range(unit.part[i].y_copies):
+            copy = unit.part[i].y_copy + j
+            found.append((unit.y - conv.y + first * conv.y_channel + copy.image, outputs, copy.count))
+    return found
+
+
+def units(int m, int stride, Py_ssize_t images, Py_ssize_t groups, Py_ssize_t outputs, Py_ssize_t channels, Py_ssize_t rows,
+          Py_ssize_t columns, Py_ssize_t dilation_h, Py_ssize_t dilation_w, int num_threads):
+    """The units of work of `conv3x3`, into an output without gaps: those of one thread, and the chunks of shared ones.
+
+    Of each its vectors of tiles and the runs that it writes: the first element, the output channels, and the elements,
+    `dilation_w` apart.
+    """
+    cdef Conv conv
+    cdef Scratch scratch
+    cdef Unit unit
+    cdef Py_ssize_t u, i, vectors
+    memset(&conv, 0, sizeof(Conv))
+    set_scheme(&conv, m, stride)
+    conv.groups, conv.outputs, conv.channels = groups, outputs, channels
+    conv.rows, conv.columns, conv.dilation_h, conv.dilation_w = rows, columns, dilation_h, dilation_w
+    conv.y_image, conv.y_channel = groups * outputs * rows * columns, rows * columns
+    conv.y_row, conv.y_column = columns, 1
+    partition(&conv, images, num_threads)
+    scratch.elements = scratch_elements(&conv)
+    scratch.begin = <real*>scratch_alloc(scratch.elements * sizeof(real))
+    if scratch.begin == NULL:
+        raise MemoryError("no memory for the tables of a convolution")
+    alone, chunks = [], []
+    for u in range(conv.alone + conv.shared):
+        locate_unit(&conv, u, 0, &scratch, &unit)
+        vectors = unit.vectors + (unit.few > 0)
+        if u < conv.alone:
+            alone.append((vectors, written(&conv, &unit, 0, conv.panels)))
+            continue
+        for i in range(conv.chunks):
+            chunks.append((vectors, written(&conv, &unit, conv.panels * i // conv.chunks,
+                                            conv.panels * (i + 1) // conv.chunks)))
+    scratch_free(scratch.begin)
+    return alone, chunks
