@@ -69,7 +69,7 @@ def measure_layer(layer: Layer, threads: int, peers: list[str], eager: bool = Fa
         "convkit": call,
     }
     calls |= {name: PEERS[name](layer, threads) for name in peers}
-    times = interleaved(calls, plan(x).nbytes)
+    times = interleaved(calls, call().nbytes)
     ours = times["convkit"]
     medians = {name: float(np.median(times[name])) for name in peers}
     best = min(medians, key=medians.__getitem__, default="")

@@ -16,8 +16,8 @@ from convkit._native.arith cimport ceil_div, elements
 from convkit._native.border cimport BORDER_CONSTANT
 from convkit._native.epilogue cimport Epilogue, finish_rows, make_epilogue
 from convkit._native.planes cimport Planes, pack_planes
-from convkit._native.simd cimport (GEMM_MR, GEMM_NV, VL, prefetch_far, real, scratch_alloc, scratch_free, vec, vec_load,
-                                   vec_load_part, vec_set, vec_store, vec_store_part, vec_transpose)
+from convkit._native.simd cimport (GEMM_MR, GEMM_NV, LINE, VL, prefetch_far, real, scratch_alloc, scratch_free, vec,
+                                   vec_load, vec_set, vec_store, vec_store_part, vec_transpose)
 
 VECTOR_LANES = VL
 
@@ -126,7 +126,8 @@ cdef inline void sum_tiles(const int MR, const int NV, const Tile* tile) noexcep
     cdef const real* addend = tile.addend
     cdef const real* later
     cdef real* sums = tile.sums
-    cdef Py_ssize_t n, c, t, later_step = tile.later_step, taps = tile.taps, step = tile.step, sums_row = tile.sums_row, addend_row = tile.addend_row
+    cdef Py_ssize_t n, _, t, later_step = tile.later_step, taps = tile.taps, step = tile.step
+    cdef Py_ssize_t sums_row = tile.sums_row, addend_row = tile.addend_row
     cdef int i, j
     for n in range(tile.count):
         later = tile.later + n * tile.later_tile
@@ -134,7 +135,7 @@ cdef inline void sum_tiles(const int MR, const int NV, const Tile* tile) noexcep
             for j in range(NV):
                 acc[i * NV + j] = vec_set(0)
         channel, weights = begin, tile.weights
-        for c in range(tile.channels):
+        for _ in range(tile.channels):
             for t in range(taps):
                 pixels = channel + tile.offset[t]
                 prefetch_far(later)
@@ -280,7 +281,8 @@ cdef void sum_block(const Conv* conv, const Unit* unit, Py_ssize_t c0, Py_ssize_
     cdef const real* x = unit.x + c0 * conv.planes.x_channel
     cdef Tile tile
     if conv.direct:
-        x += (unit.row * conv.planes.stride_h + conv.tap_row[0]) * conv.planes.x_row + conv.tap_column[0] * conv.planes.x_column
+        x += (unit.row * conv.planes.stride_h + conv.tap_row[0]) * conv.planes.x_row
+        x += conv.tap_column[0] * conv.planes.x_column
     else:
         pack_planes(&conv.planes, x, channels, unit.row, 0, unit.planes)
         x = unit.planes
@@ -443,7 +445,7 @@ cdef Py_ssize_t* make_tables(Conv* conv) except NULL:
     table[depth + conv.planes.slots] = conv.tap_column[0]
     conv.planes.phase_column = table + depth + conv.planes.slots
     conv.planes.plane = conv.planes.slots * conv.planes.pitch + VL
-    conv.planes.channel = (ceil_div(conv.planes.plane, 64 // <Py_ssize_t>sizeof(real)) | 1) * (64 // <Py_ssize_t>sizeof(real))
+    conv.planes.channel = (ceil_div(conv.planes.plane, LINE) | 1) * LINE    # odd: channels fall into different sets
     conv.row_step = conv.planes.stride_h * conv.planes.pitch
     if conv.direct:
         conv.planes.channel = conv.planes.x_channel
@@ -454,7 +456,8 @@ cdef Py_ssize_t* make_tables(Conv* conv) except NULL:
             for j in range(conv.tap_columns):
                 conv.offset[k] = c * conv.planes.channel
                 if not conv.direct:
-                    conv.offset[k] += (conv.tap_row[i] - conv.tap_row[0]) * conv.planes.pitch + conv.tap_column[j] - conv.tap_column[0]
+                    conv.offset[k] += (conv.tap_row[i] - conv.tap_row[0]) * conv.planes.pitch
+                    conv.offset[k] += conv.tap_column[j] - conv.tap_column[0]
                 k += 1
     return table
 
@@ -479,7 +482,7 @@ def conv_taps(const real[:, :, :, :] x_bchw not None, const real[::1] weights no
     cdef Py_ssize_t units = set_up(&conv, x_bchw, y_bchw, tap_rows, tap_columns, stride_h, stride_w, groups, border, cval,
                                    num_threads)
     cdef Py_ssize_t* table = make_tables(&conv)
-    cdef Py_ssize_t u, thread_scratch = ceil_div(scratch_elements(&conv), VL) * VL
+    cdef Py_ssize_t u, thread_scratch = ceil_div(scratch_elements(&conv), LINE) * LINE
     cdef real* scratch
     conv.epilogue = make_epilogue(activation, slope, residual, conv.y, conv.y_column)
     conv.weights, conv.bias = &weights[0], &bias[0]

@@ -29,6 +29,7 @@ from convkit._native.winograd_tile cimport (GATHERED, SPREAD, WHOLE, Rows, point
 from convkit._native.winograd_weights cimport block_depth, transform_kernels, transform_panel
 
 cdef enum:
+    TRANSFORM = 26              # products of a channel and an output in the time that the channel's transform takes
     MOST_LANES = 16             # of any build
     MOST_SAMPLES = 9            # n
     MOST_PARTS = 2              # of a block: whole vectors of tiles, and a few tiles more
@@ -324,7 +325,7 @@ cdef void spread(const Conv* conv, const real* lines, const Lanes* lanes, Py_ssi
     # A tile's pixels, from a channel's lines to that channel's lane.
     cdef const real* line = lines + conv.span * tile
     cdef const real* behind = lines + conv.n * conv.span * VL + tile
-    cdef int a, b
+    cdef int _, b
     for _ in range(conv.n):
         for b in range(conv.span):
             pixels[b * VL] = line[b]
@@ -652,12 +653,15 @@ cdef void run_shared(const Conv* conv, Py_ssize_t index, Py_ssize_t thread, cons
     run_panels(conv, &unit, conv.panels * chunk // conv.chunks, conv.panels * (chunk + 1) // conv.chunks)
 
 
-cdef Py_ssize_t even_split(Py_ssize_t units, Py_ssize_t most, Py_ssize_t threads) noexcept nogil:
-    # Into how many pieces, at most `most`, each of some units is cut, so that all threads get as many.
-    cdef Py_ssize_t pieces = 1
-    while pieces < most and units * pieces % threads:
-        pieces += 1
-    return pieces
+cdef Py_ssize_t find_chunks(const Conv* conv, Py_ssize_t threads) noexcept nogil:
+    # Into how many chunks the panels of shared units are cut, so that all threads are done first: each chunk transforms
+    # its unit's input anew.
+    cdef Py_ssize_t chunks, cost, least = 0, best = 1
+    for chunks in range(1, conv.panels + 1):
+        cost = ceil_div(conv.shared * chunks, threads) * (TRANSFORM + ceil_div(conv.panels, chunks) * GEMM_MR)
+        if least == 0 or cost < least:
+            least, best = cost, chunks
+    return best
 
 
 cdef void partition(Conv* conv, Py_ssize_t images, Py_ssize_t threads) noexcept nogil:
@@ -691,7 +695,7 @@ cdef void partition(Conv* conv, Py_ssize_t images, Py_ssize_t threads) noexcept 
     units = conv.groups * conv.blocks
     conv.shared = units % threads
     conv.alone = units - conv.shared
-    conv.chunks = even_split(conv.shared, conv.panels, threads)
+    conv.chunks = find_chunks(conv, threads)
 
 
 cdef void set_scheme(Conv* conv, int m, int stride) noexcept nogil:
@@ -713,13 +717,13 @@ def workspace_bytes(int m, int stride, Py_ssize_t images, Py_ssize_t groups, Py_
 
 def conv3x3(const real[:, :, :, :] x_bchw not None, const real[::1] weights not None,
             const real[::1] bias not None, real[:, :, :, :] y_bchw not None, int m, int stride, Py_ssize_t top,
-            Py_ssize_t left, Py_ssize_t dilation_h, Py_ssize_t dilation_w, Py_ssize_t groups, int border, real cval, int num_threads,
-            int activation=0, real slope=0, const real[:, :, :, :] residual=None):
+            Py_ssize_t left, Py_ssize_t dilation_h, Py_ssize_t dilation_w, Py_ssize_t groups, int border, real cval,
+            int num_threads, int activation=0, real slope=0, const real[:, :, :, :] residual=None):
     """Convolve `x_bchw` into `y_bchw`, both of any strides, with F(m×m, 3×3); m is 2 or 4, and 4 with stride 2.
 
     `weights` comes from `transform_weights` with the same `m` and `stride`; `bias` holds one value for each output channel;
-    `top` and `left` are the padding, of which the bottom's and right's follow from the output's shape. `residual` has `y_bchw`'s
-    strides, or is it.
+    `top` and `left` are the padding, of which the bottom's and right's follow from the output's shape. `residual` has
+    `y_bchw`'s strides, or is it.
     """
     cdef Conv conv
     cdef Scratch scratch
