@@ -29,7 +29,6 @@ from convkit._native.winograd_tile cimport (GATHERED, SPREAD, WHOLE, Rows, point
 from convkit._native.winograd_weights cimport block_depth, transform_kernels, transform_panel
 
 cdef enum:
-    TRANSFORM = 26              # products of a channel and an output in the time that the channel's transform takes
     MOST_LANES = 16             # of any build
     MOST_SAMPLES = 9            # n
     MOST_PARTS = 2              # of a block: whole vectors of tiles, and a few tiles more
@@ -653,15 +652,12 @@ cdef void run_shared(const Conv* conv, Py_ssize_t index, Py_ssize_t thread, cons
     run_panels(conv, &unit, conv.panels * chunk // conv.chunks, conv.panels * (chunk + 1) // conv.chunks)
 
 
-cdef Py_ssize_t find_chunks(const Conv* conv, Py_ssize_t threads) noexcept nogil:
-    # Into how many chunks the panels of shared units are cut, so that all threads are done first: each chunk transforms
-    # its unit's input anew.
-    cdef Py_ssize_t chunks, cost, least = 0, best = 1
-    for chunks in range(1, conv.panels + 1):
-        cost = ceil_div(conv.shared * chunks, threads) * (TRANSFORM + ceil_div(conv.panels, chunks) * GEMM_MR)
-        if least == 0 or cost < least:
-            least, best = cost, chunks
-    return best
+cdef Py_ssize_t even_split(Py_ssize_t units, Py_ssize_t most, Py_ssize_t threads) noexcept nogil:
+    # Into how many pieces, at most `most`, each of some units is cut, so that all threads get as many.
+    cdef Py_ssize_t pieces = 1
+    while pieces < most and units * pieces % threads:
+        pieces += 1
+    return pieces
 
 
 cdef void partition(Conv* conv, Py_ssize_t images, Py_ssize_t threads) noexcept nogil:
@@ -695,7 +691,7 @@ cdef void partition(Conv* conv, Py_ssize_t images, Py_ssize_t threads) noexcept 
     units = conv.groups * conv.blocks
     conv.shared = units % threads
     conv.alone = units - conv.shared
-    conv.chunks = find_chunks(conv, threads)
+    conv.chunks = even_split(conv.shared, conv.panels, threads)
 
 
 cdef void set_scheme(Conv* conv, int m, int stride) noexcept nogil:
