@@ -15,7 +15,7 @@ What an output adds up, and in which order, depends on the blocks of K alone, ne
 from cython.parallel cimport prange, threadid
 from libc.string cimport memset
 
-from convkit._native.arith cimport ceil_div, elements
+from convkit._native.arith cimport ceil_div, elements, even_parts
 from convkit._native.border cimport BORDER_CONSTANT, BORDER_REFLECT
 from convkit._native.copies cimport copy_run
 from convkit._native.epilogue cimport Epilogue, adds_in_place, finish_rows, make_epilogue
@@ -66,11 +66,6 @@ cdef struct Conv:
 # A tile's pixels of a block stay in the L1 cache while all panels pass over them; partial sums keep rounding errors
 # small. A 1×1 kernel may read the input where it lies, each channel in a page of its own: as many as the first
 # translation buffer holds.
-
-cdef inline Py_ssize_t even_parts(Py_ssize_t n, Py_ssize_t most) noexcept nogil:
-    # The size of the fewest parts of about the same size, at most `most`, that n is cut into.
-    return ceil_div(n, ceil_div(n, most))
-
 
 cdef inline Py_ssize_t channel_block(Py_ssize_t taps, Py_ssize_t channels) noexcept nogil:
     return even_parts(channels, max(<Py_ssize_t>1, GEMM_DEPTH // taps) if taps > 1 else <Py_ssize_t>DIRECT_CHANNELS)
