@@ -252,7 +252,8 @@ cdef void sum_tiles_of(int pixels, Py_ssize_t vectors, Tile* tile) noexcept nogi
 
 cdef void sum_pixels(Py_ssize_t pixels, Py_ssize_t vectors, Tile* tile) noexcept nogil:
     # In tiles of about one size: a small one has too few sums in flight.
-    cdef Py_ssize_t tiles = ceil_div(pixels, <Py_ssize_t>GEMM_MR if vectors > 1 else <Py_ssize_t>MOST_SINGLE), size = pixels // tiles, larger = pixels % tiles
+    cdef Py_ssize_t most = GEMM_MR if vectors > 1 else MOST_SINGLE, tiles = ceil_div(pixels, most)
+    cdef Py_ssize_t size = pixels // tiles, larger = pixels % tiles
     if larger:
         tile.count = larger
         sum_tiles_of(<int>size + 1, vectors, tile)
