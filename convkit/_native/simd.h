@@ -140,17 +140,20 @@ INLINE vec vec_odd(vec a, vec b) { return __builtin_shufflevector(a, b, LANES(LA
 INLINE vec vec_zip_low(vec a, vec b) { return __builtin_shufflevector(a, b, LANES(LANE_ZIP, 0)); }
 INLINE vec vec_zip_high(vec a, vec b) { return __builtin_shufflevector(a, b, LANES(LANE_ZIP, 1)); }
 
-/* VL registers of VL lanes: lane j of register i changes places with lane i of register j. */
-INLINE void vec_transpose(vec *v) {
-  vec w[VL];
-  for (int step = 1; step < VL; step *= 2) {
-    for (int i = 0; i < VL / 2; i++) {
-      w[2 * i] = vec_zip_low(v[i], v[i + VL / 2]);
-      w[2 * i + 1] = vec_zip_high(v[i], v[i + VL / 2]);
+/* `rows` registers, a power of two: of their lanes in one line, number j of register i becomes number j·rows + i. */
+INLINE void vec_interleave(vec *v, const int rows) {
+  vec w[16];
+  for (int step = 1; step < rows; step *= 2) {
+    for (int i = 0; i < rows / 2; i++) {
+      w[2 * i] = vec_zip_low(v[i], v[i + rows / 2]);
+      w[2 * i + 1] = vec_zip_high(v[i], v[i + rows / 2]);
     }
-    for (int i = 0; i < VL; i++) v[i] = w[i];
+    for (int i = 0; i < rows; i++) v[i] = w[i];
   }
 }
+
+/* VL registers of VL lanes: lane j of register i changes places with lane i of register j. */
+INLINE void vec_transpose(vec *v) { vec_interleave(v, VL); }
 
 /* Every third lane of the three registers, from lane 0, 1 or 2 on. */
 INLINE vec vec_third_0(vec a, vec b, vec c) { return VEC_THIRD(0); }
