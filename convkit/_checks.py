@@ -326,7 +326,8 @@ def image(value: Any, name: str = "image") -> Array:
     _refuse_other_dtypes(array.dtype, name)
     if array.ndim == 4:
         raise ValueError(
-            f"{name} has shape {array.shape}, a batch; expected one image, HW or HWC: pass {name}[i]"
+            f"{name} has shape {array.shape}, a batch; expected one image, HW or HWC: pass {name}[i], or "
+            "channel_axis=-1 (None: no channels) for a stack of them"
         )
     if array.ndim not in (2, 3):
         raise ValueError(f"{name} has shape {array.shape}; expected an image of shape HW or HWC")
