@@ -106,6 +106,17 @@ def get(name: str) -> Filter:
     raise ValueError(f"there is no filter {name!r}; {hint}")
 
 
+def of(function: Any) -> Filter:
+    """The filter whose function `function` is; TypeError where it is none."""
+    found = _filters.get(getattr(function, "__name__", ""))
+    if found is None or found.function is not function:
+        raise TypeError(
+            f"{function!r} is no registered filter; expected one of convkit.filters, or a partial of it with "
+            f"further arguments: {', '.join(names())}"
+        )
+    return found
+
+
 def names() -> list[str]:
     """The names of all registered filters, sorted."""
     return sorted(_filters)

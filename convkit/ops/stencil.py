@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from convkit import _checks, _dispatch, _threads
 from convkit._checks import Array, Pair
+from convkit.ops import rows
 
 Border: TypeAlias = Literal["constant", "edge", "reflect", "symmetric", "wrap", "valid"]
 Combine: TypeAlias = Literal["sum", "magnitude", "angle"]
@@ -90,15 +91,29 @@ def apply(
     """
     source = _checks.image(image)
     result_dtype = _checks.image_dtype(dtype)
-    code = BORDERS.index(_checks.choice(border, "border", BORDERS))
+    _checks.choice(border, "border", BORDERS)
     fill = _checks.fill_value(cval, source.dtype)
     shape = _output_shape(source.shape, stencil.extent, border)
     result = _checks.output(out, shape, result_dtype, source)
-    taps = sum(len(rows) + (0 if line is None else len(line)) for rows, line in stencil.parts)
+    taps = sum(len(part) for parts in stencil.parts for part in parts if part is not None)
     threads = _threads.threads_for(result.size * max(taps, 1), num_threads)
-    kernel = _dispatch.native().family("stencil", accumulator(stencil, source.dtype, result_dtype))
-    kernel.run(_hwc(source), _hwc(result), stencil, code, fill, threads)
-    return result
+    family = _dispatch.native().family("stencil", accumulator(stencil, source.dtype, result_dtype))
+    return rows.execute(_kernel(family, stencil, border, fill), source, result, threads)
+
+
+def _kernel(family: Any, stencil: Stencil, border: str, fill: float) -> rows.RowKernel:
+    code = BORDERS.index(border)
+
+    def kernel(source: Array, target: Array, first: int, threads: int) -> None:
+        if border == "valid":
+            family.run(_hwc(source[first:]), _hwc(target), stencil, code, fill, threads)
+            return
+        here = stencil
+        if first:
+            here = replace(stencil, anchor=(stencil.anchor[0] - first, stencil.anchor[1]))
+        family.run(_hwc(source), _hwc(target), here, code, fill, threads)
+
+    return kernel
 
 
 def accumulator(stencil: Stencil, image: np.dtype[Any], out: np.dtype[Any]) -> np.dtype[Any]:
