@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextvars import copy_context
+from copy import copy
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -21,12 +22,16 @@ import numpy as np
 
 from convkit import _checks
 from convkit._checks import Array
-from convkit.filters.registry import Filter, Halo
+from convkit.filters.registry import Filter
 from convkit.ops import rows
 from convkit.ops.rows import RowKernel
 
 CACHE_BYTES = 768 * 1024
 """What the windows of a thread may take: well inside the second-level cache, beside what the kernels hold."""
+
+SMALL_BYTES = 128 * 1024
+IMAGE_SHARE = 10
+"""All threads' windows take at most this part of the image, but where they are small in any case."""
 
 MIN_BAND, MAX_BAND = 8, 64
 CHUNKS_PER_THREAD = 4
@@ -36,24 +41,25 @@ MIN_CHUNK = 8
 
 @dataclass(frozen=True)
 class Step:
-    """A filter of a chain, prepared for images of one shape and dtype."""
+    """A kernel of a chain, prepared for images of one shape and dtype."""
 
     name: str
     kernel: RowKernel
-    top: int  # rows of the source above the one under an output row that it depends on
-    bottom: int
     height: int  # of the source
-    wraps: bool
     shape: tuple[int, ...]  # of the result
     dtype: np.dtype[Any]
-    prepared: bool  # whether `kernel` is the filter's own; else whole calls are cropped
+    cropped: bool = False  # whether it calls the filter, for more rows than are wanted
 
     def reads(self, start: int, stop: int) -> tuple[int, int]:
         """Rows of the source that the output rows `start` to `stop` depend on, mirrored ones too."""
-        if self.wraps:
-            return 0, self.height
-        first = max(0, min(start - self.top, self.height - 1 - self.bottom))
-        return first, min(self.height, max(stop + self.bottom, self.top + 1))
+        above, below = self.kernel.above, self.kernel.below
+        first = max(0, min(start - above, self.height - 1 - below))
+        return first, min(self.height, max(stop + below, above + 1))
+
+    @property
+    def reach(self) -> int:
+        """Rows that an output row depends on beside its own."""
+        return self.kernel.above + self.kernel.below
 
     @property
     def row_bytes(self) -> int:
@@ -76,57 +82,44 @@ class Chunk(NamedTuple):
     windows: list[int]  # rows that each image between two filters must hold
 
 
-def prepare(found: Filter, arguments: dict[str, Any], shape: tuple[int, ...], dtype: np.dtype[Any]) -> Step:
-    """The filter `found` as a step on images of `shape` and `dtype`; raises what the filter would."""
+def prepare(
+    found: Filter, arguments: dict[str, Any], shape: tuple[int, ...], dtype: np.dtype[Any]
+) -> list[Step]:
+    """The filter `found` as steps on images of `shape` and `dtype`; raises what the filter would."""
+    kernels = rows.prepare(found.function, shape, dtype, arguments)
+    if not kernels:
+        return [_cropped(found, arguments, shape, dtype)]
+    steps = []
+    for kernel, result_shape, result_dtype in kernels:
+        steps.append(Step(found.name, kernel, shape[0], result_shape, result_dtype))
+        shape = result_shape
+    return steps
+
+
+def _cropped(found: Filter, arguments: dict[str, Any], shape: tuple[int, ...], dtype: np.dtype[Any]) -> Step:
+    """A filter that is more than kernels: called on all rows that a band reads, for those that are wanted."""
     complete = found.arguments(**arguments)
     assert found.halo is not None
-    halo = found.halo(complete)
-    border = complete.get("border")
-    prepared = rows.prepare(found.function, shape, dtype, arguments)
-    if prepared is None:
-        prepared = _cropped(found, arguments, complete, shape, dtype, halo)
-        is_own = False
-    else:
-        is_own = True
-    top, bottom = (0, halo.top + halo.bottom) if border == "valid" else (halo.top, halo.bottom)
-    return Step(
-        name=found.name,
-        kernel=prepared.kernel,
-        top=top,
-        bottom=bottom,
-        height=shape[0],
-        wraps=border == "wrap" and top + bottom > 0,
-        shape=prepared.shape,
-        dtype=prepared.dtype,
-        prepared=is_own,
-    )
-
-
-def _cropped(
-    found: Filter,
-    arguments: dict[str, Any],
-    complete: dict[str, Any],
-    shape: tuple[int, ...],
-    dtype: np.dtype[Any],
-    halo: Halo,
-) -> rows.Prepared:
-    """A filter of several kernels: called on all rows that a band reads, for the rows that are wanted."""
+    top, bottom, left, right = found.halo(complete)
+    result = shape
     if complete.get("border") == "valid":
-        shape = (shape[0] - halo.top - halo.bottom, shape[1] - halo.left - halo.right, *shape[2:])
+        result = (shape[0] - top - bottom, shape[1] - left - right, *shape[2:])
+        top, bottom = 0, top + bottom
 
-    def kernel(source: Array, target: Array, first: int, threads: int) -> None:
+    def run(source: Array, target: Array, first: int, threads: int) -> None:
         done = found.function(source, **arguments, num_threads=threads)
         target[...] = done[first : first + len(target)]
 
-    return rows.Prepared(kernel, shape, found.output_dtype(dtype, complete))
+    kernel = RowKernel(run, top, bottom)
+    return Step(found.name, kernel, shape[0], result, found.output_dtype(dtype, complete), cropped=True)
 
 
 class Banded:
     """Steps, each of which reads what the one before it writes, as bands for `threads` threads."""
 
-    def __init__(self, steps: Sequence[Step], threads: int) -> None:
+    def __init__(self, steps: Sequence[Step], image_bytes: int, threads: int) -> None:
         self.steps = tuple(steps)
-        self.band = band_rows(self.steps)
+        self.band = band_rows(self.steps, image_bytes // threads)
         chunks = [schedule(self.steps, a, b, self.band) for a, b in self._cuts(threads)]
         self.chunks = tuple(chunks)
         self.threads = min(threads, len(chunks))
@@ -137,7 +130,7 @@ class Banded:
         height = self.steps[-1].shape[0]
         if threads == 1:
             return [(0, height)]
-        again = sum(step.top + step.bottom for step in self.steps[1:])
+        again = sum(step.reach for step in self.steps[1:])
         length = max(-(-height // (threads * CHUNKS_PER_THREAD)), MIN_CHUNK * again, self.band)
         return [(start, min(start + length, height)) for start in range(0, height, length)]
 
@@ -162,7 +155,7 @@ class Banded:
             for n, step in zip(self.windows, self.steps, strict=False)
         ]
         images = list(pairwise([image, *between, result]))
-        kernels = [step.kernel for step in self.steps]
+        kernels = [step.kernel.run for step in self.steps]
         for chunk in chunks:
             for band in chunk.bands:
                 for kernel, (source, target), (kept, read, first, write) in zip(
@@ -176,30 +169,28 @@ class Banded:
     def timed(self) -> tuple[Banded, list[float]]:
         """The same with a list beside it, in which the seconds of each step add up."""
         seconds = [0.0] * len(self.steps)
-        copy = object.__new__(Banded)
-        copy.__dict__.update(self.__dict__)
-        copy.steps = tuple(
+        clocked = copy(self)
+        clocked.steps = tuple(
             replace(step, kernel=_clocked(step.kernel, seconds, i)) for i, step in enumerate(self.steps)
         )
-        return copy, seconds
+        return clocked, seconds
 
 
 def _clocked(kernel: RowKernel, seconds: list[float], index: int) -> RowKernel:
-    def call(source: Array, target: Array, first: int, threads: int) -> None:
+    def run(source: Array, target: Array, first: int, threads: int) -> None:
         start = time.perf_counter()
-        kernel(source, target, first, threads)
+        kernel.run(source, target, first, threads)
         seconds[index] += time.perf_counter() - start
 
-    return call
+    return kernel._replace(run=run)
 
 
-def band_rows(steps: Sequence[Step]) -> int:
-    """Rows of a band: as many as let the windows stay in the cache."""
+def band_rows(steps: Sequence[Step], image_bytes: int) -> int:
+    """Rows of a band: as many as let the windows stay in the cache, for a thread's `image_bytes` of image."""
+    room = max(min(CACHE_BYTES, image_bytes // IMAGE_SHARE), SMALL_BYTES)
     each = sum(step.row_bytes for step in steps[:-1])
-    beside = sum(
-        a.row_bytes * (b.top + b.bottom) for a, b in pairwise(steps)
-    )  # rows that the next step still reads
-    return max(MIN_BAND, min((CACHE_BYTES - beside) // max(each, 1), MAX_BAND))
+    beside = sum(a.row_bytes * b.reach for a, b in pairwise(steps))  # rows that the next step still reads
+    return max(MIN_BAND, min((room - beside) // max(each, 1), MAX_BAND))
 
 
 def schedule(steps: Sequence[Step], start: int, stop: int, band: int) -> Chunk:

@@ -50,7 +50,8 @@ def step_lines(plan: Banded) -> list[str]:
     """A line for each filter of a part."""
     width = max(len(step.name) for step in plan.steps)
     return [
-        f"  {step.name:<{width}}   reads {_count(step.top, 'row')} above and {step.bottom} below, "
-        f"gives {size_of(step.shape)} {step.dtype}" + ("" if step.prepared else " (whole calls, cropped)")
+        f"  {step.name:<{width}}   reads {_count(step.kernel.above, 'row')} above and {step.kernel.below} "
+        f"below, gives {size_of(step.shape)} {step.dtype}"
+        + (" (whole calls, cropped)" if step.cropped else "")
         for step in plan.steps
     ]

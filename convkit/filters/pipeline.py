@@ -141,7 +141,7 @@ class Pipeline:
         """The stages that run band by band together; a part of one stage runs as the filter does alone."""
         parts: list[list[Stage]] = []
         for stage in self.stages:
-            joins = parts and not stage.whole and parts[-1][-1].filter.halo is not None
+            joins = parts and not stage.whole and not parts[-1][-1].whole
             if joins:
                 parts[-1].append(stage)
             else:
@@ -191,7 +191,7 @@ class Pipeline:
         >>> import convkit as ck, numpy as np
         >>> profile = ck.Pipeline("box(3) | sobel").profile(np.zeros((48, 64), np.uint8))
         >>> [name for name, seconds in profile.stages]
-        ['box(size=3)', 'sobel']
+        ['box', 'sobel']
         """
         source = _checks.image(image)
         self(source, num_threads=num_threads)  # first touches, imports and plans are not what is asked
@@ -202,11 +202,12 @@ class Pipeline:
             if len(part) == 1:
                 began = time.perf_counter()
                 now = part[0].filter.function(now, **part[0].arguments, num_threads=num_threads)
-                spent.append((str(part[0]), time.perf_counter() - began))
+                spent.append((part[0].filter.name, time.perf_counter() - began))
                 continue
             plan, seconds = self._planned(index, now, num_threads).timed()
             now = plan.run(now)
-            spent += zip(map(str, part), (s / plan.threads for s in seconds), strict=True)
+            names = [step.name for step in plan.steps]
+            spent += zip(names, (s / plan.threads for s in seconds), strict=True)
         together = time.perf_counter() - start
         start = time.perf_counter()
         now = source
@@ -242,12 +243,12 @@ class Pipeline:
         options: Any,
         native: Any,
     ) -> Banded:
-        steps = []
+        steps: list[bands.Step] = []
+        image_bytes = int(np.prod(shape)) * dtype.itemsize
         for filter, arguments in self.parts[index]:
-            step = bands.prepare(filter, arguments, shape, dtype)
-            shape, dtype = step.shape, step.dtype
-            steps.append(step)
-        return Banded(steps, threads)
+            steps += bands.prepare(filter, arguments, shape, dtype)
+            shape, dtype = steps[-1].shape, steps[-1].dtype
+        return Banded(steps, image_bytes, threads)
 
     def __str__(self) -> str:
         return " | ".join(map(str, self.stages))

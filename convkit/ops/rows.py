@@ -13,49 +13,69 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from convkit._checks import Array
+from convkit._checks import Array, Pair
 
-RowKernel: TypeAlias = Callable[[Array, Array, int, int], None]
-"""``kernel(source, target, first, threads)``: fill the rows of `target`, the first of which lies on row
-`first` of `source`. Both are HW or HWC of any strides; outside of `source` is what the border says."""
+Run: TypeAlias = Callable[[Array, Array, int, int], None]
+
+
+class RowKernel(NamedTuple):
+    """A kernel, bound to its arguments, and how far it sees.
+
+    ``run(source, target, first, threads)`` fills the rows of `target`, the first of which lies on row `first`
+    of `source`. Both are HW or HWC of any strides; outside of `source` is what the border says.
+    """
+
+    run: Run
+    above: int  # rows that an output row depends on above the one that it lies on
+    below: int
+
+    @classmethod
+    def of(cls, run: Run, extent: Pair, anchor: Pair, border: str) -> RowKernel:
+        """The kernel of a filter of `extent`; "valid" output rows lie on the first row that they see."""
+        above = 0 if border == "valid" else anchor[0]
+        return cls(run, above, extent[0] - 1 - above)
 
 
 class Prepared(NamedTuple):
-    """A kernel, and the output that it would fill for the image it was prepared with."""
+    """A kernel, and the output that it fills for the image it was prepared with."""
 
     kernel: RowKernel
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
 
 
-_recorded: ContextVar[list[tuple[RowKernel, Array]] | None] = ContextVar("convkit_rows", default=None)
+_recorded: ContextVar[list[tuple[RowKernel, Array, Array]] | None] = ContextVar("convkit_rows", default=None)
 
 
 def execute(kernel: RowKernel, source: Array, result: Array, threads: int) -> Array:
     """Fill `result` from `source`, and return it."""
     recorded = _recorded.get()
     if recorded is None:
-        kernel(source, result, 0, threads)
+        kernel.run(source, result, 0, threads)
     else:
-        recorded.append((kernel, result))
+        recorded.append((kernel, source, result))
     return result
 
 
 def prepare(
     function: Callable[..., Any], shape: tuple[int, ...], dtype: np.dtype[Any], arguments: dict[str, Any]
-) -> Prepared | None:
-    """The kernel with which `function` filters images of `shape` and `dtype`.
+) -> list[Prepared]:
+    """The kernels with which `function` filters images of `shape` and `dtype`, one after another.
 
-    None where it does more, or other things, than execute a single kernel. Whatever `function` raises of the
-    arguments is raised here.
+    An empty list where it does anything else. Whatever `function` raises of the arguments is raised here.
     """
-    token = _recorded.set([])
+    image = np.broadcast_to(np.zeros((), dtype), shape)
+    recorded: list[tuple[RowKernel, Array, Array]] = []
+    token = _recorded.set(recorded)
     try:
         with np.errstate(all="ignore"):  # of arrays that nobody filled
-            result = function(np.broadcast_to(np.zeros((), dtype), shape), **arguments)
-        recorded = _recorded.get()
+            last = function(image, **arguments)
     finally:
         _recorded.reset(token)
-    if recorded is None or len(recorded) != 1 or recorded[0][1] is not result:
-        return None
-    return Prepared(recorded[0][0], result.shape, result.dtype)
+    found = []
+    for kernel, source, result in recorded:
+        if source is not image:
+            return []
+        found.append(Prepared(kernel, result.shape, result.dtype))
+        image = result
+    return found if image is last else []

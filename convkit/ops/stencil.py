@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from convkit import _checks, _dispatch, _threads
 from convkit._checks import Array, Pair
 from convkit.ops import rows
+from convkit.ops.rows import RowKernel
 
 Border: TypeAlias = Literal["constant", "edge", "reflect", "symmetric", "wrap", "valid"]
 Combine: TypeAlias = Literal["sum", "magnitude", "angle"]
@@ -101,19 +102,18 @@ def apply(
     return rows.execute(_kernel(family, stencil, border, fill), source, result, threads)
 
 
-def _kernel(family: Any, stencil: Stencil, border: str, fill: float) -> rows.RowKernel:
+def _kernel(family: Any, stencil: Stencil, border: str, fill: float) -> RowKernel:
     code = BORDERS.index(border)
 
-    def kernel(source: Array, target: Array, first: int, threads: int) -> None:
-        if border == "valid":
-            family.run(_hwc(source[first:]), _hwc(target), stencil, code, fill, threads)
-            return
+    def run(source: Array, target: Array, first: int, threads: int) -> None:
         here = stencil
-        if first:
-            here = replace(stencil, anchor=(stencil.anchor[0] - first, stencil.anchor[1]))
+        if border == "valid":
+            source = source[first:]
+        elif first:
+            here = scaled(stencil, anchor=(stencil.anchor[0] - first, stencil.anchor[1]))
         family.run(_hwc(source), _hwc(target), here, code, fill, threads)
 
-    return kernel
+    return RowKernel.of(run, stencil.extent, stencil.anchor, border)
 
 
 def accumulator(stencil: Stencil, image: np.dtype[Any], out: np.dtype[Any]) -> np.dtype[Any]:

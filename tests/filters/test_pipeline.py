@@ -34,7 +34,7 @@ def cut(monkeypatch):
     monkeypatch.setattr(bands, "MIN_CHUNK", 0)
 
     def set_band(rows):
-        monkeypatch.setattr(bands, "band_rows", lambda steps: rows)
+        monkeypatch.setattr(bands, "band_rows", lambda *_: rows)
 
     return set_band
 
@@ -124,7 +124,7 @@ def test_out_stacks_and_channel_axes(channels):
 
 def test_a_border_that_wraps_splits():
     chain = Pipeline("box(3) | gaussian(1.0, border='wrap') | sobel | box(1, border='wrap')")
-    assert [len(part) for part in chain.parts] == [1, 3]
+    assert [len(part) for part in chain.parts] == [1, 1, 2]
     np.testing.assert_array_equal(chain(PHOTO), one_by_one(chain, PHOTO))
     assert "box(size=3): alone" in chain.explain()
 
@@ -164,6 +164,19 @@ def test_a_filter_of_several_kernels_is_cropped(register, cut):
     cut(4)
     chain = Pipeline([f.sobel, rest, partial(f.box, size=3)])
     assert "whole calls, cropped" in chain.explain()
+    np.testing.assert_array_equal(chain(PHOTO, num_threads=3), one_by_one(chain, PHOTO))
+
+
+def test_a_filter_of_two_kernels_is_two_steps(register, cut):
+    @register(halo=lambda _: registry.Halo(2, 2, 1, 1), output_dtype=registry.keeps_dtype)
+    def twice(image, *, border="reflect", out=None, num_threads=None):
+        """A box, then another."""
+        once = f.box(image, (2, 3), border=border, num_threads=num_threads)
+        return f.box(once, (3, 1), border=border, num_threads=num_threads, out=out)
+
+    cut(4)
+    chain = Pipeline([f.sobel, twice, f.sobel])
+    assert chain.explain().count("  twice   reads ") == 2
     np.testing.assert_array_equal(chain(PHOTO, num_threads=3), one_by_one(chain, PHOTO))
 
 
@@ -251,6 +264,6 @@ def test_an_error_in_a_thread_is_raised(monkeypatch, cut):
     def fail(*_):
         raise MemoryError("no more")
 
-    plan.steps = (plan.steps[0], bands.replace(plan.steps[1], kernel=fail))
+    plan.steps = (plan.steps[0], bands.replace(plan.steps[1], kernel=plan.steps[1].kernel._replace(run=fail)))
     with pytest.raises(MemoryError, match="no more"):
         plan.run(PHOTO)
