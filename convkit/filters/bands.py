@@ -1,18 +1,16 @@
 """A chain of filters run band by band: which rows each filter reads and writes, planned once.
 
-The rows of the last image are cut into chunks, which threads share, and chunks into bands. For each band all
-filters of the chain write just the rows that the next one lacks, into a window on their image with no more
-rows than are still read: so all that lies between two filters stays in the cache, and no row of a chunk is
-computed twice. Borders are the image's own: a kernel is told which row of its source it starts from, and no
-band reads beyond the rows at hand except where the image itself ends.
+The rows of the last image are cut into bands. For each band every filter of the chain writes just the rows
+that the next one lacks, with all threads, into a window on its image that holds no more rows than are still
+read: so all that lies between two filters stays in the cache, and no row is computed twice. Borders are the
+image's own: a kernel is told which row of its source it starts from, and no band reads beyond the rows at hand
+except where the image itself ends.
 """
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Sequence
-from contextvars import copy_context
+from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -27,16 +25,13 @@ from convkit.ops import rows
 from convkit.ops.rows import RowKernel
 
 CACHE_BYTES = 768 * 1024
-"""What the windows of a thread may take: well inside the second-level cache, beside what the kernels hold."""
+"""What windows may take for each thread: well inside the second-level cache, beside what the kernels hold."""
 
-SMALL_BYTES = 128 * 1024
+SMALL_BYTES = 512 * 1024
 IMAGE_SHARE = 10
-"""All threads' windows take at most this part of the image, but where they are small in any case."""
+"""Windows take at most this part of the image, where that is not small in any case."""
 
-MIN_BAND, MAX_BAND = 8, 64
-CHUNKS_PER_THREAD = 4
-MIN_CHUNK = 8
-"""Rows of a chunk for each row that its start computes once more."""
+MIN_BAND = 8
 
 
 @dataclass(frozen=True)
@@ -73,13 +68,6 @@ class Move(NamedTuple):
     read: slice
     first: int  # the row, of those that are read, under the first one that is written
     write: slice
-
-
-class Chunk(NamedTuple):
-    """Rows of the last image that one thread fills."""
-
-    bands: list[list[Move]]
-    windows: list[int]  # rows that each image between two filters must hold
 
 
 def prepare(
@@ -119,52 +107,35 @@ class Banded:
 
     def __init__(self, steps: Sequence[Step], image_bytes: int, threads: int) -> None:
         self.steps = tuple(steps)
-        self.band = band_rows(self.steps, image_bytes // threads)
-        chunks = [schedule(self.steps, a, b, self.band) for a, b in self._cuts(threads)]
-        self.chunks = tuple(chunks)
-        self.threads = min(threads, len(chunks))
-        held = [max(rows) for rows in zip(*(chunk.windows for chunk in chunks), strict=True)]
-        self.windows = tuple(held)
-
-    def _cuts(self, threads: int) -> list[tuple[int, int]]:
-        height = self.steps[-1].shape[0]
-        if threads == 1:
-            return [(0, height)]
-        again = sum(step.reach for step in self.steps[1:])
-        length = max(-(-height // (threads * CHUNKS_PER_THREAD)), MIN_CHUNK * again, self.band)
-        return [(start, min(start + length, height)) for start in range(0, height, length)]
+        self.threads = threads
+        self.band = band_rows(self.steps, image_bytes, threads)
+        self.bands, self.windows = schedule(self.steps, self.band)
 
     @property
     def window_bytes(self) -> int:
-        """Bytes of the images between two filters that one thread holds."""
+        """Bytes of the images between the filters that are held."""
         return sum(n * step.row_bytes for n, step in zip(self.windows, self.steps, strict=False))
 
     def run(self, image: Array, out: Array | None = None) -> Array:
         """The last step's image, into `out` or a fresh array."""
         last = self.steps[-1]
         result = _checks.output(out, last.shape, last.dtype, image)
-        if self.threads == 1:
-            self._work(iter(self.chunks), image, result)
-        else:
-            in_threads(self.threads, self._work, Shared(self.chunks), image, result)
-        return result
-
-    def _work(self, chunks: Any, image: Array, result: Array) -> None:
         between = [
             _checks.empty((n, *step.shape[1:]), step.dtype)
             for n, step in zip(self.windows, self.steps, strict=False)
         ]
-        images = list(pairwise([image, *between, result]))
         kernels = [step.kernel.run for step in self.steps]
-        for chunk in chunks:
-            for band in chunk.bands:
-                for kernel, (source, target), (kept, read, first, write) in zip(
-                    kernels, images, band, strict=True
-                ):
-                    if kept.start:
-                        target[: kept.stop - kept.start] = target[kept]
-                    if write.start < write.stop:
-                        kernel(source[read], target[write], first, 1)
+        images = list(pairwise([image, *between, result]))
+        threads = self.threads
+        for band in self.bands:
+            for kernel, (source, target), (kept, read, first, write) in zip(
+                kernels, images, band, strict=True
+            ):
+                if kept.start:
+                    target[: kept.stop - kept.start] = target[kept]
+                if write.start < write.stop:
+                    kernel(source[read], target[write], first, threads)
+        return result
 
     def timed(self) -> tuple[Banded, list[float]]:
         """The same with a list beside it, in which the seconds of each step add up."""
@@ -185,27 +156,24 @@ def _clocked(kernel: RowKernel, seconds: list[float], index: int) -> RowKernel:
     return kernel._replace(run=run)
 
 
-def band_rows(steps: Sequence[Step], image_bytes: int) -> int:
-    """Rows of a band: as many as let the windows stay in the cache, for a thread's `image_bytes` of image."""
-    room = max(min(CACHE_BYTES, image_bytes // IMAGE_SHARE), SMALL_BYTES)
+def band_rows(steps: Sequence[Step], image_bytes: int, threads: int) -> int:
+    """Rows of a band: as many as let the windows stay in the cache."""
+    room = min(threads * CACHE_BYTES, max(image_bytes // IMAGE_SHARE, SMALL_BYTES))
     each = sum(step.row_bytes for step in steps[:-1])
     beside = sum(a.row_bytes * b.reach for a, b in pairwise(steps))  # rows that the next step still reads
-    return max(MIN_BAND, min((room - beside) // max(each, 1), MAX_BAND))
+    return min(max(MIN_BAND, (room - beside) // max(each, 1)), steps[-1].shape[0])
 
 
-def schedule(steps: Sequence[Step], start: int, stop: int, band: int) -> Chunk:
-    """What every step does for each band of the rows `start` to `stop` of the last image."""
-    done: list[int] = []  # the row that each step writes next
-    row = start
-    for step in reversed(steps):
-        done.insert(0, row)
-        row = step.reads(row, row + 1)[0]
-    bases = [*done[:-1], 0]  # the row that each window starts with; the last image has no window
+def schedule(steps: Sequence[Step], band: int) -> tuple[list[list[Move]], list[int]]:
+    """What every step does for each band of the last image, and the rows that each window must hold."""
+    height = steps[-1].shape[0]
+    done = [0] * len(steps)  # the row that each step writes next
+    bases = [0] * len(steps)  # the row that each window starts with; the last image has no window
     windows = [0] * (len(steps) - 1)
     bands = []
-    for at in range(start, stop, band):
+    for start in range(0, height, band):
         ends: list[int] = []
-        end = min(at + band, stop)
+        end = min(start + band, height)
         for step in reversed(steps):
             ends.insert(0, end)
             end = step.reads(end - 1, end)[1]
@@ -219,44 +187,16 @@ def schedule(steps: Sequence[Step], start: int, stop: int, band: int) -> Chunk:
                 kept = slice(need - bases[i], done[i] - bases[i])
                 bases[i] = need
                 windows[i] = max(windows[i], ends[i] - need)
-            write = slice(done[i] - bases[i], max(ends[i], done[i]) - bases[i])
-            moves.append(Move(kept, slice(low - base, high - base), done[i] - low, write))
-            done[i] = max(ends[i], done[i])
+            end = max(ends[i], done[i])
+            moves.append(
+                Move(
+                    kept,
+                    slice(low - base, high - base),
+                    done[i] - low,
+                    slice(done[i] - bases[i], end - bases[i]),
+                )
+            )
+            done[i] = end
             base = bases[i]
         bands.append(moves)
-    return Chunk(bands, windows)
-
-
-class Shared:
-    """An iterator that threads may share."""
-
-    def __init__(self, items: Sequence[Any]) -> None:
-        self._items = iter(items)
-        self._lock = threading.Lock()
-
-    def __iter__(self) -> Shared:
-        return self
-
-    def __next__(self) -> Any:
-        with self._lock:
-            return next(self._items)
-
-
-def in_threads(count: int, work: Callable[..., None], *args: Any) -> None:
-    """Run ``work(*args)`` in `count` threads, this one among them; raises what the first of them raised."""
-    errors: list[BaseException] = []
-
-    def guarded() -> None:
-        try:
-            work(*args)
-        except BaseException as error:
-            errors.append(error)
-
-    others = [threading.Thread(target=copy_context().run, args=(guarded,)) for _ in range(count - 1)]
-    for thread in others:
-        thread.start()
-    guarded()
-    for thread in others:
-        thread.join()
-    if errors:
-        raise errors[0]
+    return bands, windows

@@ -39,10 +39,9 @@ def _count(number: int, noun: str) -> str:
 
 def summary(plan: Banded) -> str:
     """How a part of a chain is cut."""
-    held = plan.threads * plan.window_bytes / 1e3
     return (
-        f"bands of {_count(plan.band, 'row')} in {_count(len(plan.chunks), 'chunk')}, "
-        f"{_count(plan.threads, 'thread')}, {held:.0f} kB between the filters"
+        f"{_count(len(plan.bands), 'band')} of {_count(plan.band, 'row')}, {_count(plan.threads, 'thread')}, "
+        f"{plan.window_bytes / 1e3:.0f} kB between the filters"
     )
 
 

@@ -29,9 +29,8 @@ def one_by_one(chain, image):
 
 @pytest.fixture
 def cut(monkeypatch):
-    """cut(band): bands of that many rows, in chunks as short, for threads however small the work."""
+    """cut(band): bands of that many rows, and threads however small the work."""
     monkeypatch.setattr(_threads, "force_threads", True)
-    monkeypatch.setattr(bands, "MIN_CHUNK", 0)
 
     def set_band(rows):
         monkeypatch.setattr(bands, "band_rows", lambda *_: rows)
@@ -255,15 +254,3 @@ def test_what_is_no_pipeline(stages, error, message):
 def test_what_a_call_refuses(call, error, message):
     with pytest.raises(error, match=message):
         call()
-
-
-def test_an_error_in_a_thread_is_raised(monkeypatch, cut):
-    cut(4)
-    plan = Pipeline("box(3) | sobel")._planned(0, PHOTO, 3)
-
-    def fail(*_):
-        raise MemoryError("no more")
-
-    plan.steps = (plan.steps[0], bands.replace(plan.steps[1], kernel=plan.steps[1].kernel._replace(run=fail)))
-    with pytest.raises(MemoryError, match="no more"):
-        plan.run(PHOTO)
