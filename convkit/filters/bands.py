@@ -3,8 +3,8 @@
 The rows of the last image are cut into bands. For each band every filter of the chain writes just the rows
 that the next one lacks, with all threads, into a window on its image that holds no more rows than are still
 read: so all that lies between two filters stays in the cache, and no row is computed twice. Borders are the
-image's own: a kernel is told which row of its source it starts from, and no band reads beyond the rows at hand
-except where the image itself ends.
+image's own: a kernel is told which row of its source it starts from, and no band reads beyond the rows at
+hand except where the image itself ends.
 """
 
 from __future__ import annotations
