@@ -103,7 +103,8 @@ def _each(
     if out is not None:
         return cast("Array", out)
     assert result is not None  # as no axis of an image is empty
-    return result if axis is None else np.moveaxis(result, place, axis)
+    has_channels = axis is not None and result.ndim == image.ndim  # some filters give one plane for all
+    return np.moveaxis(result, place, axis) if has_channels else result
 
 
 def _axis(value: Any, image: Array) -> int:
@@ -122,8 +123,8 @@ def _stacked_out(out: Any, image: Array, axis: int | None, place: int, stack: tu
     """`out` as a stack of views; what is wrong with a single one of them, the filter says."""
     if not isinstance(out, np.ndarray):
         raise TypeError(f"out is {type(out).__name__}; expected a NumPy array")
-    moved = out if axis is None or out.ndim != image.ndim else np.moveaxis(out, axis, place)
-    if out.ndim != image.ndim or moved.shape[: len(stack)] != stack:
+    moved = np.moveaxis(out, axis, place) if axis is not None and out.ndim == image.ndim else out
+    if moved.ndim not in (image.ndim, image.ndim - 1) or moved.shape[: len(stack)] != stack:
         raise ValueError(
             f"out has shape {out.shape}; expected the layout of image, whose shape is {image.shape}"
         )

@@ -86,6 +86,28 @@ def test_a_stack_over_itself():
     np.testing.assert_array_equal(stack, expected)
 
 
+@pytest.mark.parametrize("axis", [0, 1, -1])
+def test_filters_that_give_one_plane_for_all_channels(monkeypatch, axis):
+    monkeypatch.setattr(registry, "_filters", dict(registry._filters))
+
+    @registry.register(
+        halo=lambda _: registry.Halo(0, 0, 0, 0), output_dtype=registry.keeps_dtype, joint_channels=True
+    )
+    def strongest(image, *, out=None, num_threads=None):
+        """Of each pixel."""
+        return image.max(-1, out=out)
+
+    stack = rng.integers(0, 256, (2, 6, 7, 3), np.uint8)
+    moved = np.moveaxis(stack, -1, axis if axis < 0 else axis + 1)
+    result = strongest(moved, channel_axis=axis if axis < 0 else axis + 1)
+    np.testing.assert_array_equal(result, stack.max(-1))
+    out = np.zeros_like(result)
+    assert strongest(moved, channel_axis=axis if axis < 0 else axis + 1, out=out) is out
+    np.testing.assert_array_equal(out, result)
+    one = np.moveaxis(stack[0], -1, axis)
+    np.testing.assert_array_equal(strongest(one, channel_axis=axis), result[0])
+
+
 def test_the_signature_tells():
     assert inspect.signature(ck.filters.box).parameters["channel_axis"].default == "auto"
     assert "    channel_axis : int, optional\n" in ck.filters.box.__doc__
