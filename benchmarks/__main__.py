@@ -131,7 +131,7 @@ def main() -> int:
     table.add_argument("--output", type=Path, help="a folder for the JSON, the Markdown table and the plot")
     table = commands.add_parser("costs", help="the table of costs that algorithms are chosen by")
     table.add_argument("--isa", choices=_dispatch.available(), default=_dispatch.available()[-1])
-    table.add_argument("--seconds", type=float, default=30)
+    table.add_argument("--seconds", type=float, default=60)
     table.add_argument("--seed", type=int, default=0)
     stack = commands.add_parser("spills", help="inner loops that keep vectors on the stack (needs objdump)")
     stack.add_argument("module", nargs="?", default="convkit._kernels_avx512")

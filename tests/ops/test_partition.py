@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from convkit import _dispatch, _threads
-from convkit.ops import depthwise, taps, winograd
+from convkit.ops import broadcast, depthwise, taps, winograd
 from convkit.ops.epilogue import Epilogue
 from convkit.ops.problem import Layer, Problem
 from convkit.shapes import Axis
@@ -153,7 +153,7 @@ def test_nothing_is_added_twice_into_a_residual(isa, monkeypatch):
     monkeypatch.setattr(_threads, "force_threads", True)
     rng = np.random.default_rng(7)
     for _ in range(40):
-        module = [taps, depthwise, winograd][rng.integers(3)]
+        module = [taps, broadcast, depthwise, winograd][rng.integers(4)]
         steps = WINOGRAD if module is winograd else {}
         problem, threads = draw(rng, module.refusal, MOST_SUMMED, **steps)
         dtype = np.dtype(f"f{problem.itemsize}")
