@@ -43,7 +43,6 @@ class Step:
     height: int  # of the source
     shape: tuple[int, ...]  # of the result
     dtype: np.dtype[Any]
-    cropped: bool = False  # whether it calls the filter, for more rows than are wanted
 
     def reads(self, start: int, stop: int) -> tuple[int, int]:
         """Rows of the source that the output rows `start` to `stop` depend on, mirrored ones too."""
@@ -73,33 +72,15 @@ class Move(NamedTuple):
 def prepare(
     found: Filter, arguments: dict[str, Any], shape: tuple[int, ...], dtype: np.dtype[Any]
 ) -> list[Step]:
-    """The filter `found` as steps on images of `shape` and `dtype`; raises what the filter would."""
-    kernels = rows.prepare(found.function, shape, dtype, arguments)
-    if not kernels:
-        return [_cropped(found, arguments, shape, dtype)]
+    """The filter `found` as steps on images of `shape` and `dtype`; raises what the filter would.
+
+    An empty list where it is more than kernels of rows.
+    """
     steps = []
-    for kernel, result_shape, result_dtype in kernels:
+    for kernel, result_shape, result_dtype in rows.prepare(found.function, shape, dtype, arguments):
         steps.append(Step(found.name, kernel, shape[0], result_shape, result_dtype))
         shape = result_shape
     return steps
-
-
-def _cropped(found: Filter, arguments: dict[str, Any], shape: tuple[int, ...], dtype: np.dtype[Any]) -> Step:
-    """A filter that is more than kernels: called on all rows that a band reads, for those that are wanted."""
-    complete = found.arguments(**arguments)
-    assert found.halo is not None
-    top, bottom, left, right = found.halo(complete)
-    result = shape
-    if complete.get("border") == "valid":
-        result = (shape[0] - top - bottom, shape[1] - left - right, *shape[2:])
-        top, bottom = 0, top + bottom
-
-    def run(source: Array, target: Array, first: int, threads: int) -> None:
-        done = found.function(source, **arguments, num_threads=threads)
-        target[...] = done[first : first + len(target)]
-
-    kernel = RowKernel(run, top, bottom)
-    return Step(found.name, kernel, shape[0], result, found.output_dtype(dtype, complete), cropped=True)
 
 
 class Banded:

@@ -51,6 +51,5 @@ def step_lines(plan: Banded) -> list[str]:
     return [
         f"  {step.name:<{width}}   reads {_count(step.kernel.above, 'row')} above and {step.kernel.below} "
         f"below, gives {size_of(step.shape)} {step.dtype}"
-        + (" (whole calls, cropped)" if step.cropped else "")
         for step in plan.steps
     ]

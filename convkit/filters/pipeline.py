@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import time
 from collections.abc import Callable, Iterable
 from copy import deepcopy
@@ -46,12 +47,24 @@ class Stage(NamedTuple):
         return f"{self.filter.name}({listed})" if listed else self.filter.name
 
 
+class Part(NamedTuple):
+    """Stages that run together; one alone runs as the filter does."""
+
+    stages: tuple[Stage, ...]
+    plan: Banded | None
+    why: str  # it is alone
+    stop: int  # the stage after the last one
+
+    def __str__(self) -> str:
+        return " | ".join(map(str, self.stages))
+
+
 class Pipeline:
     """Filters applied in order, band by band.
 
     The result has the bits of the filters called one after another, whatever the bands and the threads;
-    between two filters lie a few rows for each thread and no image. A filter that needs its whole input, as
-    hysteresis does, or whose border wraps, splits the chain.
+    between two filters lie a few rows and no image. A filter that needs its whole input, as hysteresis does,
+    or whose border wraps, splits the chain.
 
     Parameters
     ----------
@@ -136,18 +149,6 @@ class Pipeline:
             total = [a + b for a, b in zip(total, halo, strict=True)]
         return Halo(*total)
 
-    @functools.cached_property
-    def parts(self) -> tuple[tuple[Stage, ...], ...]:
-        """The stages that run band by band together; a part of one stage runs as the filter does alone."""
-        parts: list[list[Stage]] = []
-        for stage in self.stages:
-            joins = parts and not stage.whole and not parts[-1][-1].whole
-            if joins:
-                parts[-1].append(stage)
-            else:
-                parts.append([stage])
-        return tuple(map(tuple, parts))
-
     def explain(
         self,
         shape: tuple[int, ...] = (2160, 3840),
@@ -169,18 +170,17 @@ class Pipeline:
         size = tuple(_checks.integer(n, "shape", 1) for n in shape)
         now = _checks.image_dtype(dtype)
         lines = [f"{size_of(size)} {now}"]
-        for index, part in enumerate(self.parts):
-            title = " | ".join(map(str, part))
-            if len(part) == 1:
-                stage = part[0]
-                why = stage.whole or "nothing beside it to share bands with"
-                complete = stage.filter.arguments(**stage.arguments)
-                now = stage.filter.output_dtype(now, complete)
-                lines.append(f"{title}: alone ({why}), gives {now}")
-                continue
-            plan = self._plan(index, size, now, *self._state(size, num_threads))
-            size, now = plan.steps[-1].shape, plan.steps[-1].dtype
-            lines += [f"{title}: {summary(plan)}", *step_lines(plan)]
+        at = 0
+        while at < len(self.stages):
+            part = self._part(at, size, now, num_threads)
+            at = part.stop
+            if part.plan is None:
+                filter, arguments = part.stages[0]
+                now = filter.output_dtype(now, filter.arguments(**arguments))
+                lines.append(f"{part}: alone ({part.why}), gives {now}")
+            else:
+                size, now = part.plan.steps[-1].shape, part.plan.steps[-1].dtype
+                lines += [f"{part}: {summary(part.plan)}", *step_lines(part.plan)]
         return "\n".join(lines)
 
     def profile(self, image: ArrayLike, *, num_threads: int | None = None) -> Profile:
@@ -197,17 +197,18 @@ class Pipeline:
         self(source, num_threads=num_threads)  # first touches, imports and plans are not what is asked
         spent: list[tuple[str, float]] = []
         start = time.perf_counter()
-        now = source
-        for index, part in enumerate(self.parts):
-            if len(part) == 1:
+        now, at = source, 0
+        while at < len(self.stages):
+            part = self._part(at, now.shape, now.dtype, num_threads)
+            at = part.stop
+            if part.plan is None:
                 began = time.perf_counter()
-                now = part[0].filter.function(now, **part[0].arguments, num_threads=num_threads)
-                spent.append((part[0].filter.name, time.perf_counter() - began))
-                continue
-            plan, seconds = self._planned(index, now, num_threads).timed()
-            now = plan.run(now)
-            names = [step.name for step in plan.steps]
-            spent += zip(names, seconds, strict=True)
+                now = _alone(part, now, None, num_threads)
+                spent.append((part.stages[0].filter.name, time.perf_counter() - began))
+            else:
+                plan, seconds = part.plan.timed()
+                now = plan.run(now)
+                spent += zip([step.name for step in plan.steps], seconds, strict=True)
         together = time.perf_counter() - start
         start = time.perf_counter()
         now = source
@@ -216,39 +217,46 @@ class Pipeline:
         return Profile(tuple(spent), together, time.perf_counter() - start)
 
     def _run(self, image: ArrayLike, *, out: Array | None = None, num_threads: int | None = None) -> Array:
-        now = _checks.image(image)
-        for index, part in enumerate(self.parts):
-            to = out if index == len(self.parts) - 1 else None
-            if len(part) == 1:
-                filter, arguments = part[0]
-                now = filter.function(now, **arguments, num_threads=num_threads, out=to)
-            else:
-                now = self._planned(index, now, num_threads).run(now, to)
+        now, at = _checks.image(image), 0
+        while at < len(self.stages):
+            part = self._part(at, now.shape, now.dtype, num_threads)
+            at = part.stop
+            to = out if at == len(self.stages) else None
+            now = part.plan.run(now, to) if part.plan else _alone(part, now, to, num_threads)
         return now
 
-    def _planned(self, index: int, image: Array, num_threads: int | None) -> Banded:
-        return self._plan(index, image.shape, image.dtype, *self._state(image.shape, num_threads))
-
-    def _state(self, shape: tuple[int, ...], num_threads: int | None) -> tuple[int, Any, Any]:
-        """What a plan depends on beside the image: threads, the scope's options, the build."""
-        work = STEPS_A_PIXEL * int(np.prod(shape))
-        return _threads.threads_for(work, num_threads), _options.current.get(), _dispatch.native()
+    def _part(
+        self, start: int, shape: tuple[int, ...], dtype: np.dtype[Any], num_threads: int | None
+    ) -> Part:
+        """The stages from `start` on that run together on images of `shape` and `dtype`."""
+        threads = _threads.threads_for(STEPS_A_PIXEL * math.prod(shape), num_threads)
+        return self._plan(start, shape, dtype, threads, _options.current.get(), _dispatch.native())
 
     def _make_plan(
         self,
-        index: int,
+        start: int,
         shape: tuple[int, ...],
         dtype: np.dtype[Any],
         threads: int,
-        options: Any,
-        native: Any,
-    ) -> Banded:
+        *_: Any,  # the scope's options and the build, which the kernels depend on
+    ) -> Part:
         steps: list[bands.Step] = []
-        image_bytes = int(np.prod(shape)) * dtype.itemsize
-        for filter, arguments in self.parts[index]:
-            steps += bands.prepare(filter, arguments, shape, dtype)
+        image_bytes = math.prod(shape) * dtype.itemsize
+        why = ""
+        stop = start
+        for stage in self.stages[start:]:
+            why = stage.whole
+            kernels = [] if why else bands.prepare(*stage, shape, dtype)
+            if not kernels:
+                break
+            steps += kernels
             shape, dtype = steps[-1].shape, steps[-1].dtype
-        return Banded(steps, image_bytes, threads)
+            stop += 1
+        if stop > start + 1:
+            return Part(self.stages[start:stop], Banded(steps, image_bytes, threads), "", stop)
+        if stop > start:
+            why = "nothing beside it to share bands with"
+        return Part(self.stages[start : start + 1], None, why or "is more than kernels of rows", start + 1)
 
     def __str__(self) -> str:
         return " | ".join(map(str, self.stages))
@@ -284,6 +292,12 @@ def parse(chain: str) -> Pipeline:
     gaussian(sigma=1.4) | sobel(direction='x')
     """
     return Pipeline([Stage(*stage) for stage in text.read(chain)])
+
+
+def _alone(part: Part, image: Array, out: Array | None, num_threads: int | None) -> Array:
+    """A part of a single stage: the filter itself."""
+    ((filter, arguments),) = part.stages
+    return filter.function(image, **arguments, out=out, num_threads=num_threads)
 
 
 def _stages(value: Any) -> Iterable[Stage]:

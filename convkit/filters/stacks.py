@@ -94,7 +94,7 @@ def _each(
     result = None
     if out is not None:
         source = apart(source, out)
-        result = _stacked_out(out, image, axis, place, source.shape[:stack])
+        result = _moved(out, image, axis, place, stack)
     for index in np.ndindex(source.shape[:stack]):
         done = call(source[index], None if result is None else result[index])
         if result is None:
@@ -103,8 +103,11 @@ def _each(
     if out is not None:
         return cast("Array", out)
     assert result is not None  # as no axis of an image is empty
-    has_channels = axis is not None and result.ndim == image.ndim  # some filters give one plane for all
-    return np.moveaxis(result, place, axis) if has_channels else result
+    several = result.ndim - image.ndim
+    if several == 1:
+        result = np.moveaxis(result, stack, 0)
+    has_channels = axis is not None and several >= 0
+    return np.moveaxis(result, place, axis + several) if has_channels else result
 
 
 def _axis(value: Any, image: Array) -> int:
@@ -119,12 +122,21 @@ def _axis(value: Any, image: Array) -> int:
     return axis % image.ndim
 
 
-def _stacked_out(out: Any, image: Array, axis: int | None, place: int, stack: tuple[int, ...]) -> Array:
-    """`out` as a stack of views; what is wrong with a single one of them, the filter says."""
+def _moved(out: Any, image: Array, axis: int | None, place: int, stack: int) -> Array:
+    """`out` as a stack of views; what is wrong with a single one of them, the filter says.
+
+    It has the layout of `image`; or no channels, of a filter that gives one plane for all; or an axis in
+    front, of one that gives several images.
+    """
     if not isinstance(out, np.ndarray):
         raise TypeError(f"out is {type(out).__name__}; expected a NumPy array")
-    moved = np.moveaxis(out, axis, place) if axis is not None and out.ndim == image.ndim else out
-    if moved.ndim not in (image.ndim, image.ndim - 1) or moved.shape[: len(stack)] != stack:
+    several = out.ndim - image.ndim
+    moved = out
+    if several in (0, 1):
+        moved = out if axis is None else np.moveaxis(out, axis + several, place)
+        moved = np.moveaxis(moved, 0, stack) if several else moved
+    sizes = image.shape if axis is None else np.moveaxis(image, axis, place).shape
+    if several not in (-1, 0, 1) or moved.shape[:stack] != sizes[:stack]:
         raise ValueError(
             f"out has shape {out.shape}; expected the layout of image, whose shape is {image.shape}"
         )

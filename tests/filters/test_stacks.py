@@ -86,26 +86,52 @@ def test_a_stack_over_itself():
     np.testing.assert_array_equal(stack, expected)
 
 
-@pytest.mark.parametrize("axis", [0, 1, -1])
-def test_filters_that_give_one_plane_for_all_channels(monkeypatch, axis):
+@pytest.fixture
+def register(monkeypatch):
+    """Register filters for the time of a test."""
     monkeypatch.setattr(registry, "_filters", dict(registry._filters))
-
-    @registry.register(
+    return registry.register(
         halo=lambda _: registry.Halo(0, 0, 0, 0), output_dtype=registry.keeps_dtype, joint_channels=True
     )
+
+
+@pytest.mark.parametrize("axis", [1, 2, -1])
+def test_filters_that_give_one_plane_for_all_channels(register, axis):
+    @register
     def strongest(image, *, out=None, num_threads=None):
         """Of each pixel."""
         return image.max(-1, out=out)
 
     stack = rng.integers(0, 256, (2, 6, 7, 3), np.uint8)
-    moved = np.moveaxis(stack, -1, axis if axis < 0 else axis + 1)
-    result = strongest(moved, channel_axis=axis if axis < 0 else axis + 1)
-    np.testing.assert_array_equal(result, stack.max(-1))
-    out = np.zeros_like(result)
-    assert strongest(moved, channel_axis=axis if axis < 0 else axis + 1, out=out) is out
-    np.testing.assert_array_equal(out, result)
-    one = np.moveaxis(stack[0], -1, axis)
-    np.testing.assert_array_equal(strongest(one, channel_axis=axis), result[0])
+    moved = np.moveaxis(stack, -1, axis)
+    np.testing.assert_array_equal(strongest(moved, channel_axis=axis), stack.max(-1))
+    out = np.zeros((2, 6, 7), np.uint8)
+    assert strongest(moved, channel_axis=axis, out=out) is out
+    np.testing.assert_array_equal(out, stack.max(-1))
+    one = np.moveaxis(stack[0], -1, axis - (axis > 0))
+    np.testing.assert_array_equal(strongest(one, channel_axis=axis - (axis > 0)), stack[0].max(-1))
+
+
+@pytest.mark.parametrize("joint", [False, True])
+@pytest.mark.parametrize("axis", [1, 2, -1, None])
+def test_filters_that_give_several_images(monkeypatch, axis, joint):
+    monkeypatch.setattr(registry, "_filters", dict(registry._filters))
+
+    @registry.register(
+        halo=lambda _: registry.Halo(0, 0, 0, 0), output_dtype=registry.keeps_dtype, joint_channels=joint
+    )
+    def both(image, *, out=None, num_threads=None):
+        """The image and its double."""
+        return np.stack([image, 2 * image], out=out)
+
+    stack = rng.integers(0, 100, (2, 6, 7, 3), np.uint8)
+    moved = stack if axis is None else np.moveaxis(stack, -1, axis)
+    expected = np.stack([moved, 2 * moved])
+    np.testing.assert_array_equal(both(moved, channel_axis=axis), expected)
+    out = np.zeros_like(expected)
+    assert both(moved, channel_axis=axis, out=out) is out
+    np.testing.assert_array_equal(out, expected)
+    np.testing.assert_array_equal(both(stack[0]), np.stack([stack[0], 2 * stack[0]]))
 
 
 def test_the_signature_tells():
