@@ -212,31 +212,6 @@ def _(a: SimpleNamespace, dtype: np.dtype, channels: int) -> Call | None:
     return lambda image, dst: cv2.morphologyEx(image, what, footprint, dst, (-1, -1), 1, border)
 
 
-@peer("opencv", "median")
-def _(a: SimpleNamespace, dtype: np.dtype, channels: int) -> Call | None:
-    size = set(np.broadcast_to(a.size, 2).tolist())
-    if a.border != "edge" or len(size) > 1 or channels == 2:
-        return None
-    return lambda image, dst: cv2.medianBlur(image, *size, dst)
-
-
-@peer("opencv", "bilateral")
-def _(a: SimpleNamespace, dtype: np.dtype, channels: int) -> Call | None:
-    if not outside_is_zero(a):
-        return None
-    border = BORDERS[a.border]
-    return lambda image, dst: cv2.bilateralFilter(
-        image, a.diameter, a.sigma_color, a.sigma_space, dst, border
-    )
-
-
-@peer("opencv", "canny")
-def _(a: SimpleNamespace, dtype: np.dtype, channels: int) -> Call | None:
-    if a.sigma is not None:
-        return None
-    return lambda image, dst: cv2.Canny(image, a.low, a.high, dst, a.aperture, a.l2)
-
-
 # ---- SciPy --------------------------------------------------------------------------------------------
 
 MODES = {
@@ -478,25 +453,6 @@ def _(rng: np.random.Generator, dtype: np.dtype) -> dict[str, Any]:
 @draw("box", "minimum", "maximum")
 def _(rng: np.random.Generator, dtype: np.dtype) -> dict[str, Any]:
     return {"size": some_size(rng, int(rng.choice([9, 31])))}
-
-
-@draw("median")
-def _(rng: np.random.Generator, dtype: np.dtype) -> dict[str, Any]:
-    return {"size": int(rng.choice([3, 5] if dtype != np.uint8 else [3, 5, 7, 9, 15]))}
-
-
-@draw("bilateral")
-def _(rng: np.random.Generator, dtype: np.dtype) -> dict[str, Any]:
-    sigmas = rng.uniform((10, 1), (100, 5)).round(1).tolist()
-    return dict(zip(("sigma_color", "sigma_space"), sigmas, strict=True)) | {
-        "diameter": int(rng.choice([3, 5, 9]))
-    }
-
-
-@draw("canny")
-def _(rng: np.random.Generator, dtype: np.dtype) -> dict[str, Any]:
-    low, high = np.sort(rng.uniform(20, 400, 2)).round(1).tolist()
-    return {"low": low, "high": high, "aperture": int(rng.choice([3, 5, 7])), "l2": bool(rng.random() < 0.5)}
 
 
 @draw("sobel", "scharr", "prewitt")

@@ -105,7 +105,7 @@ def write(folder: Path, machine: Machine, rows: list[Row]) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "filters.json"
-    rows = [*kept(path, machine, rows), *rows]
+    rows = sorted([*kept(path, machine, rows), *rows], key=lambda row: (row.threads, row.random, row.case))
     document = {"machine": asdict(machine), "rows": [asdict(row) for row in rows]}
     path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     (folder / "filters.md").write_text(markdown(machine, rows), encoding="utf-8")

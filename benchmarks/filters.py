@@ -14,7 +14,7 @@ from benchmarks import bank
 from benchmarks.filter_cases import Case
 from benchmarks.timing import interleaved, interval
 
-SECONDS = 2.5
+SECONDS = 1.5
 """What a row may take beside OpenCV, at least three rounds."""
 
 OTHERS = ("scipy", "scikit-image", "pillow")
