@@ -97,27 +97,38 @@ def reading(axis: Axis) -> Reading:
     return Reading(len(offsets), len(phases), lines, span // axis.stride, span + 1)
 
 
+PACKING = 16
+"""Multiply-adds that take as long as packing a weight."""
+
+
 class TapConv:
-    """Weights packed once for some taps; `run` convolves a batch, from any number of threads."""
+    """Weights packed once for some taps; `run` convolves a batch, from any number of threads.
+
+    `weight` is [group][output][channel][row][column], or has two axes more, of phases of rows and of columns,
+    after the outputs: then each phase of each output is an output channel.
+    """
 
     __slots__ = ("bias", "border", "cval", "groups", "kernels", "stride", "taps", "weights")
 
     def __init__(
         self,
-        weight_gockk: Array,
+        weight: Array,
         bias: Array | None,
         taps: Taps,
         stride: Pair = (1, 1),
         border: str = "constant",
         cval: float = 0.0,
+        num_threads: int | None = 1,
     ) -> None:
-        groups, outputs, channels = weight_gockk.shape[:3]
-        dtype = weight_gockk.dtype
+        weight_goppckk = weight if weight.ndim == 7 else weight[:, :, None, None]
+        groups, outputs, phase_rows, phase_columns, channels = weight_goppckk.shape[:5]
+        outputs, dtype = outputs * phase_rows * phase_columns, weight.dtype
         self.kernels: Any = _dispatch.native().family("kernels", dtype)
         self.groups, self.stride, self.cval, self.border = groups, stride, cval, BORDER_CODES[border]
         self.taps = taps
         self.weights = empty((groups * outputs * channels * taps.places.shape[1],), dtype)
-        self.kernels.pack_weights(weight_gockk, taps.places, self.weights)
+        threads = threads_for(PACKING * self.weights.size, num_threads)
+        self.kernels.pack_weights(weight_goppckk, taps.places, self.weights, threads)
         self.bias = np.zeros((groups * outputs, self.kernels.VECTOR_LANES), dtype)
         if bias is not None:
             self.bias[:] = bias.reshape(-1, 1)
@@ -212,7 +223,8 @@ def scratch(family: str, problem: Problem, num_threads: int) -> int:
 
 def prepare(problem: Problem, layer: Layer, num_threads: int | None) -> TapConv:
     """Weights packed for a convolution."""
-    return TapConv(layer.weight_gockk, layer.bias, *taps_of(problem, layer), layer.border, layer.cval)
+    taps, strides = taps_of(problem, layer)
+    return TapConv(layer.weight_gockk, layer.bias, taps, strides, layer.border, layer.cval, num_threads)
 
 
 def taps_of(problem: Problem, layer: Layer) -> tuple[Taps, Pair]:
