@@ -99,21 +99,22 @@ def apply(
     taps = sum(len(part) for parts in stencil.parts for part in parts if part is not None)
     threads = _threads.threads_for(result.size * max(taps, 1), num_threads)
     family = _dispatch.native().family("stencil", accumulator(stencil, source.dtype, result_dtype))
-    return rows.execute(_kernel(family, stencil, border, fill), source, result, threads)
+    return rows.execute(row_kernel(family, stencil, border, fill), source, result, threads)
 
 
-def _kernel(family: Any, stencil: Stencil, border: str, fill: float) -> RowKernel:
+def row_kernel(family: Any, operation: Any, border: str, fill: float) -> RowKernel:
+    """`family.run` of an `operation`, which has an extent and an anchor, as a kernel of rows."""
     code = BORDERS.index(border)
 
     def run(source: Array, target: Array, first: int, threads: int) -> None:
-        here = stencil
+        here = operation
         if border == "valid":
             source = source[first:]
         elif first:
-            here = scaled(stencil, anchor=(stencil.anchor[0] - first, stencil.anchor[1]))
+            here = replace(operation, anchor=(operation.anchor[0] - first, operation.anchor[1]))
         family.run(_hwc(source), _hwc(target), here, code, fill, threads)
 
-    return RowKernel.of(run, stencil.extent, stencil.anchor, border)
+    return RowKernel.of(run, operation.extent, operation.anchor, border)
 
 
 def accumulator(stencil: Stencil, image: np.dtype[Any], out: np.dtype[Any]) -> np.dtype[Any]:
