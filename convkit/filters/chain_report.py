@@ -11,8 +11,8 @@ from convkit.filters.bands import Banded
 class Profile:
     """Where the time of a chain went.
 
-    `stages` are the stages with their seconds, of which each thread spent as many; `together` is what the
-    chain took in all, `apart` what its filters took one after another.
+    `stages` are the kernels with their seconds; `together` is what the chain took in all, `apart` what its
+    filters took one after another.
     """
 
     stages: tuple[tuple[str, float], ...]

@@ -175,8 +175,12 @@ class Pipeline:
             part = self._part(at, size, now, num_threads)
             at = part.stop
             if part.plan is None:
-                filter, arguments = part.stages[0]
-                now = filter.output_dtype(now, filter.arguments(**arguments))
+                ((filter, arguments),) = part.stages
+                complete = filter.arguments(**arguments)
+                now = filter.output_dtype(now, complete)
+                if filter.halo is not None and complete.get("border") == "valid":
+                    top, bottom, left, right = filter.halo(complete)
+                    size = (size[0] - top - bottom, size[1] - left - right, *size[2:])
                 lines.append(f"{part}: alone ({part.why}), gives {now}")
             else:
                 size, now = part.plan.steps[-1].shape, part.plan.steps[-1].dtype

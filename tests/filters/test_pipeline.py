@@ -202,6 +202,16 @@ def test_it_tells_what_it_does():
     assert "one by one" in str(profile)
 
 
+def test_what_valid_leaves():
+    told = Pipeline("box(3, border='wrap') | box(5, border='valid') | sobel('x', border='valid')").explain(
+        (20, 30)
+    )
+    assert "box     reads 0 rows above and 4 below, gives 16x26 uint8" in told
+    assert "sobel   reads 0 rows above and 2 below, gives 14x24 float32" in told
+    told = Pipeline("box(5, border='valid') | sobel(border='wrap') | box(3) | box(3)").explain((20, 30))
+    assert told.endswith("gives 16x26 float32")
+
+
 def test_plans_follow_options(monkeypatch):
     chain = Pipeline("box(3) | sobel")
     monkeypatch.setattr(_threads, "force_threads", True)
