@@ -138,7 +138,7 @@ def _(a: SimpleNamespace, dtype: np.dtype, channels: int) -> Call | None:
     return lambda image, dst: cv2.Laplacian(image, depth, dst, a.ksize, 1.0 / norm, 0, border)
 
 
-@peer("opencv", "sharpen")
+@peer("opencv", "sharpen", "unsharp_mask")
 def _(a: SimpleNamespace, dtype: np.dtype, channels: int) -> Call | None:
     if not outside_is_zero(a):
         return None
@@ -239,6 +239,19 @@ def _(a: SimpleNamespace, dtype: np.dtype, channels: int) -> Call | None:
     how["radius"] = each_plane(gaussian_radii(a.sigma, a.truncate, a.ksize), channels, 0)
     sigma = each_plane(a.sigma, channels, 0)
     return lambda image, dst: ndimage.gaussian_filter(image, sigma, output=dst, **how)
+
+
+@peer("scipy", "gaussian_gradient")
+def _(a: SimpleNamespace, dtype: np.dtype, channels: int) -> Call | None:
+    from scipy import ndimage
+
+    if a.border == "valid" or a.direction != "magnitude" or channels != 1:
+        return None
+    how = {"mode": MODES[a.border], "cval": a.cval, "truncate": a.truncate}
+    out = a.result
+    return lambda image, dst: ndimage.gaussian_gradient_magnitude(
+        image, a.sigma, out if dst is None else dst, **how
+    )
 
 
 @peer("scipy", "box", "minimum", "maximum", "median")
@@ -390,7 +403,7 @@ def _(a: SimpleNamespace, dtype: np.dtype, channels: int) -> Call | None:
 
 # ---- where OpenCV differs -----------------------------------------------------------------------------
 
-WITHOUT_PEER: dict[str, str] = {}
+WITHOUT_PEER: dict[str, str] = {"gaussian_gradient": "OpenCV derives with Sobel's kernels alone"}
 """Filters that OpenCV has not, and why nothing of it means the same."""
 
 
@@ -415,7 +428,7 @@ DIFFERENCES: dict[str, Differs] = {
     "sums of 16-bit images": lambda a, dtype: a.name in ("filter2d", "sepfilter2d") and is_16_bit(dtype),
     "normalize": lambda a, dtype: getattr(a, "normalize", False) and a.result.kind != "f",
     "sharpen": lambda a, dtype: (
-        np.ceil(abs(a.amount)) + 1 if a.name == "sharpen" and dtype.kind != "f" else 0
+        np.ceil(2 * abs(a.amount)) + 1 if a.name in ("sharpen", "unsharp_mask") and dtype.kind != "f" else 0
     ),
 }
 """Each by its name in docs/semantics.md: by how many units integer results may differ; 0: it is not met."""
@@ -448,6 +461,11 @@ def _(rng: np.random.Generator, dtype: np.dtype) -> dict[str, Any]:
     sigma = tuple(np.exp(rng.uniform(-1, 1.5, 2)).round(2).tolist())
     ksize = int(rng.integers(1, 8)) * 2 + 1 if rng.random() < 0.3 else None
     return {"sigma": sigma if rng.random() < 0.3 else sigma[0], "ksize": ksize}
+
+
+@draw("gaussian_gradient")
+def _(rng: np.random.Generator, dtype: np.dtype) -> dict[str, Any]:
+    return {"sigma": round(float(np.exp(rng.uniform(-0.5, 1))), 2)}
 
 
 @draw("box", "minimum", "maximum")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Sequence
+from math import isfinite
 from typing import Any, TypeAlias, TypeGuard
 
 import numpy as np
@@ -391,6 +392,8 @@ def coefficients(value: Any, name: str, ndim: int) -> Array:
 
 def finite(value: Any, name: str) -> float:
     """`value` as a finite float."""
+    if type(value) is float and isfinite(value):
+        return value
     if isinstance(value, (bool, np.bool_, str, bytes)) or np.ndim(value):
         raise TypeError(f"{name} is {value!r}; expected a number")
     try:
