@@ -14,10 +14,12 @@ from convkit.ops.conv_transpose import conv_transpose2d
 
 if TYPE_CHECKING:
     from convkit import filters, viz
+    from convkit.filters import Pipeline
 
 __all__ = [
     "Conv2dPlan",
     "ConvkitError",
+    "Pipeline",
     "__version__",
     "bgr_to_rgb",
     "build_info",
@@ -47,4 +49,8 @@ def __getattr__(name: str) -> Any:
         from importlib import import_module
 
         return import_module(f"convkit.{name}")
+    if name == "Pipeline":
+        from convkit.filters import Pipeline
+
+        return Pipeline
     raise AttributeError(f"module 'convkit' has no attribute {name!r}")

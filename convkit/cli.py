@@ -177,7 +177,7 @@ def _stretched(result: Array, into: np.dtype[Any]) -> Array:
 
 # ---- filters ----------------------------------------------------------------------------------------
 
-HIDDEN = ("out", "num_threads")  # arguments that mean nothing on a command line
+HIDDEN = ("out", "num_threads", "channel_axis")  # arguments that mean nothing on a command line
 
 
 def _filters(arguments: argparse.Namespace) -> str:
