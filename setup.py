@@ -31,7 +31,15 @@ PORTABLE = {"baseline": []}
 MACHINE = sysconfig.get_platform().rsplit("-", 1)[-1]
 ISA_FLAGS = X86_64 if MACHINE in ("x86_64", "amd64") else PORTABLE
 
-REAL_FLAGS = {"f32": [], "f64": ["-DCONVKIT_FLOAT64"], "": []}
+REAL_FLAGS = {
+    "f32": [],
+    "f64": ["-DCONVKIT_FLOAT64"],
+    "u8": ["-DCONVKIT_U8"],
+    "u16": ["-DCONVKIT_U16"],
+    "s16": ["-DCONVKIT_S16"],
+    "": [],
+}
+PIXELS = ("u8", "u16", "s16", "f32", "f64")
 
 
 class Family(NamedTuple):
@@ -55,6 +63,11 @@ FAMILIES = [
     Family("convkit._native.depthwise", flags=UNROLL),
     Family("convkit._native.weave"),
     Family("convkit._native.stencil"),
+    Family("convkit._native.morphology", reals=PIXELS),
+    Family("convkit._native.rank", reals=PIXELS),
+    Family("convkit._native.bilateral", reals=PIXELS),
+    Family("convkit._native.running", reals=("u8",)),
+    Family("convkit._native.canny", reals=("u8",)),
     Family("convkit._native.peak", reals=("f32",)),
     Family("convkit._native.cpu", isas=("baseline",), reals=("",)),
 ]
@@ -97,7 +110,7 @@ def extensions() -> list[Extension]:
     """Translate every row of the table, each build into a C file of its own."""
     found: list[Extension] = []
     wanted = wanted_isas()
-    header = "convkit/_native/simd.h"
+    headers = ["convkit/_native/simd.h", "convkit/_native/pixel.h"]
     for family in FAMILIES:
         source = family.module.replace(".", "/") + ".pyx"
         for real in family.reals:
@@ -107,7 +120,7 @@ def extensions() -> list[Extension]:
                 extension = Extension(
                     family.module + suffix(real, isa),
                     [source],
-                    depends=[header, "setup.py"],
+                    depends=[*headers, "setup.py"],
                     include_dirs=["convkit/_native"],
                     define_macros=MACROS,
                 )

@@ -31,9 +31,20 @@ FAMILIES = {
     "depthwise": "convkit._native.depthwise",
     "weave": "convkit._native.weave",
     "stencil": "convkit._native.stencil",
+    "morphology": "convkit._native.morphology",
+    "rank": "convkit._native.rank",
+    "bilateral": "convkit._native.bilateral",
+    "running": "convkit._native.running",
+    "canny": "convkit._native.canny",
     "peak": "convkit._native.peak",
 }
-REAL_SUFFIX = {np.dtype(np.float32): "", np.dtype(np.float64): "_f64"}
+SUFFIX = {
+    np.dtype(np.float32): "",
+    np.dtype(np.float64): "_f64",
+    np.dtype(np.uint8): "_u8",
+    np.dtype(np.uint16): "_u16",
+    np.dtype(np.int16): "_s16",
+}
 
 
 class Native:
@@ -44,7 +55,7 @@ class Native:
         self._modules: dict[tuple[str, Any], Any] = {}
 
     def family(self, name: str, dtype: DTypeLike) -> Any:
-        """The compiled module of family `name` whose element type is `dtype` (float32 or float64)."""
+        """The compiled module of family `name` whose element type is `dtype`."""
         try:
             return self._modules[name, dtype]
         except KeyError:
@@ -54,7 +65,7 @@ class Native:
 
 
 def _module_name(family: str, dtype: np.dtype[Any], isa: str) -> str:
-    return FAMILIES[family] + REAL_SUFFIX[dtype] + ("" if isa == "baseline" else f"_{isa}")
+    return FAMILIES[family] + SUFFIX[dtype] + ("" if isa == "baseline" else f"_{isa}")
 
 
 @functools.cache

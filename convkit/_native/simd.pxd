@@ -57,4 +57,17 @@ cdef extern from "simd.h" nogil:
     void prefetch_write(const real* p)
     void* scratch_alloc(size_t size)
     void scratch_free(void* p)
+    unsigned long long bytes_to_bits(const unsigned char* p, int which)
+    void bits_to_bytes(unsigned long long bits, unsigned char* p)
+    ctypedef int bins
+    ctypedef int counts
+    enum:
+        BINS
+    bins bins_load(const unsigned char* p)
+    void bins_store(unsigned char* p, bins v)
+    bins bins_add(bins a, bins b, int minus)
+    counts counts_load(const unsigned short* p)
+    void counts_store(unsigned short* p, counts v)
+    counts counts_widen(const unsigned char* p)
+    int counts_up_to(counts v, int limit)
     int cpu_level()

@@ -4,18 +4,31 @@ Every filter is registered with its halo and its dtype rule (`registry`), and ch
 text (`parse`). ``docs/semantics.md`` tells, row by row, what each of them promises.
 """
 
+from convkit.filters.edge_detection import canny
+from convkit.filters.edge_preserving import bilateral
 from convkit.filters.edges import laplacian, prewitt, scharr, sobel
 from convkit.filters.general import filter2d, sepfilter2d
+from convkit.filters.morphology import closing, dilate, erode, maximum, minimum, opening
 from convkit.filters.pipeline import Pipeline, parse
+from convkit.filters.rank import median
 from convkit.filters.sharpen import sharpen
 from convkit.filters.smooth import box, gaussian
 
 __all__ = [
     "Pipeline",
+    "bilateral",
     "box",
+    "canny",
+    "closing",
+    "dilate",
+    "erode",
     "filter2d",
     "gaussian",
     "laplacian",
+    "maximum",
+    "median",
+    "minimum",
+    "opening",
     "parse",
     "prewitt",
     "scharr",

@@ -94,7 +94,7 @@ def _each(
     result = None
     if out is not None:
         source = apart(source, out)
-        result = _stacked_out(out, image, axis, place, source.shape[:stack])
+        result = _stacked_out(out, image, axis, place, source.shape[:stack], joint)
     for index in np.ndindex(source.shape[:stack]):
         done = call(source[index], None if result is None else result[index])
         if result is None:
@@ -103,7 +103,7 @@ def _each(
     if out is not None:
         return cast("Array", out)
     assert result is not None  # as no axis of an image is empty
-    return result if axis is None else np.moveaxis(result, place, axis)
+    return result if axis is None or result.ndim < image.ndim else np.moveaxis(result, place, axis)
 
 
 def _axis(value: Any, image: Array) -> int:
@@ -118,12 +118,18 @@ def _axis(value: Any, image: Array) -> int:
     return axis % image.ndim
 
 
-def _stacked_out(out: Any, image: Array, axis: int | None, place: int, stack: tuple[int, ...]) -> Array:
-    """`out` as a stack of views; what is wrong with a single one of them, the filter says."""
+def _stacked_out(
+    out: Any, image: Array, axis: int | None, place: int, stack: tuple[int, ...], joint: bool
+) -> Array:
+    """`out` as a stack of views; what is wrong with a single one of them, the filter says.
+
+    A filter of joint channels may give one plane for all of them.
+    """
     if not isinstance(out, np.ndarray):
         raise TypeError(f"out is {type(out).__name__}; expected a NumPy array")
     moved = out if axis is None or out.ndim != image.ndim else np.moveaxis(out, axis, place)
-    if out.ndim != image.ndim or moved.shape[: len(stack)] != stack:
+    fits = out.ndim == image.ndim or (joint and axis is not None and out.ndim == image.ndim - 1)
+    if not fits or moved.shape[: len(stack)] != stack:
         raise ValueError(
             f"out has shape {out.shape}; expected the layout of image, whose shape is {image.shape}"
         )
