@@ -66,6 +66,7 @@ FAMILIES = [
     Family("convkit._native.morphology", reals=PIXELS),
     Family("convkit._native.rank", reals=PIXELS),
     Family("convkit._native.bilateral", reals=PIXELS),
+    Family("convkit._native.threshold", reals=PIXELS),
     Family("convkit._native.running", reals=("u8",)),
     Family("convkit._native.canny", reals=("u8",)),
     Family("convkit._native.peak", reals=("f32",)),

@@ -228,6 +228,15 @@ def _(a: SimpleNamespace, dtype: np.dtype, channels: int) -> Call | None:
     return lambda image, dst: cv2.medianBlur(image, rows, dst)
 
 
+@peer("opencv", "threshold", "otsu")
+def _(a: SimpleNamespace, dtype: np.dtype, channels: int) -> Call | None:
+    if dtype != np.uint8 or (channels > 1 and a.name == "otsu"):
+        return None  # it keeps the dtype
+    if a.name == "otsu":
+        return lambda image, dst: cv2.threshold(image, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU, dst)[1]
+    return lambda image, dst: cv2.threshold(image, a.value, 255, cv2.THRESH_BINARY, dst)[1]
+
+
 @peer("opencv", "bilateral")
 def _(a: SimpleNamespace, dtype: np.dtype, channels: int) -> Call | None:
     if (
@@ -559,6 +568,16 @@ def _(rng: np.random.Generator, dtype: np.dtype) -> dict[str, Any]:
 def _(rng: np.random.Generator, dtype: np.dtype) -> dict[str, Any]:
     diameter, (color, space) = int(rng.choice([3, 5, 9])), rng.uniform(1, 5, 2).round(2).tolist()
     return {"diameter": diameter, "sigma_color": 20 * color, "sigma_space": space}
+
+
+@draw("threshold")
+def _(rng: np.random.Generator, dtype: np.dtype) -> dict[str, Any]:
+    return {"value": float(rng.integers(-10, 270)) + float(rng.choice([0.0, 0.5]))}
+
+
+@draw("otsu")
+def _(rng: np.random.Generator, dtype: np.dtype) -> dict[str, Any]:
+    return {}
 
 
 @draw("median")

@@ -34,6 +34,7 @@ FAMILIES = {
     "morphology": "convkit._native.morphology",
     "rank": "convkit._native.rank",
     "bilateral": "convkit._native.bilateral",
+    "threshold": "convkit._native.threshold",
     "running": "convkit._native.running",
     "canny": "convkit._native.canny",
     "peak": "convkit._native.peak",

@@ -344,6 +344,31 @@ def canny(
     return edges.astype(np.uint8) * np.uint8(255)
 
 
+def threshold(image: Array, value: float) -> Array:
+    """255 above the value."""
+    return (image.astype(np.float64) > value) * np.uint8(255)
+
+
+def otsu(image: Array) -> Array:
+    """The split of the histogram that makes the variance between the classes greatest, in each channel."""
+    if image.ndim == 3:
+        return np.stack([otsu(image[..., c]) for c in range(image.shape[2])], axis=-1)
+    x = np.sort(image.astype(np.float64), axis=None)
+    low, high = x[0], x[-1]
+    if image.dtype.kind == "f" and low < high:
+        bins = np.minimum(np.floor((x - low) * (256 / (high - low))), 255)
+        ends = low + (np.arange(256) + 1) / (256 / (high - low))
+    else:
+        bins, ends = x, np.unique(x)
+    splits = np.unique(bins)[:-1]
+    if not len(splits):  # one value alone: OpenCV's threshold of integers is the least there is
+        return threshold(image, low if image.dtype.kind == "f" else np.iinfo(image.dtype).min)
+    shares = np.array([(bins <= split).mean() for split in splits])
+    apart = [bins[bins > split].mean() - bins[bins <= split].mean() for split in splits]
+    best = splits[np.argmax(shares * (1 - shares) * np.square(apart))]
+    return threshold(image, ends[int(best)] if image.dtype.kind == "f" else best)
+
+
 NONLINEAR: dict[str, Callable[..., Array]] = {
     "bilateral": bilateral,
     "canny": canny,
@@ -353,5 +378,7 @@ NONLINEAR: dict[str, Callable[..., Array]] = {
     "maximum": lambda image, size, **how: extreme(image, size, True, **how),
     "median": median,
     "minimum": lambda image, size, **how: extreme(image, size, False, **how),
+    "otsu": otsu,
+    "threshold": threshold,
     "opening": lambda image, footprint, **how: twice(image, footprint, False, **how),
 }

@@ -200,6 +200,7 @@ SAMPLES = {  # values for parameters without a default
     "sigma": "4",
     "size": "13",
     "footprint": "7",
+    "value": "100",
     "diameter": "9",
     "sigma_color": "40.0",
     "sigma_space": "3.0",

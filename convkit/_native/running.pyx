@@ -11,7 +11,7 @@ comparison of a register, and a pixel adds or takes away one register of zeros a
 from libc.stdint cimport uint8_t, uint16_t
 from libc.string cimport memset
 
-from convkit._native.pixel cimport key, pixel
+from convkit._native.pixel cimport KL, key, pixel
 from convkit._native.simd cimport (
     BINS, bins_add, bins_load, bins_store, counts, counts_load, counts_store, counts_up_to, counts_widen,
 )
@@ -125,7 +125,7 @@ def median(image not None, out not None, extent, anchor, int border, double outs
     cdef Py_ssize_t line
     open_window(&w, views, image, out, extent, anchor, border, outside)
     try:
-        line = max(LINE, 2 * (w.columns * w.channels + 64))
+        line = max(LINE, (w.columns + 64) * w.channels + 2 * KL)
         run_tiles(
             &w, running_tile, NULL, w.rows + 2, sizeof(Histograms) + (line + 64) * BINS * (BINS + 1), threads, line
         )

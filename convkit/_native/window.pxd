@@ -119,7 +119,7 @@ cdef inline void store_row(const Window* w, Tile tile, Py_ssize_t y, const pixel
 cdef inline void cut(Window* w, Py_ssize_t lines, Py_ssize_t line, int threads) noexcept:
     """Choose bands (tall, as each reads its window's rows anew) and strips (`lines` of them stay in the cache).
 
-    A `line` that is not 0 is the length of the lines, unless there are too many channels for it.
+    A `line` that is not 0 is the length of the lines, unless it holds fewer than 16 pixels beside the margin.
     """
     cdef Py_ssize_t margin = w.columns - 1, pixel_bytes = w.channels * <Py_ssize_t>sizeof(key)
     cdef Py_ssize_t most = NEAR_BYTES // lines

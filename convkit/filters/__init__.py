@@ -13,6 +13,7 @@ from convkit.filters.pipeline import Pipeline, parse
 from convkit.filters.rank import median
 from convkit.filters.sharpen import sharpen
 from convkit.filters.smooth import box, gaussian
+from convkit.filters.thresholds import otsu, threshold
 
 __all__ = [
     "Pipeline",
@@ -29,10 +30,12 @@ __all__ = [
     "median",
     "minimum",
     "opening",
+    "otsu",
     "parse",
     "prewitt",
     "scharr",
     "sepfilter2d",
     "sharpen",
     "sobel",
+    "threshold",
 ]

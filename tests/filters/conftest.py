@@ -111,6 +111,8 @@ def own_arguments(rng: np.random.Generator, name: str) -> dict[str, Any]:
         "median": lambda: {"size": odd if rng.random() < 0.5 else int(rng.choice([3, 5]))},
         "minimum": lambda: {"size": size},
         "opening": lambda: area,
+        "otsu": dict,
+        "threshold": lambda: {"value": float(rng.uniform(-100, 300))},
         "box": lambda: {"size": size if rng.random() < 0.5 else size[0]},
         "filter2d": lambda: {"kernel": random_kernel(rng, size), **general},
         "gaussian": lambda: {"sigma": sigma, "ksize": None if rng.random() < 0.7 else 5},
@@ -126,8 +128,9 @@ def own_arguments(rng: np.random.Generator, name: str) -> dict[str, Any]:
 def random_arguments(rng: np.random.Generator, name: str, dtype: np.dtype[Any]) -> dict[str, Any]:
     """All arguments of a call on an image of `dtype`."""
     arguments = own_arguments(rng, name)
-    arguments["border"] = str(rng.choice(BORDERS))
-    if arguments["border"] == "constant":
+    if registry.get(name).default_border is not None:
+        arguments["border"] = str(rng.choice(BORDERS))
+    if arguments.get("border") == "constant":
         arguments["cval"] = float(rng.integers(0, 100)) + (0.1 if dtype == np.float64 else 0)
     if dtype == np.float64 and arguments.get("delta"):
         arguments["delta"] += 0.1  # a number that no float32 holds
@@ -150,7 +153,7 @@ def draw() -> Any:
         found = registry.get(name)
         halo = registry.Halo(3, 3, 3, 3) if found.halo is None else found.halo(found.arguments(**arguments))
         too_large = image.shape[0] <= halo.top + halo.bottom or image.shape[1] <= halo.left + halo.right
-        if arguments["border"] == "valid" and too_large:
+        if arguments.get("border") == "valid" and too_large:
             arguments["border"] = "edge"
         return image, arguments
 
