@@ -31,7 +31,15 @@ PORTABLE = {"baseline": []}
 MACHINE = sysconfig.get_platform().rsplit("-", 1)[-1]
 ISA_FLAGS = X86_64 if MACHINE in ("x86_64", "amd64") else PORTABLE
 
-REAL_FLAGS = {"f32": [], "f64": ["-DCONVKIT_FLOAT64"], "s16": ["-DCONVKIT_INT16"], "": []}
+REAL_FLAGS = {
+    "f32": [],
+    "f64": ["-DCONVKIT_FLOAT64"],
+    "u8": ["-DCONVKIT_U8"],
+    "u16": ["-DCONVKIT_U16"],
+    "s16": ["-DCONVKIT_S16"],
+    "": [],
+}
+PIXELS = ("u8", "u16", "s16", "f32", "f64")
 
 
 class Family(NamedTuple):
@@ -41,11 +49,13 @@ class Family(NamedTuple):
     isas: tuple[str, ...] = ("baseline", "avx2", "avx512")
     reals: tuple[str, ...] = ("f32", "f64")
     flags: tuple[str, ...] = ()  # gcc's
+    lanes: tuple[str, ...] = ()  # where they are not the element type's
 
 
 # The loops over a large tile of registers are unrolled only where the compiler may write so much; what is
 # left a loop is kept in memory. gcc is told for the families that need it.
 CLANG_FLAGS = ("-mllvm", "-unroll-threshold=10000")
+LANES_16 = ("-DCONVKIT_INT16",)
 UNROLL = ("--param=max-completely-peeled-insns=16000", "--param=max-completely-peel-times=64")
 
 FAMILIES = [
@@ -55,9 +65,15 @@ FAMILIES = [
     Family("convkit._native.depthwise", flags=UNROLL),
     Family("convkit._native.weave"),
     Family("convkit._native.stencil", flags=UNROLL),
-    Family("convkit._native.narrow", reals=("s16",), flags=UNROLL),
+    Family("convkit._native.narrow", reals=("s16",), flags=UNROLL, lanes=LANES_16),
     Family("convkit._native.box"),
-    Family("convkit._native.box_narrow", reals=("s16",)),
+    Family("convkit._native.box_narrow", reals=("s16",), lanes=LANES_16),
+    Family("convkit._native.morphology", reals=PIXELS),
+    Family("convkit._native.rank", reals=PIXELS),
+    Family("convkit._native.bilateral", reals=PIXELS),
+    Family("convkit._native.threshold", reals=PIXELS),
+    Family("convkit._native.running", reals=("u8",)),
+    Family("convkit._native.canny", reals=("u8",)),
     Family("convkit._native.peak", reals=("f32",)),
     Family("convkit._native.cpu", isas=("baseline",), reals=("",)),
 ]
@@ -100,7 +116,7 @@ def extensions() -> list[Extension]:
     """Translate every row of the table, each build into a C file of its own."""
     found: list[Extension] = []
     wanted = wanted_isas()
-    header = "convkit/_native/simd.h"
+    headers = ["convkit/_native/simd.h", "convkit/_native/pixel.h"]
     for family in FAMILIES:
         source = family.module.replace(".", "/") + ".pyx"
         for real in family.reals:
@@ -110,7 +126,7 @@ def extensions() -> list[Extension]:
                 extension = Extension(
                     family.module + suffix(real, isa),
                     [source],
-                    depends=[header, "setup.py"],
+                    depends=[*headers, "setup.py"],
                     include_dirs=["convkit/_native"],
                     define_macros=MACROS,
                 )
@@ -130,7 +146,12 @@ def extensions() -> list[Extension]:
                     },
                 )
                 # only now: cythonize adds the flags of a source's earlier builds to those of the later ones
-                translated.extra_compile_args = [*COMPILE, *ISA_FLAGS[isa], *REAL_FLAGS[real]]
+                translated.extra_compile_args = [
+                    *COMPILE,
+                    *ISA_FLAGS[isa],
+                    *REAL_FLAGS[real],
+                    *family.lanes,
+                ]
                 translated.gcc_flags = family.flags
                 found.append(translated)
     return found

@@ -38,6 +38,9 @@ BORDERS = {
     "constant": cv2.BORDER_CONSTANT,
 }
 
+ONE_PLANE = ("canny",)
+"""Filters that make one plane of all channels."""
+
 PEERS: dict[str, dict[str, Peer]] = {"opencv": {}, "scipy": {}, "scikit-image": {}, "pillow": {}}
 
 
@@ -206,10 +209,54 @@ def footprint_of(a: SimpleNamespace) -> Array:
 @peer("opencv", *MORPHOLOGY)
 def _(a: SimpleNamespace, dtype: np.dtype, channels: int) -> Call | None:
     what, border, footprint = MORPHOLOGY[a.name], BORDERS[a.border], footprint_of(a)
+    centred = (
+        footprint.shape[0] % 2 == footprint.shape[1] % 2 == 1 and (footprint == footprint[::-1, ::-1]).all()
+    )
+    if a.name in ("opening", "closing") and not centred:
+        return None  # it does not turn the footprint round
     if a.cval is not None and a.border == "constant":
         outside = (float(a.cval),) * 4
         return lambda image, dst: cv2.morphologyEx(image, what, footprint, dst, (-1, -1), 1, border, outside)
     return lambda image, dst: cv2.morphologyEx(image, what, footprint, dst, (-1, -1), 1, border)
+
+
+@peer("opencv", "median")
+def _(a: SimpleNamespace, dtype: np.dtype, channels: int) -> Call | None:
+    rows, columns = np.broadcast_to(a.size, 2).tolist()
+    if a.border != "edge" or rows != columns:
+        return None
+    return lambda image, dst: cv2.medianBlur(image, rows, dst)
+
+
+@peer("opencv", "threshold", "otsu")
+def _(a: SimpleNamespace, dtype: np.dtype, channels: int) -> Call | None:
+    if dtype != np.uint8 or (channels > 1 and a.name == "otsu"):
+        return None  # it keeps the dtype
+    if a.name == "otsu":
+        return lambda image, dst: cv2.threshold(image, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU, dst)[1]
+    return lambda image, dst: cv2.threshold(image, a.value, 255, cv2.THRESH_BINARY, dst)[1]
+
+
+@peer("opencv", "bilateral")
+def _(a: SimpleNamespace, dtype: np.dtype, channels: int) -> Call | None:
+    if (
+        not outside_is_zero(a)
+        or dtype not in (np.uint8, np.float32)
+        or channels not in (1, 3)
+        or a.diameter < 3
+    ):
+        return None
+    border = BORDERS[a.border]
+    return lambda image, dst: cv2.bilateralFilter(
+        image, a.diameter, a.sigma_color, a.sigma_space, dst, border
+    )
+
+
+@peer("opencv", "canny")
+def _(a: SimpleNamespace, dtype: np.dtype, channels: int) -> Call | None:
+    if a.border != "edge" or a.sigma is not None or dtype != np.uint8:
+        return None
+    return lambda image, dst: cv2.Canny(image, a.low, a.high, dst, a.aperture, a.l2)
 
 
 # ---- SciPy --------------------------------------------------------------------------------------------
@@ -533,6 +580,33 @@ def _(rng: np.random.Generator, dtype: np.dtype) -> dict[str, Any]:
     footprint = rng.random((rows, columns)) < 0.7
     footprint[rows // 2, columns // 2] = True  # none is empty
     return {"footprint": footprint}
+
+
+@draw("bilateral")
+def _(rng: np.random.Generator, dtype: np.dtype) -> dict[str, Any]:
+    diameter, (color, space) = int(rng.choice([3, 5, 9])), rng.uniform(1, 5, 2).round(2).tolist()
+    return {"diameter": diameter, "sigma_color": 20 * color, "sigma_space": space}
+
+
+@draw("threshold")
+def _(rng: np.random.Generator, dtype: np.dtype) -> dict[str, Any]:
+    return {"value": float(rng.integers(-10, 270)) + float(rng.choice([0.0, 0.5]))}
+
+
+@draw("otsu")
+def _(rng: np.random.Generator, dtype: np.dtype) -> dict[str, Any]:
+    return {}
+
+
+@draw("median")
+def _(rng: np.random.Generator, dtype: np.dtype) -> dict[str, Any]:
+    return {"size": int(rng.choice([3, 5, 7, 15]))}
+
+
+@draw("canny")
+def _(rng: np.random.Generator, dtype: np.dtype) -> dict[str, Any]:
+    low, high = rng.uniform(0, 600, 2).round(1).tolist()
+    return {"low": low, "high": high, "aperture": int(rng.choice([3, 5, 7])), "l2": bool(rng.random() < 0.4)}
 
 
 def random_arguments(rng: np.random.Generator, found: Filter, dtype: np.dtype) -> dict[str, Any]:

@@ -191,9 +191,10 @@ def output(
         raise TypeError(f"out has dtype {out.dtype.str}; expected {dtype}")
     if not out.flags.writeable:
         raise ValueError("out is read-only; pass an array that can be written")
-    if not out.flags.aligned or any(stride % out.itemsize for stride in out.strides):
+    packed = out.flags.c_contiguous
+    if not out.flags.aligned or (not packed and any(stride % out.itemsize for stride in out.strides)):
         raise ValueError("out is not aligned to its dtype; pass np.empty(...)")
-    if _overlaps_itself(out):
+    if not packed and _overlaps_itself(out):
         raise ValueError("out is a view whose elements share memory; pass np.empty(...)")
     if any(overlaps(out, array) for array in inputs):
         raise ValueError("out overlaps an input in memory; pass an array of its own, or out=None")
@@ -447,6 +448,12 @@ def extent(value: Any, name: str) -> int:
     if number > MAX_EXTENT:
         raise ValueError(f"{name} is {number}; expected at most {MAX_EXTENT}")
     return number
+
+
+def extents(value: Any, name: str) -> Pair:
+    """`value`, an extent or two of them (vertical, horizontal), as a pair."""
+    height, width = pair(value, name)
+    return extent(height, name), extent(width, name)
 
 
 def odd(value: Any, name: str, maximum: int = MAX_EXTENT) -> int:

@@ -34,9 +34,21 @@ FAMILIES = {
     "narrow": "convkit._native.narrow",
     "box": "convkit._native.box",
     "box_narrow": "convkit._native.box_narrow",
+    "morphology": "convkit._native.morphology",
+    "rank": "convkit._native.rank",
+    "bilateral": "convkit._native.bilateral",
+    "threshold": "convkit._native.threshold",
+    "running": "convkit._native.running",
+    "canny": "convkit._native.canny",
     "peak": "convkit._native.peak",
 }
-REAL_SUFFIX = {np.dtype(np.float32): "", np.dtype(np.float64): "_f64", np.dtype(np.int16): "_s16"}
+SUFFIX = {
+    np.dtype(np.float32): "",
+    np.dtype(np.float64): "_f64",
+    np.dtype(np.uint8): "_u8",
+    np.dtype(np.uint16): "_u16",
+    np.dtype(np.int16): "_s16",
+}
 
 
 class Native:
@@ -57,7 +69,7 @@ class Native:
 
 
 def _module_name(family: str, dtype: np.dtype[Any], isa: str) -> str:
-    return FAMILIES[family] + REAL_SUFFIX[dtype] + ("" if isa == "baseline" else f"_{isa}")
+    return FAMILIES[family] + SUFFIX[dtype] + ("" if isa == "baseline" else f"_{isa}")
 
 
 @functools.cache

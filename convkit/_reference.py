@@ -232,3 +232,163 @@ KERNELS: dict[str, Callable[..., Array]] = {
     "sobel": sobel,
     "unsharp_mask": sharpen,
 }
+
+
+# ---- filters that compare ------------------------------------------------------------------------------
+
+
+def neighbourhood(
+    image: Array, footprint: Any, border: str, cval: float, anchor: Pair | None = None
+) -> Array:
+    """The pixels under a footprint, along a new first axis."""
+    mask = (
+        np.ones(np.broadcast_to(footprint, 2), bool) if np.ndim(footprint) < 2 else np.asarray(footprint) != 0
+    )
+    rows, columns = mask.shape
+    top, left = anchor or (rows // 2, columns // 2)
+    padded = image
+    if border != "valid":
+        widths = [(top, rows - 1 - top), (left, columns - 1 - left)] + [(0, 0)] * (image.ndim - 2)
+        padded = pad(image, widths, border, cval)
+    height, width = padded.shape[0] - rows + 1, padded.shape[1] - columns + 1
+    places = zip(*np.nonzero(mask), strict=True)
+    return np.stack([padded[i : i + height, j : j + width] for i, j in places])
+
+
+def extreme(
+    image: Array,
+    footprint: Any,
+    greatest: bool,
+    border: str = "constant",
+    cval: float | None = None,
+    anchor: Pair | None = None,
+) -> Array:
+    """The least or greatest pixel under a footprint; unless `cval` is given, those outside do not count."""
+    if cval is None and image.dtype.kind == "f":
+        cval = -np.inf if greatest else np.inf
+    elif cval is None:
+        cval = np.iinfo(image.dtype).min if greatest else np.iinfo(image.dtype).max
+    seen = neighbourhood(image, footprint, border, cval, anchor)
+    return np.asarray(seen.max(0) if greatest else seen.min(0))
+
+
+def twice(
+    image: Array, footprint: Any, greatest: bool, border: str = "constant", cval: float | None = None
+) -> Array:
+    """An extreme, and the other one under the footprint turned round."""
+    mask = np.ones(np.broadcast_to(footprint, 2), bool) if np.ndim(footprint) < 2 else np.asarray(footprint)
+    once = extreme(image, mask, greatest, border, cval)
+    back = (mask.shape[0] - 1) // 2, (mask.shape[1] - 1) // 2
+    return extreme(once, mask[::-1, ::-1], not greatest, border, cval, back)
+
+
+def median(image: Array, size: Any, border: str = "edge", cval: float = 0.0) -> Array:
+    """The middle of the sorted pixels."""
+    seen = np.sort(neighbourhood(image, size, border, cval), 0)
+    return np.asarray(seen[len(seen) // 2])
+
+
+def bilateral(
+    image: Array,
+    diameter: int,
+    sigma_color: float,
+    sigma_space: float,
+    border: str = "reflect",
+    cval: float = 0.0,
+) -> Array:
+    """A mean under two Gaussians: of the distance, and of the sum of the channels' differences."""
+    radius = diameter // 2
+    rows, columns = np.mgrid[-radius : radius + 1, -radius : radius + 1]
+    disc = rows**2 + columns**2 <= radius**2
+    seen = neighbourhood(image.astype(np.float64), disc, border, cval)
+    middle = neighbourhood(image.astype(np.float64), (rows == 0) & (columns == 0), border, cval)
+    difference = np.abs(seen - middle)
+    if image.ndim == 3:
+        difference = difference.sum(-1, keepdims=True)
+    square = (rows**2 + columns**2)[disc].reshape(-1, *[1] * image.ndim)
+    weight = np.exp(-square / (2 * sigma_space**2) - difference**2 / (2 * sigma_color**2))
+    return np.asarray((seen * weight).sum(0) / weight.sum(0))
+
+
+def canny(
+    image: Array,
+    low: float,
+    high: float,
+    aperture: int = 3,
+    l2: bool = False,
+    border: str = "edge",
+    cval: float = 0.0,
+) -> Array:
+    """Gradients, their local maxima, and what of them is connected to a strong one."""
+    dx, dy = (correlate(image, kernel, border, cval) for kernel in (sobel(aperture), sobel(aperture).T))
+    low, high = min(low, high), max(low, high)
+    if image.dtype == np.uint8 and aperture == 7:
+        dx, dy, low, high = np.rint(dx / 16), np.rint(dy / 16), low / 16, high / 16
+    if image.dtype == np.uint8:
+        low, high = ((int(x * x) if l2 and x > 0 else np.floor(x)) for x in (low, high))
+    elif l2:
+        low, high = low * low, high * high
+    length = dx**2 + dy**2 if l2 else np.abs(dx) + np.abs(dy)
+    if image.ndim == 3:
+        longest = length.argmax(2)[..., None]
+        dx, dy, length = (np.take_along_axis(a, longest, 2)[..., 0] for a in (dx, dy, length))
+    around = np.pad(length, 1)
+    near = {
+        (i, j): around[1 + i : 1 + i + length.shape[0], 1 + j : 1 + j + length.shape[1]]
+        for i in (-1, 0, 1)
+        for j in (-1, 0, 1)
+    }
+    tan = 13573 / 2**15 if image.dtype == np.uint8 else sqrt(2) - 1
+    flat, steep, falls = np.abs(dy) < np.abs(dx) * tan, np.abs(dy) > np.abs(dx) * (tan + 2), dx * dy < 0
+    along = (length > near[0, -1]) & (length >= near[0, 1])
+    down = (length > near[-1, 0]) & (length >= near[1, 0])
+    one, other = (
+        (length > near[-1, 1]) & (length > near[1, -1]),
+        (length > near[-1, -1]) & (length > near[1, 1]),
+    )
+    weak = np.where(flat, along, np.where(steep, down, np.where(falls, one, other))) & (length > low)
+    edges, before = weak & (length > high), None
+    while before is None or (edges != before).any():
+        before = edges
+        edges = weak & (neighbourhood(edges, 3, "constant", 0).max(0) > 0)
+    return edges.astype(np.uint8) * np.uint8(255)
+
+
+def threshold(image: Array, value: float) -> Array:
+    """255 above the value."""
+    return (image.astype(np.float64) > value) * np.uint8(255)
+
+
+def otsu(image: Array) -> Array:
+    """The split of the histogram that makes the variance between the classes greatest, in each channel."""
+    if image.ndim == 3:
+        return np.stack([otsu(image[..., c]) for c in range(image.shape[2])], axis=-1)
+    x = np.sort(image.astype(np.float64), axis=None)
+    low, high = x[0], x[-1]
+    if image.dtype.kind == "f" and low < high:
+        bins = np.minimum(np.floor((x - low) * (256 / (high - low))), 255)
+        ends = low + (np.arange(256) + 1) / (256 / (high - low))
+    else:
+        bins, ends = x, np.unique(x)
+    splits = np.unique(bins)[:-1]
+    if not len(splits):  # one value alone: OpenCV's threshold of integers is the least there is
+        return threshold(image, low if image.dtype.kind == "f" else np.iinfo(image.dtype).min)
+    shares = np.array([(bins <= split).mean() for split in splits])
+    apart = [bins[bins > split].mean() - bins[bins <= split].mean() for split in splits]
+    best = splits[np.argmax(shares * (1 - shares) * np.square(apart))]
+    return threshold(image, ends[int(best)] if image.dtype.kind == "f" else best)
+
+
+NONLINEAR: dict[str, Callable[..., Array]] = {
+    "bilateral": bilateral,
+    "canny": canny,
+    "closing": lambda image, footprint, **how: twice(image, footprint, True, **how),
+    "dilate": lambda image, footprint, **how: extreme(image, footprint, True, **how),
+    "erode": lambda image, footprint, **how: extreme(image, footprint, False, **how),
+    "maximum": lambda image, size, **how: extreme(image, size, True, **how),
+    "median": median,
+    "minimum": lambda image, size, **how: extreme(image, size, False, **how),
+    "otsu": otsu,
+    "threshold": threshold,
+    "opening": lambda image, footprint, **how: twice(image, footprint, False, **how),
+}

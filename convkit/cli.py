@@ -199,6 +199,13 @@ PHOTO = "grace_hopper.jpg"  # comes with matplotlib
 SAMPLES = {  # values for parameters without a default
     "sigma": "4",
     "size": "13",
+    "footprint": "7",
+    "value": "100",
+    "diameter": "9",
+    "sigma_color": "40.0",
+    "sigma_space": "3.0",
+    "low": "60",
+    "high": "160",
     "kernel": "[[-2, -1, 0], [-1, 1, 1], [0, 1, 2]]",
     "kernel_x": "[-2, 5, -2]",
     "kernel_y": "[0.2, 0.2, 0.2, 0.2, 0.2]",

@@ -14,7 +14,7 @@ from convkit._native.finish cimport round_line, scale_line
 from convkit._native.image cimport is_packed, place, store_line
 from convkit._native.parts cimport read_frame
 from convkit._native.simd cimport (
-    VL, pixel, prefetch_far, real, scratch_alloc, scratch_free, vec, vec_load, vec_load_pixels, vec_set,
+    VL, stored, prefetch_far, real, scratch_alloc, scratch_free, vec, vec_load, vec_load_pixels, vec_set,
     vec_store
 )
 from convkit._native.tiles cimport Frame, cut, load_bordered
@@ -37,9 +37,9 @@ cdef struct Plan:
     bint in_place  # the output is of the sums' own type
 
 cdef struct Rows:
-    const pixel* fresh
-    const pixel* last
-    const pixel* lone  # the row that an odd height adds
+    const stored* fresh
+    const stored* last
+    const stored* lone  # the row that an odd height adds
     real* made[LEVELS]
     const real* back[LEVELS]
     const real* wanted[LEVELS]
@@ -78,7 +78,7 @@ cdef inline void roll_block(const Plan* plan, const Rows* rows, Py_ssize_t x, re
 
 
 cdef void roll(
-    const Plan* plan, Py_ssize_t t, const char* ahead, pixel* pixels, real* ring, real* line, Py_ssize_t n
+    const Plan* plan, Py_ssize_t t, const char* ahead, stored* pixels, real* ring, real* line, Py_ssize_t n
 ) noexcept nogil:
     """Take in row `t` of a tile, and sum the rows that end with it into `line`."""
     cdef Py_ssize_t step = plan.frame.line_step, x = 0, byte, kept
@@ -192,7 +192,7 @@ cdef void run_tile(const Plan* plan, Py_ssize_t index, char* scratch) noexcept n
     cdef real* blocks = line + frame.line_step
     cdef real* sums = blocks + frame.line_step
     cdef real* ring = sums + frame.line_step
-    cdef pixel* rows = <pixel*>(ring + plan.ring_elements)
+    cdef stored* rows = <stored*>(ring + plan.ring_elements)
     for t in range(height + frame.rows - 1):
         load_bordered(frame, top + frame.first_row + t, left + frame.first_column, wide,
                       rows + t % plan.kept[0] * frame.line_step)
@@ -238,7 +238,7 @@ cdef int execute(Plan* plan, int threads) except -1:
     tiles = (frame.out_height + frame.band - 1) // frame.band * frame.strips
     threads = <int>min(threads, tiles)
     bytes_each = (plan.ring_elements + 3 * frame.line_step) * <Py_ssize_t>sizeof(real)
-    bytes_each += 2 * frame.line_step * <Py_ssize_t>sizeof(pixel)
+    bytes_each += 2 * frame.line_step * <Py_ssize_t>sizeof(stored)
     bytes_each = (bytes_each + 63) // 64 * 64
     scratch = <char*>scratch_alloc(threads * bytes_each)
     if scratch == NULL:

@@ -11,7 +11,7 @@ from libc.string cimport memset
 from convkit._native.image cimport store_line
 from convkit._native.parts cimport read_frame
 from convkit._native.simd cimport (
-    VL, pixel, real, scratch_alloc, scratch_free, vec, vec_load, vec_load_pixels, vec_set, vec_store,
+    VL, stored, real, scratch_alloc, scratch_free, vec, vec_load, vec_load_pixels, vec_set, vec_store,
     vec_store_pixels, vec_wide, wide_add_products, wide_pair, wide_scaled, wide_set
 )
 from convkit._native.tiles cimport Frame, cut, load_bordered
@@ -28,7 +28,7 @@ cdef struct Plan:
 
 
 # ---- down the rows ----------------------------------------------------------------------------------
-cdef inline void roll_block(const pixel* fresh, const pixel* gone, real* line, const int width) noexcept nogil:
+cdef inline void roll_block(const stored* fresh, const stored* gone, real* line, const int width) noexcept nogil:
     cdef vec total
     cdef int v
     for v in range(width):
@@ -38,7 +38,7 @@ cdef inline void roll_block(const pixel* fresh, const pixel* gone, real* line, c
         vec_store(line + v * VL, total)
 
 
-cdef void roll(const pixel* fresh, const pixel* gone, real* line, Py_ssize_t n) noexcept nogil:
+cdef void roll(const stored* fresh, const stored* gone, real* line, Py_ssize_t n) noexcept nogil:
     """Add a row to the sums of columns, and take the one away that has left."""
     cdef Py_ssize_t x = 0
     while x + BLOCK * VL <= n:
@@ -80,7 +80,7 @@ cdef inline vec mean_vector(
     return wide_scaled(low, high, factor, offset)
 
 
-cdef void mean_line(const Plan* plan, const real* line, const real* blocks, pixel* to, Py_ssize_t n) noexcept nogil:
+cdef void mean_line(const Plan* plan, const real* line, const real* blocks, stored* to, Py_ssize_t n) noexcept nogil:
     cdef float factor = 1 / <float>(plan.frame.rows * plan.frame.columns)
     cdef float offset = factor / 4  # a quarter more than a tie is not taken for less by any rounding
     cdef Py_ssize_t x = 0
@@ -98,9 +98,9 @@ cdef void run_tile(const Plan* plan, Py_ssize_t index, char* scratch) noexcept n
     cdef Py_ssize_t wide = pixels + frame.columns - 1, n = wide * frame.channels, kept = frame.rows + 1, t
     cdef real* line = <real*>scratch
     cdef real* blocks = line + frame.line_step
-    cdef pixel* means = <pixel*>(blocks + frame.line_step)
-    cdef pixel* rows = means + frame.line_step
-    cdef pixel* fresh
+    cdef stored* means = <stored*>(blocks + frame.line_step)
+    cdef stored* rows = means + frame.line_step
+    cdef stored* fresh
     memset(line, 0, frame.line_step * sizeof(real))
     for t in range(height + frame.rows - 1):
         fresh = rows + t % kept * frame.line_step

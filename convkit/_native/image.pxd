@@ -1,7 +1,7 @@
 # Images of any strides and dtype, row by row: pixels in, lines of numbers out to the image.
 from libc.stdint cimport int16_t, int32_t, uint8_t, uint16_t
 
-from convkit._native.simd cimport pixel, real
+from convkit._native.simd cimport stored, real
 
 ctypedef fused element:
     uint8_t
@@ -48,20 +48,20 @@ cdef inline char* place(const Grid* grid, Py_ssize_t y, Py_ssize_t x) noexcept n
 
 # ---- in ---------------------------------------------------------------------------------------------
 cdef inline void load_elements(
-    const element* source, const Grid* grid, Py_ssize_t pixels, pixel* line
+    const element* source, const Grid* grid, Py_ssize_t pixels, stored* line
 ) noexcept nogil:
     cdef Py_ssize_t i, c
     if is_packed(grid):
         for i in range(pixels * grid.channels):
-            line[i] = <pixel>source[i]
+            line[i] = <stored>source[i]
         return
     for i in range(pixels):
         for c in range(grid.channels):
-            line[i * grid.channels + c] = <pixel>source[i * grid.pixel_step + c * grid.channel_step]
+            line[i * grid.channels + c] = <stored>source[i * grid.pixel_step + c * grid.channel_step]
 
 
 cdef inline void load_line(
-    const Grid* grid, Py_ssize_t y, Py_ssize_t x, Py_ssize_t pixels, pixel* line
+    const Grid* grid, Py_ssize_t y, Py_ssize_t x, Py_ssize_t pixels, stored* line
 ) noexcept nogil:
     cdef const char* source = place(grid, y, x)
     if grid.kind == c"B":

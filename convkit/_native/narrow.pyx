@@ -13,7 +13,7 @@ from convkit._native.finish cimport add_lines
 from convkit._native.image cimport is_packed, place, store_line
 from convkit._native.parts cimport Part, free_parts, read_frame, read_parts, sum_along, sum_down
 from convkit._native.simd cimport (
-    STENCIL_ROWS, VL, pixel, prefetch_far, real, vec, vec_load, vec_load_pixels, vec_set, vec_shift_down, vec_store,
+    STENCIL_ROWS, VL, stored, prefetch_far, real, vec, vec_load, vec_load_pixels, vec_set, vec_shift_down, vec_store,
     vec_store_pixels, vec_upper_product, vec_wide, wide_add_products, wide_merge, wide_pair, wide_pairs, wide_set,
     wide_upper
 )
@@ -59,7 +59,7 @@ cdef inline vec fixed_vector(const real* line, const Taps* taps, Py_ssize_t step
     return wide_upper(a, b)
 
 
-cdef void fixed_line(const Taps* taps, Py_ssize_t step, const real* line, pixel* to, Py_ssize_t n) noexcept nogil:
+cdef void fixed_line(const Taps* taps, Py_ssize_t step, const real* line, stored* to, Py_ssize_t n) noexcept nogil:
     cdef Py_ssize_t x = 0
     while x < n:
         if step == 1:
@@ -73,7 +73,7 @@ cdef void fixed_line(const Taps* taps, Py_ssize_t step, const real* line, pixel*
 
 # ---- means ------------------------------------------------------------------------------------------
 cdef inline void roll_block(
-    const pixel** rows, Py_ssize_t height, Py_ssize_t x, real* line, Py_ssize_t step, const int width
+    const stored** rows, Py_ssize_t height, Py_ssize_t x, real* line, Py_ssize_t step, const int width
 ) noexcept nogil:
     """The sums of `height` rows, for each of STENCIL_ROWS rows: the row below is added, the uppermost taken away."""
     cdef vec sums[MEAN_VECTORS]
@@ -95,7 +95,7 @@ cdef inline void roll_block(
 
 
 cdef void roll_rows(
-    const pixel** rows, const pixel** ahead, Py_ssize_t height, real* line, Py_ssize_t step, Py_ssize_t n
+    const stored** rows, const stored** ahead, Py_ssize_t height, real* line, Py_ssize_t step, Py_ssize_t n
 ) noexcept nogil:
     cdef Py_ssize_t x = 0
     cdef int r
@@ -132,7 +132,7 @@ cdef inline vec mean_vector(const Plan* plan, const real* line, Py_ssize_t step)
     return vec_shift_down(vec_upper_product(total, plan.factor), plan.shift)
 
 
-cdef void mean_line(const Plan* plan, Py_ssize_t step, const real* line, pixel* to, Py_ssize_t n) noexcept nogil:
+cdef void mean_line(const Plan* plan, Py_ssize_t step, const real* line, stored* to, Py_ssize_t n) noexcept nogil:
     cdef Py_ssize_t x = 0
     while x < n:
         vec_store_pixels(to + x, mean_vector(plan, line + x, step), mean_vector(plan, line + x + VL, step))
@@ -188,7 +188,7 @@ cdef void run_smooth(const void* described, const Frame* frame, Tile* tile) noex
     """The output rows of a Gaussian or a mean that a tile has come to: pixels again."""
     cdef const Plan* plan = <const Plan*>described
     cdef Py_ssize_t n = tile.pixels * frame.channels
-    cdef pixel* pixels = <pixel*>(tile.lines + STENCIL_ROWS * frame.line_step)
+    cdef stored* pixels = <stored*>(tile.lines + STENCIL_ROWS * frame.line_step)
     cdef const real* line = tile.lines
     cdef Target middle
     cdef int r

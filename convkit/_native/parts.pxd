@@ -2,7 +2,7 @@
 from convkit._native.border cimport BORDER_VALID
 from convkit._native.image cimport grid_of
 from convkit._native.simd cimport (
-    STENCIL_ROWS, STENCIL_VECTORS, pixel, real, scratch_alloc, scratch_free
+    STENCIL_ROWS, STENCIL_VECTORS, stored, real, scratch_alloc, scratch_free
 )
 from convkit._native.sums cimport LINE_VECTORS, Taps, Target, sum_rows
 from convkit._native.tiles cimport Frame, Tile
@@ -20,14 +20,14 @@ cdef inline void sum_down(
     cdef const Taps* taps = &part.down
     cdef Py_ssize_t step = frame.channels
     if tile.before:
-        sum_rows[pixel](tile.rows_before + taps.row, NULL, taps, step, start, &target, tile.before * step,
+        sum_rows[stored](tile.rows_before + taps.row, NULL, taps, step, start, &target, tile.before * step,
                         STENCIL_ROWS, STENCIL_VECTORS)
     target.line = to.line + tile.before * step
-    sum_rows[pixel](tile.rows + taps.row, tile.ahead if first else NULL, taps, step, start, &target,
+    sum_rows[stored](tile.rows + taps.row, tile.ahead if first else NULL, taps, step, start, &target,
                     tile.inner * step, STENCIL_ROWS, STENCIL_VECTORS)
     if tile.after:
         target.line = to.line + (tile.before + tile.inner) * step
-        sum_rows[pixel](tile.rows_after + taps.row, NULL, taps, step, start, &target, tile.after * step,
+        sum_rows[stored](tile.rows_after + taps.row, NULL, taps, step, start, &target, tile.after * step,
                         STENCIL_ROWS, STENCIL_VECTORS)
 
 
@@ -82,7 +82,7 @@ cdef inline int read_frame(
     frame.height, frame.width, frame.channels = image.shape[0], image.shape[1], image.shape[2]
     frame.out_height, frame.out_width = out.shape[0], out.shape[1]
     frame.rows, frame.columns = stencil.extent
-    frame.border, frame.cval = border, <pixel>cval
+    frame.border, frame.cval = border, <stored>cval
     frame.first_row = frame.first_column = 0
     if border != BORDER_VALID:
         frame.first_row, frame.first_column = -stencil.anchor[0], -stencil.anchor[1]

@@ -3,7 +3,7 @@
  * The only file that knows instruction sets. Porting to another machine: give it a row in the table below.
  *
  * `real` is the element type of the build (float, or double under CONVKIT_FLOAT64, or int16_t under CONVKIT_INT16),
- * `vec` a register of VL of them, `pixel` what an image holds that is computed in them without a copy.
+ * `vec` a register of VL of them, `stored` what an image holds that is computed in them without a copy.
  */
 #pragma once
 #include <stddef.h>
@@ -74,17 +74,17 @@
 #if defined(CONVKIT_INT16)
 typedef int16_t real;
 typedef uint16_t real_bits;
-typedef uint8_t pixel;
+typedef uint8_t stored;
 #define VL (VECTOR_BYTES / 2)
 #elif defined(CONVKIT_FLOAT64)
 typedef double real;
-typedef double pixel;
+typedef double stored;
 typedef uint64_t real_bits;
 #define VL (VECTOR_BYTES / 8)
 #define FRACTION_BITS 52
 #else
 typedef float real;
-typedef float pixel;
+typedef float stored;
 typedef uint32_t real_bits;
 #define VL (VECTOR_BYTES / 4)
 #define FRACTION_BITS 23
@@ -124,7 +124,7 @@ INLINE void in_order(void) {
 
 /* VL pixels, as numbers. */
 #ifdef CONVKIT_INT16
-INLINE vec vec_load_pixels(const pixel *p) {
+INLINE vec vec_load_pixels(const stored *p) {
 #if defined(__AVX512BW__)
   return (vec)_mm512_cvtepu8_epi16(_mm256_loadu_si256((const void *)p));
 #elif defined(__AVX2__)
@@ -137,7 +137,7 @@ INLINE vec vec_load_pixels(const pixel *p) {
 #endif
 }
 #else
-INLINE vec vec_load_pixels(const pixel *p) { return vec_load(p); }
+INLINE vec vec_load_pixels(const stored *p) { return vec_load(p); }
 #endif
 
 /* n elements, fewer than VL: two overlapping copies of the largest power of two that fits, no loop. */
@@ -269,7 +269,7 @@ INLINE vec vec_upper_product(vec a, uint16_t factor) {
 INLINE vec vec_shift_down(vec a, int count) { return (vec)((vec_bits)a >> (uint16_t)count); }
 
 /* The lanes of a, and behind them those of b, as pixels: all are in 0..255. */
-INLINE void vec_store_pixels(pixel *p, vec a, vec b) {
+INLINE void vec_store_pixels(stored *p, vec a, vec b) {
 #if defined(__AVX512BW__)
   const __m512i order = _mm512_set_epi64(7, 5, 3, 1, 6, 4, 2, 0);
   _mm512_storeu_si512(p, _mm512_permutexvar_epi64(order, _mm512_packus_epi16((__m512i)a, (__m512i)b)));
@@ -278,7 +278,7 @@ INLINE void vec_store_pixels(pixel *p, vec a, vec b) {
 #elif defined(__SSE2__)
   _mm_storeu_si128((void *)p, _mm_packus_epi16((__m128i)a, (__m128i)b));
 #else
-  for (int i = 0; i < VL; i++) p[i] = (pixel)a[i], p[i + VL] = (pixel)b[i];
+  for (int i = 0; i < VL; i++) p[i] = (stored)a[i], p[i + VL] = (stored)b[i];
 #endif
 }
 #endif
@@ -491,6 +491,62 @@ INLINE void *scratch_alloc(size_t bytes) {
 }
 INLINE void scratch_free(void *p) { free(p); }
 #endif
+
+/* ---- a bit for each of 64 bytes, the first of them the lowest ------------------------------------------- */
+/* Bit 0 or 1 (`which` is 1 or 2) of the bytes at p. */
+INLINE uint64_t bytes_to_bits(const uint8_t *p, int which) {
+#if defined(__AVX512BW__)
+  return _mm512_test_epi8_mask(_mm512_loadu_si512(p), _mm512_set1_epi8((char)which));
+#else
+  uint64_t bits = 0, eight;
+  for (int k = 0; k < 8; k++) { /* each byte's bit is multiplied to a place of its own in the highest byte */
+    memcpy(&eight, p + 8 * k, 8);
+    bits |= (eight >> (which - 1) & 0x0101010101010101) * 0x0102040810204080 >> 56 << 8 * k;
+  }
+  return bits;
+#endif
+}
+
+/* 255 for each bit that is set, 0 for the others. */
+INLINE void bits_to_bytes(uint64_t bits, uint8_t *p) {
+#if defined(__AVX512BW__)
+  _mm512_storeu_si512(p, _mm512_movm_epi8(bits));
+#else
+  for (int k = 0; k < 8; k++) {
+    uint64_t eight = (bits >> 8 * k & 255) * 0x0101010101010101 & 0x8040201008040201;
+    eight = ((eight & 0x7f7f7f7f7f7f7f7f) + 0x7f7f7f7f7f7f7f7f) | eight;
+    eight = (eight >> 7 & 0x0101010101010101) * 255;
+    memcpy(p + 8 * k, &eight, 8);
+  }
+#endif
+}
+
+/* ---- histograms of 16 bins, in bytes and in 16 bits ----------------------------------------------------- */
+#define BINS 16
+typedef uint8_t bins __attribute__((vector_size(BINS)));
+typedef uint8_t bins_unaligned __attribute__((vector_size(BINS), aligned(1), may_alias));
+typedef uint16_t counts __attribute__((vector_size(2 * BINS)));
+typedef uint16_t counts_unaligned __attribute__((vector_size(2 * BINS), aligned(2), may_alias));
+INLINE bins bins_load(const uint8_t *p) { return *(const bins_unaligned *)p; }
+INLINE void bins_store(uint8_t *p, bins v) { *(bins_unaligned *)p = v; }
+INLINE bins bins_add(bins a, bins b, int minus) { return minus ? a - b : a + b; }
+INLINE counts counts_load(const uint16_t *p) { return *(const counts_unaligned *)p; }
+INLINE void counts_store(uint16_t *p, counts v) { *(counts_unaligned *)p = v; }
+INLINE counts counts_widen(const uint8_t *p) { return __builtin_convertvector(bins_load(p), counts); }
+
+/* How many of the counts are at most `limit`. */
+INLINE int counts_up_to(counts v, int limit) {
+#if defined(__AVX512VL__)
+  return __builtin_popcount(_mm256_cmple_epu16_mask((__m256i)v, _mm256_set1_epi16((short)limit)));
+#elif defined(__AVX2__)
+  const __m256i least = _mm256_min_epu16((__m256i)v, _mm256_set1_epi16((short)limit));
+  return __builtin_popcount((unsigned)_mm256_movemask_epi8(_mm256_cmpeq_epi16(least, (__m256i)v))) / 2;
+#else
+  int found = 0;
+  for (int i = 0; i < BINS; i++) found += v[i] <= limit;
+  return found;
+#endif
+}
 
 /* ---- what the machine at hand has: 0 the baseline, 1 x86-64-v3 (AVX2, FMA), 2 x86-64-v4 (AVX-512) ---- */
 #if defined(__x86_64__)

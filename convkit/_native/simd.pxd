@@ -2,7 +2,7 @@
 # for a double, so that Python's numbers come to a float64 build whole; C knows what it is.
 cdef extern from "simd.h" nogil:
     ctypedef double real
-    ctypedef float pixel
+    ctypedef float stored
     ctypedef float vec
     ctypedef int vec_wide
     ctypedef float panel_vec
@@ -26,7 +26,7 @@ cdef extern from "simd.h" nogil:
     vec vec_load(const real* p)
     void vec_store(real* p, vec v)
     vec vec_set(real x)
-    vec vec_load_pixels(const pixel* p)
+    vec vec_load_pixels(const stored* p)
     vec vec_pin(vec v)
     void in_order()
     vec vec_load_even(const real* p)
@@ -73,7 +73,20 @@ cdef extern from "simd.h" nogil:
     vec wide_merge(vec_wide even, vec_wide odd)
     vec vec_upper_product(vec a, unsigned short factor)
     vec vec_shift_down(vec a, int count)
-    void vec_store_pixels(pixel* p, vec a, vec b)
+    void vec_store_pixels(stored* p, vec a, vec b)
     void* scratch_alloc(size_t size)
     void scratch_free(void* p)
+    unsigned long long bytes_to_bits(const unsigned char* p, int which)
+    void bits_to_bytes(unsigned long long bits, unsigned char* p)
+    ctypedef int bins
+    ctypedef int counts
+    enum:
+        BINS
+    bins bins_load(const unsigned char* p)
+    void bins_store(unsigned char* p, bins v)
+    bins bins_add(bins a, bins b, int minus)
+    counts counts_load(const unsigned short* p)
+    void counts_store(unsigned short* p, counts v)
+    counts counts_widen(const unsigned char* p)
+    int counts_up_to(counts v, int limit)
     int cpu_level()

@@ -1,6 +1,6 @@
 # Sums over taps: a tile of outputs, whose sums stay in registers while the rows under them pass by.
 from convkit._native.simd cimport (
-    STENCIL_ROWS, STENCIL_VECTORS, VL, pixel, prefetch_far, real, vec, vec_load, vec_load_pixels, vec_pin, vec_set,
+    STENCIL_ROWS, STENCIL_VECTORS, VL, stored, prefetch_far, real, vec, vec_load, vec_load_pixels, vec_pin, vec_set,
     vec_store, vec_store_part
 )
 
@@ -8,7 +8,7 @@ cdef enum:
     LINE_VECTORS = 8  # of one row: enough independent sums to hide their latency
 
 ctypedef fused sample:
-    pixel
+    stored
     real
 
 cdef struct Taps:
@@ -24,7 +24,7 @@ cdef struct Target:
 
 
 cdef inline vec load(const sample* source) noexcept nogil:
-    if sample is pixel:
+    if sample is stored:
         return vec_load_pixels(source)
     else:
         return vec_load(source)

@@ -1,6 +1,6 @@
 # An image in tiles: bands of rows, for the threads, and strips of columns, for the caches.
 #
-# A tile goes down its strip, STENCIL_ROWS output rows at a time. Where the image holds `pixel`s side by side, its
+# A tile goes down its strip, STENCIL_ROWS output rows at a time. Where the image holds `stored` numbers side by side, its
 # rows are read where they lie, and only what the border adds at either end is copied; else the last rows that the
 # kernel covers are kept in a ring, as pixels, with what the border adds. So sums never ask where the image ends,
 # and each output is summed in one order wherever a band, a strip or a vector happens to start.
@@ -9,7 +9,7 @@ from cython.parallel cimport prange, threadid
 from convkit._native.border cimport BORDER_VALID, border_index
 from convkit._native.image cimport Grid, is_packed, load_line, place
 from convkit._native.simd cimport (
-    STENCIL_ROWS, STENCIL_VECTORS, VL, pixel, real, scratch_alloc, scratch_free
+    STENCIL_ROWS, STENCIL_VECTORS, VL, stored, real, scratch_alloc, scratch_free
 )
 
 cdef enum:
@@ -26,7 +26,7 @@ cdef struct Frame:
     Py_ssize_t window  # columns that the first sum covers: the kernel's, or 1 where a second sum follows
     int lines  # of scratch, for each of STENCIL_ROWS rows
     int border
-    pixel cval
+    stored cval
     Py_ssize_t band, strip, strips
     Py_ssize_t line_step  # elements from one line of scratch to the next
     Py_ssize_t ring_step, edge_step
@@ -37,10 +37,10 @@ cdef struct Tile:
     Py_ssize_t y, x, pixels  # of the output
     int count  # rows
     Py_ssize_t before, inner, after  # pixels of the first sum: at the left end, read in the image or the ring, ...
-    const pixel** rows  # for each of the three what its kernel covers
-    const pixel** rows_before
-    const pixel** rows_after
-    const pixel** ahead  # or NULL
+    const stored** rows  # for each of the three what its kernel covers
+    const stored** rows_before
+    const stored** rows_after
+    const stored** ahead  # or NULL
     real* lines
 
 ctypedef void (*RowsFunction)(const void* plan, const Frame* frame, Tile* tile) noexcept nogil
@@ -48,7 +48,7 @@ ctypedef void (*RowsFunction)(const void* plan, const Frame* frame, Tile* tile) 
 
 # ---- borders ----------------------------------------------------------------------------------------
 cdef inline void load_bordered(
-    const Frame* frame, Py_ssize_t row, Py_ssize_t column, Py_ssize_t pixels, pixel* line
+    const Frame* frame, Py_ssize_t row, Py_ssize_t column, Py_ssize_t pixels, stored* line
 ) noexcept nogil:
     """`pixels` pixels of row `row` from `column` on, either of which may lie outside the image."""
     cdef Py_ssize_t channels = frame.channels, y, x, i, c, at
@@ -72,14 +72,14 @@ cdef inline void load_bordered(
             load_line(&frame.image, y, x, 1, line + at * channels)
 
 
-cdef inline void fill(pixel* line, pixel value, Py_ssize_t n) noexcept nogil:
+cdef inline void fill(stored* line, stored value, Py_ssize_t n) noexcept nogil:
     cdef Py_ssize_t i
     for i in range(n):
         line[i] = value
 
 
 # ---- a tile -----------------------------------------------------------------------------------------
-cdef inline void load_ring_row(const Frame* frame, const Tile* tile, Py_ssize_t row, pixel* line) noexcept nogil:
+cdef inline void load_ring_row(const Frame* frame, const Tile* tile, Py_ssize_t row, stored* line) noexcept nogil:
     cdef Py_ssize_t column = tile.x + frame.first_column
     cdef Py_ssize_t wide = tile.before + tile.inner + tile.after
     if not tile.direct:
@@ -92,14 +92,14 @@ cdef inline void load_ring_row(const Frame* frame, const Tile* tile, Py_ssize_t 
         load_bordered(frame, row, column, tile.after + frame.window - 1, line + frame.edge_step)
 
 
-cdef inline const pixel* find_row(
-    const Frame* frame, const Tile* tile, Py_ssize_t row, const pixel* outside
+cdef inline const stored* find_row(
+    const Frame* frame, const Tile* tile, Py_ssize_t row, const stored* outside
 ) noexcept nogil:
     """A row of the image, or of the border, at the first column that is read in the image itself."""
     cdef Py_ssize_t y = border_index(row, frame.height, frame.border)
     if y < 0:
         return outside
-    return <const pixel*>place(&frame.image, y, tile.x + frame.first_column + tile.before)
+    return <const stored*>place(&frame.image, y, tile.x + frame.first_column + tile.before)
 
 
 cdef inline void run_tile(
@@ -109,13 +109,13 @@ cdef inline void run_tile(
     cdef Py_ssize_t bottom = min(top + frame.band, frame.out_height)
     cdef Py_ssize_t reach = frame.rows + STENCIL_ROWS - 1, y = top, k, row, ready, wide, beyond
     cdef Tile tile
-    cdef pixel* outside
-    cdef pixel* ring
-    tile.rows = <const pixel**>scratch
+    cdef stored* outside
+    cdef stored* ring
+    tile.rows = <const stored**>scratch
     tile.rows_before = tile.rows + reach + STENCIL_ROWS
     tile.rows_after = tile.rows_before + reach
     tile.lines = <real*>(scratch + table_bytes(frame))
-    outside = <pixel*>(tile.lines + frame.lines * STENCIL_ROWS * frame.line_step)
+    outside = <stored*>(tile.lines + frame.lines * STENCIL_ROWS * frame.line_step)
     ring = outside + frame.line_step
     tile.x = index % frame.strips * frame.strip
     tile.pixels = min(frame.strip, frame.out_width - tile.x)
@@ -160,7 +160,7 @@ cdef inline void cut(Frame* frame, int threads) noexcept:
     cdef Py_ssize_t reach = frame.rows + STENCIL_ROWS - 1, margin = frame.columns - 1, least
     cdef Py_ssize_t tile = STENCIL_VECTORS * VL
     cdef Py_ssize_t lines_bytes = frame.lines * STENCIL_ROWS * frame.channels * <Py_ssize_t>sizeof(real)
-    cdef Py_ssize_t ring_bytes = reach * frame.channels * <Py_ssize_t>sizeof(pixel)
+    cdef Py_ssize_t ring_bytes = reach * frame.channels * <Py_ssize_t>sizeof(stored)
     frame.band = min(max(frame.out_height // (4 * threads), 16, frame.rows), max(64, 4 * frame.rows))
     frame.band = (frame.band + STENCIL_ROWS - 1) // STENCIL_ROWS * STENCIL_ROWS
     least = max(8 * frame.columns, tile)
@@ -169,7 +169,7 @@ cdef inline void cut(Frame* frame, int threads) noexcept:
     frame.strip = (frame.out_width + frame.strips - 1) // frame.strips  # of one width
     frame.strip = min((frame.strip + tile - 1) // tile * tile, frame.out_width)
     frame.strips = (frame.out_width + frame.strip - 1) // frame.strip
-    frame.direct = is_packed(&frame.image) and frame.image.itemsize == sizeof(pixel)
+    frame.direct = is_packed(&frame.image) and frame.image.itemsize == sizeof(stored)
     # Whole vectors are read from the last tap on: a few more than the pixels, to a cache line.
     frame.line_step = ((frame.strip + margin) * frame.channels + 4 * VL + 63) // 64 * 64
     frame.edge_step = (2 * frame.columns * frame.channels + VL + 63) // 64 * 64
@@ -184,8 +184,8 @@ cdef inline int run_tiles(const void* plan, Frame* frame, RowsFunction run_rows,
     tiles = (frame.out_height + frame.band - 1) // frame.band * frame.strips
     threads = <int>min(threads, tiles)
     bytes_each = table_bytes(frame) + frame.lines * STENCIL_ROWS * frame.line_step * <Py_ssize_t>sizeof(real)
-    bytes_each += frame.line_step * <Py_ssize_t>sizeof(pixel)
-    bytes_each += (frame.rows + STENCIL_ROWS - 1) * frame.ring_step * <Py_ssize_t>sizeof(pixel)
+    bytes_each += frame.line_step * <Py_ssize_t>sizeof(stored)
+    bytes_each += (frame.rows + STENCIL_ROWS - 1) * frame.ring_step * <Py_ssize_t>sizeof(stored)
     bytes_each = (bytes_each + 63) // 64 * 64
     scratch = <char*>scratch_alloc(threads * bytes_each)
     if scratch == NULL:

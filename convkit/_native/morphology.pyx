@@ -1,0 +1,287 @@
+"""The least or greatest pixel of a window: a rectangle of any size in constant time, or any footprint.
+
+A rectangle is the minimum of columns, then of rows. Down the columns runs the algorithm of van Herk, Gil and
+Werman: image rows are taken in blocks of the window's height, and each window is the end of one block and the
+beginning of the next. A ring of that many lines holds the last block, each line replaced by the minimum of itself
+and all below, and one line the minimum of the rows since: three comparisons for any height. Along a row, minima of
+1, 4, 16, ... pixels are made from each other in place, and the last step overlaps to the width that is wanted.
+
+A footprint is a list of runs of columns; a run is two overlapping minima of 1, 2, 4, ... pixels, which are made
+once for each image row.
+"""
+from libc.string cimport memcpy
+
+from convkit._native.pixel cimport KL, key, keys, keys_load, keys_max, keys_min, keys_store, pixel, pixels_store
+from convkit._native.simd cimport prefetch, prefetch_write, real, scratch_alloc, scratch_free
+from convkit._native.window cimport (
+    Tile, Window, close_window, image_row, load_row, open_window, output_row, run_tiles, store_row, stores_directly,
+)
+
+cdef enum:
+    STEP = 4  # pixels of a step are combined; the last step may take one more
+
+cdef struct Tap:
+    Py_ssize_t row, level, column
+
+cdef struct Footprint:
+    Tap* taps
+    Py_ssize_t count
+    Py_ssize_t levels
+
+
+cdef inline keys pick(keys a, keys b, const bint greatest) noexcept nogil:
+    return keys_max(a, b) if greatest else keys_min(a, b)
+
+
+# ---- along a row ------------------------------------------------------------------------------------
+cdef inline keys pick_shifted(
+    const key* line, Py_ssize_t step, Py_ssize_t last, const int count, const bint greatest
+) noexcept nogil:
+    """Of `count` vectors, `step` apart but for the last."""
+    cdef keys found = pick(keys_load(line), keys_load(line + last), greatest)
+    cdef int i
+    for i in range(1, count - 1):
+        found = pick(found, keys_load(line + i * step), greatest)
+    return found
+
+
+cdef inline void pass_line(
+    const key* line, key* target, Py_ssize_t n, Py_ssize_t step, Py_ssize_t last, const int count, const bint greatest
+) noexcept nogil:
+    cdef Py_ssize_t at = 0
+    while at < n:
+        keys_store(target + at, pick_shifted(line + at, step, last, count, greatest))
+        at += KL
+
+
+cdef inline void finish_line(
+    const key* line, pixel* target, Py_ssize_t n, Py_ssize_t step, Py_ssize_t last, const int count, const bint greatest
+) noexcept nogil:
+    """The same for exactly n pixels of the output, at least a vector: the last vectors overlap."""
+    cdef Py_ssize_t at = 0
+    while at < n - KL:
+        pixels_store(target + at, pick_shifted(line + at, step, last, count, greatest))
+        at += KL
+    pixels_store(target + n - KL, pick_shifted(line + n - KL, step, last, count, greatest))
+
+
+cdef inline void finish(
+    const key* line, pixel* target, Py_ssize_t n, Py_ssize_t step, Py_ssize_t last, Py_ssize_t count, const bint greatest
+) noexcept nogil:
+    if count <= 2:
+        finish_line(line, target, n, step, last, 2, greatest)
+    elif count == 3:
+        finish_line(line, target, n, step, last, 3, greatest)
+    elif count == 4:
+        finish_line(line, target, n, step, last, 4, greatest)
+    else:
+        finish_line(line, target, n, step, last, 5, greatest)
+
+
+cdef inline void pick_row(const Window* w, key* line, pixel* target, Py_ssize_t n, const bint greatest) noexcept nogil:
+    """target[i] = the least of w.columns pixels from line[i] on, n of them; uses up the line."""
+    cdef Py_ssize_t reach = 1, wide = (w.columns - 1) * w.channels + n
+    while reach * (STEP + 1) < w.columns:
+        wide -= (STEP - 1) * reach * w.channels
+        pass_line(line, line, wide, reach * w.channels, (STEP - 1) * reach * w.channels, STEP, greatest)
+        reach *= STEP
+    finish(
+        line, target, n, reach * w.channels, (w.columns - reach) * w.channels,
+        (w.columns + reach - 1) // reach, greatest
+    )
+
+
+# ---- down the columns -------------------------------------------------------------------------------
+cdef inline void advance(
+    const key* before, const key* row, const key* below, key* since, key* line, Py_ssize_t n,
+    const real* coming, const real* leaving, const bint greatest
+) noexcept nogil:
+    """since = the least of `before` and `row`; line = the least of that and `below`."""
+    # Meanwhile the next row of the image and the output's come into the cache: no hardware bridges their distance.
+    cdef Py_ssize_t at = 0
+    cdef keys found
+    while at < n:
+        found = pick(keys_load(before + at), keys_load(row + at), greatest)
+        keys_store(since + at, found)
+        keys_store(line + at, pick(found, keys_load(below + at), greatest))
+        prefetch(<const real*>(<const key*>coming + at))
+        prefetch_write(<const real*>(<const key*>leaving + at))
+        at += KL
+
+
+cdef inline void end_block(key* ring, Py_ssize_t rows, Py_ssize_t line, Py_ssize_t n, const bint greatest) noexcept nogil:
+    """Each line of the ring becomes the least of itself and those below it."""
+    cdef Py_ssize_t at = 0, k
+    cdef keys found
+    while at < n:
+        found = keys_load(ring + (rows - 1) * line + at)
+        for k in range(rows - 2, 0, -1):
+            found = pick(found, keys_load(ring + k * line + at), greatest)
+            keys_store(ring + k * line + at, found)
+        at += KL
+
+
+cdef inline void rectangle_tile(const Window* w, Tile tile, key* scratch, const bint greatest) noexcept nogil:
+    cdef key* ring = scratch
+    cdef key* since = ring + w.rows * w.line
+    cdef key* line = since + w.line
+    cdef pixel* target = <pixel*>(line + w.line)
+    cdef key* row
+    cdef const real* coming
+    cdef const real* leaving
+    cdef Py_ssize_t n = tile.pixels * w.channels, wide = n + (w.columns - 1) * w.channels, i, slot, y
+    for i in range(tile.bottom - tile.top + w.rows - 1):
+        slot = i % w.rows
+        row = ring + slot * w.line
+        load_row(w, tile, tile.top + i, row)
+        coming = image_row(w, tile, tile.top + i + 1)
+        leaving = <const real*>output_row(w, tile, max(tile.top + i - w.rows + 1, tile.top))
+        y = tile.top + i - w.rows + 1
+        if w.rows == 1:
+            memcpy(line, row, wide * sizeof(key))
+        elif slot == w.rows - 1:
+            # the window is the whole block; its first line is not read again
+            advance(since, row, row, since, line, wide, coming, leaving, greatest)
+            end_block(ring, w.rows, w.line, wide, greatest)
+        else:
+            # in the first block, what lies below is not known yet, and the line not used
+            advance(
+                row if slot == 0 else since, row, ring + (slot + 1) * w.line, since, line, wide, coming, leaving,
+                greatest,
+            )
+        if y < tile.top:
+            continue
+        if stores_directly(w, tile):
+            pick_row(w, line, output_row(w, tile, y), n, greatest)
+        else:
+            pick_row(w, line, target, max(n, <Py_ssize_t>KL), greatest)
+            store_row(w, tile, y, target)
+
+
+cdef void least_of_rectangle(const Window* w, const void* how, Tile tile, key* scratch) noexcept nogil:
+    rectangle_tile(w, tile, scratch, False)
+
+
+cdef void greatest_of_rectangle(const Window* w, const void* how, Tile tile, key* scratch) noexcept nogil:
+    rectangle_tile(w, tile, scratch, True)
+
+
+# ---- any footprint ----------------------------------------------------------------------------------
+cdef inline void double_up(
+    key* lines, Py_ssize_t levels, Py_ssize_t line, Py_ssize_t channels, Py_ssize_t n, const real* coming,
+    const bint greatest
+) noexcept nogil:
+    """Line k is the least of 2ᵏ pixels of line 0."""
+    cdef Py_ssize_t level, step, at
+    for level in range(1, levels):
+        step = channels << (level - 1)
+        at = 0
+        while at < n:
+            keys_store(lines + line + at, pick_shifted(lines + at, step, step, 2, greatest))
+            if level == 1:
+                prefetch(<const real*>(<const key*>coming + at))
+            at += KL
+        lines += line
+
+
+cdef inline void pick_tapped(
+    const key** taps, Py_ssize_t count, Py_ssize_t at, pixel* target, const int vectors, const bint greatest
+) noexcept nogil:
+    cdef keys found[4]
+    cdef Py_ssize_t t
+    cdef int v
+    for v in range(vectors):
+        found[v] = keys_load(taps[0] + at + v * KL)
+    for t in range(1, count):
+        for v in range(vectors):
+            found[v] = pick(found[v], keys_load(taps[t] + at + v * KL), greatest)
+    for v in range(vectors):
+        pixels_store(target + at + v * KL, found[v])
+
+
+cdef inline void pick_taps(
+    const key** taps, Py_ssize_t count, pixel* target, Py_ssize_t n, const bint greatest
+) noexcept nogil:
+    """Exactly n pixels, at least a vector."""
+    cdef Py_ssize_t at = 0
+    while at <= n - 4 * KL:
+        pick_tapped(taps, count, at, target, 4, greatest)
+        at += 4 * KL
+    while at < n:
+        pick_tapped(taps, count, min(at, n - KL), target, 1, greatest)
+        at += KL
+
+
+cdef inline void footprint_tile(
+    const Window* w, const Footprint* footprint, Tile tile, key* scratch, const bint greatest
+) noexcept nogil:
+    cdef Py_ssize_t n = tile.pixels * w.channels, wide = n + (w.columns - 1) * w.channels
+    cdef Py_ssize_t each = footprint.levels * w.line, i, t, y
+    cdef pixel* line = <pixel*>(scratch + w.rows * each)
+    cdef const key** taps = <const key**>(line + w.line)
+    cdef const Tap* tap
+    for i in range(tile.bottom - tile.top + w.rows - 1):
+        load_row(w, tile, tile.top + i, scratch + i % w.rows * each)
+        double_up(
+            scratch + i % w.rows * each, footprint.levels, w.line, w.channels, wide,
+            image_row(w, tile, tile.top + i + 1), greatest,
+        )
+        y = i - w.rows + 1
+        if y < 0:
+            continue
+        for t in range(footprint.count):
+            tap = &footprint.taps[t]
+            taps[t] = scratch + (y + tap.row) % w.rows * each + tap.level * w.line + tap.column * w.channels
+        if stores_directly(w, tile):
+            pick_taps(taps, footprint.count, output_row(w, tile, tile.top + y), n, greatest)
+        else:
+            pick_taps(taps, footprint.count, line, max(n, <Py_ssize_t>KL), greatest)
+            store_row(w, tile, tile.top + y, line)
+
+
+cdef void least_of_footprint(const Window* w, const void* how, Tile tile, key* scratch) noexcept nogil:
+    footprint_tile(w, <const Footprint*>how, tile, scratch, False)
+
+
+cdef void greatest_of_footprint(const Window* w, const void* how, Tile tile, key* scratch) noexcept nogil:
+    footprint_tile(w, <const Footprint*>how, tile, scratch, True)
+
+
+# ---- from Python ------------------------------------------------------------------------------------
+def rectangle(image not None, out not None, bint greatest, extent, anchor, int border, double outside, int threads):
+    """Write the least or greatest pixel of each window of `image` into `out`: HW or HWC arrays of any strides."""
+    cdef Window w
+    cdef Py_buffer views[2]
+    open_window(&w, views, image, out, extent, anchor, border, outside)
+    try:
+        run_tiles(&w, greatest_of_rectangle if greatest else least_of_rectangle, NULL, w.rows + 3, 0, threads)
+    finally:
+        close_window(views)
+
+
+def footprint(
+    image not None, out not None, bint greatest, taps, int levels, extent, anchor, int border, double outside,
+    int threads
+):
+    """The same for the union of `taps`: (row, level, column) are 2 to the power of level pixels of a row."""
+    cdef Window w
+    cdef Py_buffer views[2]
+    cdef Footprint how
+    cdef Py_ssize_t i
+    how.count, how.levels = len(taps), levels
+    how.taps = <Tap*>scratch_alloc(how.count * sizeof(Tap))
+    if how.taps == NULL:
+        raise MemoryError("no memory for the footprint's taps")
+    try:
+        for i, (row, level, column) in enumerate(taps):
+            how.taps[i].row, how.taps[i].level, how.taps[i].column = row, level, column
+        open_window(&w, views, image, out, extent, anchor, border, outside)
+        try:
+            run_tiles(
+                &w, greatest_of_footprint if greatest else least_of_footprint, &how, w.rows * levels + 1,
+                how.count * sizeof(void*), threads
+            )
+        finally:
+            close_window(views)
+    finally:
+        scratch_free(how.taps)

@@ -1,0 +1,90 @@
+/* Pixels in their order: what the filters need that compare and never add.
+ *
+ * `pixel` is the element of an image, `key` an integer of its size whose order is the pixel's: floats are compared
+ * as integers, so that NaN (above every number) and -0 (below +0) have their place, and no result depends on the
+ * order of the comparisons. `keys` is a register of KL keys. No instruction set is named here.
+ */
+#pragma once
+#include "simd.h"
+
+#if defined(CONVKIT_U8)
+typedef uint8_t pixel, key;
+#elif defined(CONVKIT_U16)
+typedef uint16_t pixel, key;
+#elif defined(CONVKIT_S16)
+typedef int16_t pixel, key;
+#elif defined(CONVKIT_FLOAT64)
+typedef double pixel;
+typedef int64_t key;
+#define KEY_NAN INT64_MAX
+#else
+typedef float pixel;
+typedef int32_t key;
+#define KEY_NAN INT32_MAX
+#endif
+
+#define KEY_BITS (8 * (int)sizeof(key))
+#define KEY_LOWEST ((key)((key)-1 < 0 ? (key)1 << (KEY_BITS - 1) : 0))
+#define KL (VECTOR_BYTES / (ptrdiff_t)sizeof(key))
+typedef key keys __attribute__((vector_size(VECTOR_BYTES)));
+typedef key keys_unaligned __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(key)), may_alias));
+
+INLINE keys keys_load(const key *p) { return *(const keys_unaligned *)p; }
+INLINE void keys_store(key *p, keys v) { *(keys_unaligned *)p = v; }
+
+INLINE keys keys_set(key k) { return k - (keys){0}; }
+
+/* Written lane by lane, which compilers make one instruction where there is one. */
+INLINE keys keys_min(keys a, keys b) {
+  for (int i = 0; i < KL; i++) a[i] = a[i] < b[i] ? a[i] : b[i];
+  return a;
+}
+INLINE keys keys_max(keys a, keys b) {
+  for (int i = 0; i < KL; i++) a[i] = a[i] > b[i] ? a[i] : b[i];
+  return a;
+}
+
+/* Of a and b, that which `lesser` is not. Where any function of three registers is one instruction, it is one that
+ * leaves the ports alone which compare. */
+INLINE keys keys_greater(keys a, keys b, keys lesser) {
+#if VECTOR_BYTES == 64
+  return a ^ b ^ lesser;
+#else
+  (void)lesser;
+  return keys_max(a, b);
+#endif
+}
+
+/* Bit `bit` of each key's distance to the lowest, set: it was not. */
+INLINE keys keys_with_bit(keys v, int bit) { return v ^ (key)((key)1 << bit); }
+
+/* A count in each lane, one more where k is less than `limit`. Counts have no sign. */
+INLINE keys keys_count_less(keys count, keys k, keys limit) { return count - (keys)(k < limit); }
+
+/* Lane by lane a where the count is at most `most`, else b. */
+INLINE keys keys_where_at_most(keys count, ptrdiff_t most, keys a, keys b) {
+  const keys half = keys_set((key)((key)most ^ KEY_LOWEST)), chosen = (keys)((count ^ KEY_LOWEST) <= half);
+  return (a & chosen) | (b & ~chosen);
+}
+
+#ifdef KEY_NAN
+#define PIXEL_IS_KEY 0
+INLINE key key_of(pixel x) { /* the bits; of a negative number, all but the sign turned over */
+  key k;
+  memcpy(&k, &x, sizeof k);
+  k ^= k >> (8 * sizeof k - 1) & KEY_NAN;
+  return x != x ? KEY_NAN : k;
+}
+INLINE pixel pixel_of(key k) {
+  pixel x;
+  k ^= k >> (KEY_BITS - 1) & KEY_NAN;
+  memcpy(&x, &k, sizeof x);
+  return x;
+}
+INLINE void pixels_store(pixel *p, keys v) { keys_store((key *)p, v ^ (v >> (8 * sizeof(key) - 1) & KEY_NAN)); }
+#else
+#define PIXEL_IS_KEY 1
+INLINE key key_of(pixel x) { return x; }
+INLINE pixel pixel_of(key k) { return k; }
+INLINE void pixels_store(pixel *p, keys v) { keys_store(p, v); }
+#endif

@@ -1,0 +1,23 @@
+# What `pixel.h` gives to Cython: the elements of an image as integers in their order. Cython takes `pixel` for a
+# double, so that Python's numbers come whole.
+cdef extern from "pixel.h" nogil:
+    ctypedef double pixel
+    ctypedef long long key
+    ctypedef long long keys
+    enum:
+        PIXEL_IS_KEY
+        KEY_BITS
+        KEY_LOWEST
+        KL
+    key key_of(pixel x)
+    pixel pixel_of(key k)
+    void pixels_store(pixel* p, keys v)
+    keys keys_load(const key* p)
+    void keys_store(key* p, keys v)
+    keys keys_min(keys a, keys b)
+    keys keys_max(keys a, keys b)
+    keys keys_greater(keys a, keys b, keys lesser)
+    keys keys_set(key k)
+    keys keys_with_bit(keys v, int bit)
+    keys keys_count_less(keys count, keys k, keys limit)
+    keys keys_where_at_most(keys count, Py_ssize_t most, keys a, keys b)

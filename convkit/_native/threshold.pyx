@@ -1,0 +1,118 @@
+"""Masks of the pixels above a value, and the histograms from which such a value is found."""
+from cpython.buffer cimport PyBUF_RECORDS, PyBUF_RECORDS_RO, PyBuffer_Release, PyObject_GetBuffer
+from cython.parallel cimport prange
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.string cimport memset
+
+from convkit._native.arith cimport ceil_div
+from convkit._native.pixel cimport pixel
+from convkit._native.simd cimport scratch_alloc, scratch_free
+from convkit._native.window cimport Grid, is_packed, read_grid
+
+cdef enum:
+    BAND = 16  # rows
+    TABLES = 4  # counted in turn, so that equal neighbours do not wait for each other
+
+
+cdef void mask_line(const pixel* source, uint8_t* target, Py_ssize_t n, pixel value) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        target[i] = <uint8_t>255 if source[i] > value else <uint8_t>0
+
+
+cdef void mask_rows(
+    const Grid* image, uint8_t* out, const Py_ssize_t* steps, Py_ssize_t top, Py_ssize_t bottom, Py_ssize_t width,
+    Py_ssize_t channels, pixel value
+) noexcept nogil:
+    cdef const pixel* source
+    cdef uint8_t* target
+    cdef Py_ssize_t y, x, c
+    for y in range(top, bottom):
+        source, target = image.data + y * image.row_step, out + y * steps[0]
+        if is_packed(image, channels) and steps[1] == channels and steps[2] == 1:
+            mask_line(source, target, width * channels, value)
+            continue
+        for x in range(width):
+            for c in range(channels):
+                mask_line(
+                    source + x * image.pixel_step + c * image.channel_step, target + x * steps[1] + c * steps[2], 1, value
+                )
+
+
+cdef void count_rows(
+    const Grid* image, uint64_t* counts, uint32_t* tables, Py_ssize_t bins, Py_ssize_t height, Py_ssize_t width,
+    Py_ssize_t channels, double low, double scale
+) noexcept nogil:
+    cdef const pixel* source
+    cdef Py_ssize_t y, x, c, place, turn = 0
+    for y in range(height):
+        for c in range(channels):
+            source = image.data + y * image.row_step + c * image.channel_step
+            for x in range(width):
+                if sizeof(pixel) <= 2:
+                    place = <Py_ssize_t>source[x * image.pixel_step] - <Py_ssize_t>low
+                else:
+                    place = min(<Py_ssize_t>((source[x * image.pixel_step] - low) * scale), bins - 1)
+                tables[(x & (TABLES - 1)) * bins + place] += 1
+        turn += width * channels
+        if turn > 1 << 30 or y == height - 1:
+            turn = 0
+            for x in range(TABLES * bins):
+                counts[x % bins] += tables[x]
+                tables[x] = 0
+
+
+def threshold(image not None, out not None, double value, int threads):
+    """Write 255 into `out`, uint8, where `image` is above `value`, and 0 elsewhere: HW or HWC, any strides."""
+    cdef Py_buffer views[2]
+    cdef Grid grid
+    cdef Py_ssize_t steps[3]
+    cdef Py_ssize_t bands, i, height, width, channels
+    cdef pixel limit = <pixel>value
+    PyObject_GetBuffer(image, &views[0], PyBUF_RECORDS_RO)
+    try:
+        PyObject_GetBuffer(out, &views[1], PyBUF_RECORDS)
+        try:
+            read_grid(&grid, &views[0])
+            height, width = views[0].shape[0], views[0].shape[1]
+            channels = views[0].shape[2] if views[0].ndim == 3 else 1
+            steps[0], steps[1] = views[1].strides[0], views[1].strides[1]
+            steps[2] = 1 if channels == 1 else views[1].strides[2]
+            bands = ceil_div(height, BAND)
+            for i in prange(bands, nogil=True, num_threads=threads, schedule="static"):
+                mask_rows(
+                    &grid, <uint8_t*>views[1].buf, steps, i * BAND, min((i + 1) * BAND, height), width, channels, limit
+                )
+        finally:
+            PyBuffer_Release(&views[1])
+    finally:
+        PyBuffer_Release(&views[0])
+
+
+def histogram(image not None, counts not None, double low, double scale):
+    """Add to counts[(pixel - low) * scale], uint64, one for each pixel; what lies beyond goes into the last."""
+    cdef Py_buffer views[2]
+    cdef Grid grid
+    cdef Py_ssize_t bins, channels
+    cdef uint32_t* tables
+    PyObject_GetBuffer(image, &views[0], PyBUF_RECORDS_RO)
+    try:
+        PyObject_GetBuffer(counts, &views[1], PyBUF_RECORDS)
+        try:
+            read_grid(&grid, &views[0])
+            bins = views[1].shape[0]
+            channels = views[0].shape[2] if views[0].ndim == 3 else 1
+            tables = <uint32_t*>scratch_alloc(TABLES * bins * sizeof(uint32_t))
+            if tables == NULL:
+                raise MemoryError("no memory for a histogram")
+            memset(tables, 0, TABLES * bins * sizeof(uint32_t))
+            with nogil:
+                count_rows(
+                    &grid, <uint64_t*>views[1].buf, tables, bins, views[0].shape[0], views[0].shape[1], channels, low,
+                    scale,
+                )
+            scratch_free(tables)
+        finally:
+            PyBuffer_Release(&views[1])
+    finally:
+        PyBuffer_Release(&views[0])

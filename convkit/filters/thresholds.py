@@ -1,0 +1,181 @@
+"""Masks of the pixels above a value that is given, or found."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from convkit import _checks, _dispatch, _threads
+from convkit._checks import FLOATS, Array
+from convkit.filters.registry import Arguments, Halo, register
+from convkit.ops import rows, window
+from convkit.ops.rows import RowKernel
+
+FLOAT_BINS = 256
+"""Of the histogram of a float image, between its least and its greatest pixel."""
+EPSILON = float(np.finfo(np.float32).eps)
+"""A class with a smaller share of the pixels is none."""
+
+
+def _no_halo(arguments: Arguments) -> Halo:
+    return Halo(0, 0, 0, 0)
+
+
+def _mask(image: np.dtype[Any], arguments: Arguments) -> np.dtype[Any]:
+    return np.dtype(np.uint8)
+
+
+@register(halo=_no_halo, output_dtype=_mask)
+def threshold(
+    image: ArrayLike, value: float, *, out: Array | None = None, num_threads: int | None = None
+) -> Array:
+    """Where an image is above a value: 255 there, 0 elsewhere.
+
+    Parameters
+    ----------
+    image : array_like, HW or HWC
+        uint8, uint16, int16, float32 or float64. NaN is above nothing.
+    value : float
+        In the units of the pixels; they must be greater, not equal.
+    out : ndarray, optional
+        Where to write: the shape of `image`, uint8, any strides.
+    num_threads : int, optional
+        Threads of this call; the bits of the result do not depend on it.
+
+    Returns
+    -------
+    ndarray
+        The shape of `image`, uint8.
+
+    Raises
+    ------
+    ValueError
+        `value` is not finite.
+    TypeError
+        A dtype that is not supported.
+
+    References
+    ----------
+    R. Gonzalez and R. Woods, "Digital Image Processing", 4th ed., section 10.3.
+
+    Examples
+    --------
+    >>> import convkit as ck, numpy as np
+    >>> ck.filters.threshold(np.array([[79, 80, 81]], np.uint8), 80)
+    array([[  0,   0, 255]], dtype=uint8)
+    """
+    source = _checks.image(image)
+    limit = _limit(_checks.finite(value, "value"), source.dtype)
+    result = _checks.output(out, source.shape, np.dtype(np.uint8), source)
+    kernel = _dispatch.native().family("threshold", source.dtype)
+
+    def fill(source: Array, target: Array, first: int, threads: int) -> None:
+        above = source[first : first + target.shape[0]]
+        if limit is None:
+            target[...] = 255
+        else:
+            kernel.threshold(above, target, limit, threads)
+
+    threads = _threads.threads_for(result.size, num_threads)
+    return rows.execute(RowKernel(fill, 0, 0), source, result, threads)
+
+
+def _limit(value: float, dtype: np.dtype[Any]) -> float | None:
+    """The pixel of `dtype` that those above `value` are greater than; None where all are."""
+    if dtype == np.float32:  # the next below, unless it is one: x > value is x > that
+        nearest = np.float32(np.clip(value, -np.finfo(dtype).max, np.finfo(dtype).max))
+        return float(nearest if float(nearest) <= value else np.nextafter(nearest, np.float32(-np.inf)))
+    if dtype in FLOATS:
+        return value
+    low, high = window.LIMITS[dtype]
+    return None if value < low else min(math.floor(value), high)
+
+
+@register(halo=None, output_dtype=_mask)
+def otsu(image: ArrayLike, *, out: Array | None = None, num_threads: int | None = None) -> Array:
+    """Where an image is above the value that parts its pixels best, by Otsu's method: 255 there, 0 elsewhere.
+
+    The value makes the variance between the two classes greatest. Each channel has its own; it is one of the
+    pixels' values in images of integers, and of floats the upper end of one of 256 bins between the least and
+    the greatest pixel. Integers that are all equal are above it, as in OpenCV, unless they are the least of
+    their dtype; equal floats are not.
+
+    Parameters
+    ----------
+    image : array_like, HW or HWC
+        uint8, uint16, int16, float32 or float64; without NaN or Inf.
+    out, num_threads
+        As in `threshold`.
+
+    Returns
+    -------
+    ndarray
+        The shape of `image`, uint8.
+
+    Raises
+    ------
+    ValueError
+        The image holds NaN or Inf.
+    TypeError
+        A dtype that is not supported.
+
+    References
+    ----------
+    N. Otsu, "A Threshold Selection Method from Gray-Level Histograms", IEEE Transactions on Systems, Man, and
+    Cybernetics 9, 1979.
+
+    Examples
+    --------
+    >>> import convkit as ck, numpy as np
+    >>> ck.filters.otsu(np.array([[10, 11, 12, 200, 201]], np.uint8))
+    array([[  0,   0,   0, 255, 255]], dtype=uint8)
+    """
+    source = _checks.image(image)
+    result = _checks.output(out, source.shape, np.dtype(np.uint8), source)
+    if source.ndim == 2:
+        return threshold(source, _otsu_value(source), out=result, num_threads=num_threads)
+    for channel in range(source.shape[2]):
+        plane = source[..., channel]
+        threshold(plane, _otsu_value(plane), out=result[..., channel], num_threads=num_threads)
+    return result
+
+
+def _otsu_value(plane: Array) -> float:
+    low, high, scale, bins = *window.LIMITS[plane.dtype], 1.0, FLOAT_BINS
+    if plane.dtype in FLOATS:
+        low, high = float(plane.min()), float(plane.max())
+        if not math.isfinite(high - low):
+            raise ValueError("image holds NaN or Inf, or numbers too far apart: pass np.nan_to_num(image)")
+        if low == high:
+            return low
+        scale = bins / (high - low)
+    else:
+        bins = int(high - low) + 1
+    counts = np.zeros(bins, np.uint64)
+    _dispatch.native().family("threshold", plane.dtype).histogram(plane, counts, low, scale)
+    best = _best_split(counts.tolist(), plane.size)
+    return low + (best + 1) / scale if plane.dtype in FLOATS else low + best
+
+
+def _best_split(counts: list[int], total: int) -> int:
+    """The last bin of the lower class; sums in OpenCV's order, as rounding decides where bins are empty."""
+    scale = 1.0 / total
+    mean = sum(i * count for i, count in enumerate(counts)) * scale
+    share = below = best = 0.0
+    found = 0
+    for i, count in enumerate(counts):
+        part = count * scale
+        below *= share
+        share += part
+        rest = 1.0 - share
+        if min(share, rest) < EPSILON or max(share, rest) > 1.0 - EPSILON:
+            continue
+        below = (below + i * part) / share
+        above = (mean - share * below) / rest
+        variance = share * rest * (below - above) * (below - above)
+        if variance > best:
+            best, found = variance, i
+    return found

@@ -1,0 +1,132 @@
+"""What is special to filters that compare: NaN and zeros, steps within kernels, footprints, words of bits."""
+
+import numpy as np
+import pytest
+
+import convkit as ck
+from convkit import _reference
+
+f = ck.filters
+rng = np.random.default_rng(12)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_nan_is_above_every_number(isa, dtype):
+    image = np.array([[np.nan, 1, np.inf, -np.inf, -np.nan, 2, 3]], dtype)
+    np.testing.assert_array_equal(f.minimum(image, (1, 2)), [[np.inf, 1, 1, -np.inf, -np.inf, 2, 2]])
+    np.testing.assert_array_equal(f.maximum(image, (1, 2))[0, [0, 1, 4, 6]], [np.nan, np.nan, np.nan, 3])
+    np.testing.assert_array_equal(f.median(image, (1, 3))[0, [0, 1, 4, 5]], [np.nan, np.inf, 2, 3])
+    np.testing.assert_array_equal(f.threshold(image, 1.5), [[0, 0, 255, 0, 0, 255, 255]])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", ["minimum", "maximum", "median"])
+def test_no_bit_depends_on_the_place(isa, dtype, name):
+    """Zeros of both signs and many NaN, cut anywhere, give the same bits."""
+    values = np.array([0.0, -0.0, np.nan, -np.nan, 1.0], dtype)
+    image = rng.choice(values, (40, 150))
+    whole = getattr(f, name)(image, 5)
+    for top, left in ((7, 31), (1, 90), (18, 2)):
+        part = getattr(f, name)(image[top:, left:], 5)
+        assert part[2:, 2:].tobytes() == whole[top + 2 :, left + 2 :].tobytes()
+
+
+@pytest.mark.parametrize("extent", [1, 2, 3, 4, 5, 6, 8, 20, 21, 22, 31, 80, 81, 101])
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float64])
+def test_extents_around_every_step(isa, extent, dtype):
+    image = rng.integers(0, 256, (37, 211)).astype(dtype)
+    for size in ((extent, 1), (1, extent), (extent, extent)):
+        np.testing.assert_array_equal(f.minimum(image, size), _reference.extreme(image, size, False))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 3), (7, 1), (3, 7), (9, 9), (21, 5), (65, 3)])
+@pytest.mark.parametrize("channels", [(), (3,), (40,)])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_medians_of_any_window(isa, threads, size, channels, dtype):
+    image = rng.integers(0, 256, (15, 30, *channels)).astype(dtype)
+    found = f.median(image, size, border="reflect", num_threads=threads)
+    np.testing.assert_array_equal(found, _reference.median(image, size, "reflect"))
+
+
+def test_the_largest_median(isa):
+    image = rng.integers(0, 256, (4, 5), np.uint8)
+    found = f.median(image, 255, border="wrap")
+    np.testing.assert_array_equal(found, _reference.median(image, 255, "wrap"))
+
+
+def test_strips_of_a_median(isa):
+    image = rng.integers(0, 256, (9, 5000), np.uint8)
+    np.testing.assert_array_equal(f.median(image, 9), _reference.median(image, 9))
+
+
+def test_opening_and_closing_are_idempotent(isa):
+    image = rng.integers(0, 256, (40, 50), np.uint8)
+    for footprint in (4, (2, 5), [[1, 1, 0], [0, 1, 0]], rng.random((5, 4)) < 0.5):
+        opened, closed = f.opening(image, footprint), f.closing(image, footprint)
+        assert (opened <= image).all()
+        assert (closed >= image).all()
+        np.testing.assert_array_equal(f.opening(opened, footprint), opened)
+        np.testing.assert_array_equal(f.closing(closed, footprint), closed)
+
+
+def test_a_full_footprint_is_its_size(isa):
+    image = rng.integers(0, 256, (20, 30), np.uint8)
+    np.testing.assert_array_equal(f.erode(image, np.ones((3, 5))), f.erode(image, (3, 5)))
+
+
+@pytest.mark.parametrize("height", [63, 64, 65, 200])
+@pytest.mark.parametrize("width", [63, 64, 65, 130])
+def test_edges_run_through_words_and_bands(isa, threads, height, width):
+    """A spiral of weak pixels from one strong one, which hysteresis must follow in all directions."""
+    image = np.zeros((height, width), np.uint8)
+    for i in range(0, min(height, width) // 2, 8):
+        image[i : height - i, i : width - i] = 60 if i % 16 == 0 else 20
+    image[0:4, 0:4] = 255
+    found = f.canny(image, 30, 600, num_threads=threads)
+    np.testing.assert_array_equal(found, _reference.canny(image, 30, 600))
+
+
+def test_canny_after_a_blur(isa):
+    image = rng.integers(0, 256, (40, 50), np.uint8)
+    expected = f.canny(f.gaussian(image, 1.2, border="edge"), 20, 60)
+    np.testing.assert_array_equal(f.canny(image, 20, 60, sigma=1.2), expected)
+    assert f.canny(image, 60, 20, sigma=1.2, border="valid").shape == (38, 48)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float32])
+def test_thresholds_between_and_beyond_pixels(isa, dtype):
+    image = np.array([[0, 1, 99, 100, 101, 127]], dtype)
+    for value in (-1e9, -1, -0.5, 0, 0.5, 99.999999999, 100, 100.0000000001, 127, 1e9):
+        expected = np.where(image.astype(np.float64) > value, 255, 0)
+        np.testing.assert_array_equal(f.threshold(image, value), expected)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda image: f.median(image, 4), ValueError, "size is 4; expected an odd number from 1 to 255"),
+        (lambda image: f.median(image, 257), ValueError, "size is 257"),
+        (lambda image: f.minimum(image, 0), ValueError, "size is 0; expected at least 1"),
+        (lambda image: f.erode(image, np.zeros((3, 3))), ValueError, "footprint holds only zeros"),
+        (lambda image: f.erode(image, [1, 0, 1]), ValueError, "footprint has shape .*expected 2-D"),
+        (lambda image: f.erode(image, 3, cval=256), ValueError, "cval is 256"),
+        (lambda image: f.dilate(image, 30, border="valid"), ValueError, "leaves nothing.*window is 30x30"),
+        (lambda image: f.bilateral(image, 4, 1, 1), ValueError, "diameter is 4; expected an odd number"),
+        (
+            lambda image: f.bilateral(image, 5, 0, 1),
+            ValueError,
+            "sigma_color is 0.0; expected a number above",
+        ),
+        (lambda image: f.bilateral(image, 5, 1, -1), ValueError, "sigma_space is -1"),
+        (lambda image: f.canny(image, np.nan, 1), ValueError, "low is nan"),
+        (lambda image: f.canny(image, 1, "2"), TypeError, "high is '2'; expected a number"),
+        (lambda image: f.canny(image, 1, 2, aperture=1), ValueError, "aperture is 1; expected 3, 5 or 7"),
+        (lambda image: f.canny(image, 1, 2, aperture=9), ValueError, "aperture is 9"),
+        (lambda image: f.canny(image, 1, 2, l2=1), TypeError, "l2 is 1; expected True or False"),
+        (lambda image: f.threshold(image, np.inf), ValueError, "value is inf"),
+        (lambda image: f.otsu(np.full((2, 2), np.nan)), ValueError, "image holds NaN or Inf"),
+    ],
+)
+def test_what_is_refused(call, error, message):
+    with pytest.raises(error, match=message):
+        call(np.zeros((20, 25), np.uint8))
