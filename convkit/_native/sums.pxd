@@ -36,33 +36,47 @@ cdef inline void add(vec* sums, const vec* seen, real weight, const int width) n
         sums[v] = sums[v] + vec_set(weight) * seen[v]
 
 
-cdef inline void sum_tile(
-    const sample** rows, const Taps* taps, Py_ssize_t step, real start, Py_ssize_t x, const Target* to, Py_ssize_t n,
-    const int height, const int width, const bint holes,
+cdef inline void sum_some(
+    const sample** rows, const Taps* taps, Py_ssize_t step, Py_ssize_t x, vec (*sums)[LINE_VECTORS],
+    const int height, const int width,
 ) noexcept nogil:
-    """`height` × `width` vectors from element `x` on: each output sums its taps from the first to the last."""
-    cdef vec sums[STENCIL_ROWS][LINE_VECTORS]
+    """Tap by tap, but for those of weight zero."""
+    cdef Py_ssize_t i, q
+    cdef real weight
+    cdef int r, v
+    for i in range(taps.rows):
+        for q in range(taps.columns):
+            weight = taps.weights[i * taps.columns + q]
+            if weight == 0:
+                continue
+            for r in range(height):
+                for v in range(width):
+                    sums[r][v] = sums[r][v] + (
+                        vec_set(weight) * load(rows[i + r] + x + (taps.column + q) * step + v * VL))
+
+
+cdef inline void sum_all(
+    const sample** rows, const Taps* taps, Py_ssize_t step, Py_ssize_t x, vec (*sums)[LINE_VECTORS],
+    const int height, const int width,
+) noexcept nogil:
+    """Row by row: a vector that is loaded feeds the outputs of all rows that see it."""
     cdef vec seen[LINE_VECTORS]
     cdef const real* weight = taps.weights
     cdef Py_ssize_t i, q, kh = taps.rows, kw = taps.columns
     cdef int r, v, e
-    for r in range(height):
-        for v in range(width):
-            sums[r][v] = vec_set(start)
     for e in range(height - 1):  # rows that only the first outputs see
         for q in range(kw):
             for v in range(width):
                 seen[v] = vec_pin(load(rows[e] + x + (taps.column + q) * step + v * VL))
             for r in range(height):
-                if r <= e and e - r < kh and (not holes or weight[(e - r) * kw + q] != 0):
+                if r <= e and e - r < kh:
                     add(sums[r], seen, weight[(e - r) * kw + q], width)
     for i in range(height - 1, kh):  # rows that all see
         for q in range(kw):
             for v in range(width):
                 seen[v] = vec_pin(load(rows[i] + x + (taps.column + q) * step + v * VL))
             for r in range(height):
-                if not holes or weight[(i - r) * kw + q] != 0:
-                    add(sums[r], seen, weight[(i - r) * kw + q], width)
+                add(sums[r], seen, weight[(i - r) * kw + q], width)
     for e in range(height - 1):  # rows that only the last outputs see
         i = kh + e
         if i < height - 1:
@@ -71,8 +85,24 @@ cdef inline void sum_tile(
             for v in range(width):
                 seen[v] = vec_pin(load(rows[i] + x + (taps.column + q) * step + v * VL))
             for r in range(height):
-                if r > e and (not holes or weight[(i - r) * kw + q] != 0):
+                if r > e:
                     add(sums[r], seen, weight[(i - r) * kw + q], width)
+
+
+cdef inline void sum_tile(
+    const sample** rows, const Taps* taps, Py_ssize_t step, real start, Py_ssize_t x, const Target* to, Py_ssize_t n,
+    const int height, const int width, const bint holes,
+) noexcept nogil:
+    """`height` × `width` vectors from element `x` on: each output sums its taps from the first to the last."""
+    cdef vec sums[STENCIL_ROWS][LINE_VECTORS]
+    cdef int r, v
+    for r in range(height):
+        for v in range(width):
+            sums[r][v] = vec_set(start)
+    if holes:
+        sum_some(rows, taps, step, x, sums, height, width)
+    else:
+        sum_all(rows, taps, step, x, sums, height, width)
     for r in range(height):
         if r < to.rows:
             for v in range(width):

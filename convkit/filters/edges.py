@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from convkit import _checks
-from convkit._checks import FLOATS, Array, Pair
+from convkit._checks import FLOATS, Array
 from convkit.filters import coefficients
 from convkit.filters.coefficients import Gradient
 from convkit.filters.registry import Arguments, Halo, derivative_dtype, register
+from convkit.filters.remember import remembered
 from convkit.filters.smooth import gaussian_halo, gaussian_radii
 from convkit.ops import stencil
 from convkit.ops.stencil import Border, Stencil
@@ -171,7 +171,6 @@ def _gradient(
     out: Array | None,
     num_threads: int | None,
 ) -> Array:
-    _checks.choice(direction, "direction", get_args(Direction))
     return apply_gradient(
         _gradient_stencil(kernel, direction, _checks.flag(normalize, "normalize")),
         image,
@@ -212,8 +211,9 @@ def vector_stencil(x: tuple[Array, Array], y: tuple[Array, Array], direction: Di
     return stencil.separable(x, y, combine=direction)
 
 
-@lru_cache(maxsize=64)
+@remembered
 def _gradient_stencil(kernel: Gradient, direction: Direction, normalize: bool) -> Stencil:
+    _checks.choice(direction, "direction", get_args(Direction))
     x, y = (kernel.smoothing, kernel.derivative), (kernel.derivative, kernel.smoothing)
     operation = vector_stencil(x, y, direction)
     if not normalize:
@@ -272,15 +272,15 @@ def gaussian_gradient(
     >>> round(float(ck.filters.gaussian_gradient(ramp, 0.8, "x")[1, 4]), 3)
     1.0
     """
-    sigmas = _checks.positive_pair(sigma, "sigma")
-    radii = gaussian_radii(sigmas, truncate, None)
-    _checks.choice(direction, "direction", get_args(Direction))
-    operation = _gaussian_gradient_stencil(sigmas, radii, direction)
+    operation = _gaussian_gradient_stencil(sigma, truncate, direction)
     return apply_gradient(operation, image, border, cval, dtype, out, num_threads)
 
 
-@lru_cache(maxsize=64)
-def _gaussian_gradient_stencil(sigmas: tuple[float, float], radii: Pair, direction: Direction) -> Stencil:
+@remembered
+def _gaussian_gradient_stencil(sigma: Any, truncate: Any, direction: Direction) -> Stencil:
+    sigmas = _checks.positive_pair(sigma, "sigma")
+    radii = gaussian_radii(sigmas, truncate, None)
+    _checks.choice(direction, "direction", get_args(Direction))
     smooth, slope = (
         [coefficients.gaussian_derivative(s, radius, order) for s, radius in zip(sigmas, radii, strict=True)]
         for order in (0, 1)
@@ -351,7 +351,7 @@ def laplacian(
     )
 
 
-@lru_cache(maxsize=64)
+@remembered
 def _laplacian_stencil(ksize: int, normalize: bool) -> Stencil:
     pairs = coefficients.second_derivatives(ksize)
     kernel = np.outer(*pairs[0]) + np.outer(*pairs[1])

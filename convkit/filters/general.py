@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from convkit import _checks
 from convkit._checks import Array, Pair
 from convkit.filters.registry import Arguments, Halo, keeps_dtype, register
+from convkit.filters.remember import remembered
 from convkit.ops import factors, spectral, stencil
 from convkit.ops.stencil import Border, Stencil
 
@@ -30,6 +31,19 @@ class Choice(NamedTuple):
 
 
 def _choose(kernel: Any, mode: Any, anchor: Any, method: Any, element: np.dtype[Any]) -> Choice:
+    if type(kernel) is np.ndarray and kernel.dtype in _checks.FLOATS:
+        return _choose_again(kernel.tobytes(), kernel.dtype, kernel.shape, mode, anchor, method, element)
+    return _check_and_choose(kernel, mode, anchor, method, element)
+
+
+@remembered
+def _choose_again(
+    weights: bytes, dtype: Any, shape: Pair, mode: Any, anchor: Any, method: Any, element: Any
+) -> Choice:
+    return _check_and_choose(np.frombuffer(weights, dtype).reshape(shape), mode, anchor, method, element)
+
+
+def _check_and_choose(kernel: Any, mode: Any, anchor: Any, method: Any, element: np.dtype[Any]) -> Choice:
     weights = _checks.coefficients(kernel, "kernel", 2)
     row, column = _anchor(anchor, (weights.shape[0], weights.shape[1]))
     if _flips(mode):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from convkit import _checks
 from convkit._checks import Array, Pair
 from convkit.filters import coefficients
 from convkit.filters.registry import Arguments, Halo, derivative_dtype, keeps_dtype, register
+from convkit.filters.remember import remembered
 from convkit.ops import box as box_ops
 from convkit.ops import stencil
 from convkit.ops.stencil import Border, Stencil
@@ -121,13 +121,9 @@ def gaussian(
     array([ 6, 29, 64, 29,  6], dtype=uint8)
     """
     source = _checks.image(image)
-    sigmas = _checks.positive_pair(sigma, "sigma")
-    radii = gaussian_radii(sigma, truncate, ksize)
-    orders = _orders(order)
-    result = _gaussian_dtype(source.dtype, {"dtype": dtype, "order": orders})
-    fixed = source.dtype == result == np.uint8 and not any(orders)
+    operation, result = _planned(sigma, truncate, order, ksize, source.dtype, dtype)
     return stencil.apply(
-        gaussian_stencil(sigmas, radii, orders, fixed),
+        operation,
         source,
         border=border,
         cval=cval,
@@ -137,15 +133,21 @@ def gaussian(
     )
 
 
-@lru_cache(maxsize=64)
-def gaussian_stencil(sigmas: tuple[float, float], radii: Pair, orders: Pair, fixed: bool) -> Stencil:
-    """The derivatives `orders` of a Gaussian blur; `fixed`: in weights of 1/256, without derivatives."""
-    if fixed:
+@remembered
+def _planned(
+    sigma: Any, truncate: Any, order: Any, ksize: Any, image: np.dtype[Any], dtype: DTypeLike | None
+) -> tuple[Stencil, np.dtype[Any]]:
+    """The stencil of `gaussian`'s arguments, and the dtype of its result."""
+    sigmas = _checks.positive_pair(sigma, "sigma")
+    radii = gaussian_radii(sigma, truncate, ksize)
+    orders = _orders(order)
+    result = _gaussian_dtype(image, {"dtype": dtype, "order": orders})
+    if image == result == np.uint8 and not any(orders):  # in weights of 1/256
         lines = [coefficients.gaussian_256(s, radius) for s, radius in zip(sigmas, radii, strict=True)]
-        return stencil.scaled(stencil.separable((lines[0], lines[1])), fixed=True)
+        return stencil.scaled(stencil.separable((lines[0], lines[1])), fixed=True), result
     pairs = zip(sigmas, radii, orders, strict=True)
     down, along = (coefficients.gaussian_derivative(s, radius, n) for s, radius, n in pairs)
-    return stencil.separable((down, along))
+    return stencil.separable((down, along)), result
 
 
 @register(halo=_box_halo, output_dtype=keeps_dtype)
