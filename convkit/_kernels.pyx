@@ -21,9 +21,9 @@ from convkit._native.copies cimport copy_run
 from convkit._native.epilogue cimport Epilogue, adds_in_place, finish_rows, make_epilogue
 from convkit._native.gemm cimport Tile, multiply
 from convkit._native.planes cimport Planes, Span, find_span, pack_planes
-from convkit._native.simd cimport (GEMM_DEPTH, GEMM_MR, GEMM_NV, GEMM_WIDE, VL, panel_load, panel_store, real,
-                                   scratch_alloc, scratch_free, vec, vec_interleave, vec_load, vec_load_part, vec_store,
-                                   vec_store_part)
+from convkit._native.simd cimport (GEMM_DEPTH, GEMM_MR, GEMM_NV, GEMM_WIDE, VL, panel_load, panel_store,
+                                   prefetch_far, real, scratch_alloc, scratch_free, vec, vec_interleave, vec_load,
+                                   vec_load_part, vec_store, vec_store_part)
 
 cdef enum:
     CHUNK_ROWS = 512            # output channels of a unit, at most
@@ -32,6 +32,9 @@ cdef enum:
     PLANES_BYTES = 1 << 19
     MOST_COLUMNS = 512          # of a strip
     DIRECT_CHANNELS = 96
+    GATHERED_ROWS = 128         # more output channels than these repay a packed tile
+    CROWDED_ROWS = 32           # ... of channels that a multiple of so many bytes lies between: they share 8 sets of
+    CROWDED_BYTES = 512         # the L1 cache, and a tile that is not packed does not stay there
     SOME_CHANNELS = 8           # whose weights are packed one after another: whole cache lines
     FINISH_ROWS = 64            # output channels of a tile that are finished together: they stay in the L1 cache
 
@@ -56,6 +59,7 @@ cdef struct Conv:
     Py_ssize_t tile_vectors                             # of the largest tile
     bint direct                                         # no planes: the taps' pixels lie so in the input itself
     bint narrow                                         # tiles are packed once more, without gaps
+    bint gathered                                       # direct, but a tile is packed before many panels pass over it
     Py_ssize_t* later_offset                            # in the output, of a panel's and tile's lines, one for each k
     Py_ssize_t* narrow_offset                           # in the packed tile, of each k of a block
     bint in_place                                       # tiles of whole vectors are summed in the output itself
@@ -398,6 +402,8 @@ cdef void pack_tile(const Conv* conv, const Unit* unit, Py_ssize_t depth, Py_ssi
         for k in range(depth):
             i = 0
             while i < n:
+                if conv.direct:     # from memory, and the channels are too many for the processor to foresee it
+                    prefetch_far(source + conv.offset[k] + i + 2 * lanes)
                 if conv.direct and n - i < VL:
                     vec_store(to + i, vec_load_part(source + conv.offset[k] + i, n - i))
                 elif lane + i + VL <= lanes:
@@ -458,7 +464,8 @@ cdef inline void ask_for_output(const Conv* conv, const Unit* unit, bint next_ti
 
 cdef void multiply_tile(const Conv* conv, const Unit* unit, const real* weights, Py_ssize_t depth, bint first, bint last,
                         Py_ssize_t pixel, Py_ssize_t pixels) noexcept nogil:
-    cdef bint in_place = conv.in_place and pixels % VL == 0, packed = conv.narrow or (conv.direct and pixels % VL)
+    cdef bint in_place = conv.in_place and pixels % VL == 0
+    cdef bint packed = conv.narrow or conv.gathered or (conv.direct and pixels % VL)
     cdef Tile tile
     if packed:
         pack_tile(conv, unit, depth, pixel, pixels)
@@ -597,6 +604,12 @@ cdef double unit_cost(const Conv* conv, Py_ssize_t reach) noexcept nogil:
     return multiplied if conv.direct else multiplied + <double>slots * pitch / VL * conv.planes.phases
 
 
+cdef inline bint repays_packing(const Conv* conv) noexcept nogil:
+    # Where tiles may be read from the input itself.
+    cdef bint crowded = conv.planes.x_channel * <Py_ssize_t>sizeof(real) % CROWDED_BYTES == 0
+    return conv.chunk_panels > (CROWDED_ROWS if crowded else GATHERED_ROWS) // GEMM_MR
+
+
 cdef void partition(Conv* conv, Py_ssize_t images, Py_ssize_t threads) noexcept nogil:
     # The parts that are done first, by all threads, among those that the caches hold: several tiles of a band share
     # weights from the L2 cache, sums and planes stay in it. Of about equal ones the smallest: threads differ in speed.
@@ -636,9 +649,9 @@ cdef void partition(Conv* conv, Py_ssize_t images, Py_ssize_t threads) noexcept 
     conv.planes.pitch -= conv.planes.shared
     reach -= conv.planes.shared
     conv.narrow = reach * conv.chunk_panels > 2 * conv.strip_columns
+    conv.gathered = conv.direct and repays_packing(conv)
     # One run of memory in the output for all pixels of a unit?
     conv.in_place = not adds_in_place(&conv.epilogue) and conv.y_column == 1 and (conv.narrow or reach == 0) and (
-
         conv.band_rows == 1 or (conv.strips == 1 and conv.y_row == conv.columns))
     pixels = tile if conv.in_place else (conv.band_rows - 1) * conv.planes.pitch + conv.strip_columns
     conv.sums_row = (ceil_div(pixels, VL) | 1) * VL

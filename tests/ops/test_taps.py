@@ -73,3 +73,13 @@ def test_weights_of_phases_are_packed_as_those_of_outputs(isa, threads):
     expected = TapConv(weight.reshape(2, 30, 7, 2, 2), None, taps).weights
     moved = np.ascontiguousarray(weight.transpose(0, 4, 1, 2, 3, 5, 6)).transpose(0, 2, 3, 4, 1, 5, 6)
     np.testing.assert_array_equal(TapConv(moved, None, taps, num_threads=threads).weights, expected)
+
+
+@pytest.mark.parametrize("outputs", [9, 40, 150])
+@pytest.mark.parametrize("size", [(32, 16), (19, 23)])
+def test_pixels_that_are_read_where_they_lie_or_packed_before_many_outputs(isa, threads, size, outputs):
+    rng = np.random.default_rng(3)
+    x = rng.integers(-9, 9, (2, 130, *size)).astype(np.float32)
+    w = rng.integers(-9, 9, (outputs, 130, 1, 1)).astype(np.float32)
+    y = ck.conv2d(x, w, algorithm="gemm", num_threads=threads)
+    np.testing.assert_array_equal(y, np.einsum("bchw,oc->bohw", x, w[:, :, 0, 0]))
