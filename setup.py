@@ -55,6 +55,7 @@ FAMILIES = [
     Family("convkit._native.depthwise", flags=UNROLL),
     Family("convkit._native.weave"),
     Family("convkit._native.stencil"),
+    Family("convkit._native.layout"),
     Family("convkit._native.peak", reals=("f32",)),
     Family("convkit._native.cpu", isas=("baseline",), reals=("",)),
 ]

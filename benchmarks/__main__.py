@@ -9,7 +9,7 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import conv, costs, layers, machine, peers, report, spills
+from benchmarks import conv, costs, layers, layout, machine, peers, report, spills
 from convkit import _dispatch
 
 
@@ -71,6 +71,9 @@ def main() -> int:
     table.add_argument("--isa", choices=_dispatch.available(), default=_dispatch.available()[-1])
     table.add_argument("--seconds", type=float, default=30)
     table.add_argument("--seed", type=int, default=0)
+    table = commands.add_parser("layout", help="a 4K photo to a BCHW batch and back")
+    table.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    table.add_argument("--rounds", type=int, default=7)
     stack = commands.add_parser("spills", help="inner loops that keep vectors on the stack (needs objdump)")
     stack.add_argument("module", nargs="?", default="convkit._kernels_avx512")
     stack.add_argument("--compilers", nargs="+", default=[], help="look at what these build instead")
@@ -80,6 +83,9 @@ def main() -> int:
     if chosen.command == "costs":
         os.environ["CONVKIT_ISA"] = chosen.isa
         costs.main(chosen.isa, chosen.seconds, chosen.seed)
+        return 0
+    if chosen.command == "layout":
+        layout.main(chosen.threads, chosen.rounds)
         return 0
     run_conv(chosen)
     return 0

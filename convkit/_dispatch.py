@@ -31,6 +31,7 @@ FAMILIES = {
     "depthwise": "convkit._native.depthwise",
     "weave": "convkit._native.weave",
     "stencil": "convkit._native.stencil",
+    "layout": "convkit._native.layout",
     "peak": "convkit._native.peak",
 }
 REAL_SUFFIX = {np.dtype(np.float32): "", np.dtype(np.float64): "_f64"}

@@ -127,6 +127,13 @@ INLINE void in_order(void) {
 #define VEC_THIRD(p) \
   __builtin_shufflevector(__builtin_shufflevector(a, b, LANES(LANE_THIRD, p)), c, LANES(LANE_THIRD_C, p))
 
+/* The way back: lanes of a, b and c by turns, in two steps too. */
+#define LANE_BRAID(i, p) \
+  (VL * (p) + (i)) % 3 == 0 ? (VL * (p) + (i)) / 3 : (VL * (p) + (i)) % 3 == 1 ? VL + (VL * (p) + (i)) / 3 : 0
+#define LANE_BRAID_C(i, p) (VL * (p) + (i)) % 3 == 2 ? VL + (VL * (p) + (i)) / 3 : (i)
+#define VEC_BRAID(p) \
+  __builtin_shufflevector(__builtin_shufflevector(a, b, LANES(LANE_BRAID, p)), c, LANES(LANE_BRAID_C, p))
+
 INLINE vec vec_even(vec a, vec b) { return __builtin_shufflevector(a, b, LANES(LANE_HALF, 0)); }
 INLINE vec vec_odd(vec a, vec b) { return __builtin_shufflevector(a, b, LANES(LANE_HALF, 1)); }
 INLINE vec vec_zip_low(vec a, vec b) { return __builtin_shufflevector(a, b, LANES(LANE_ZIP, 0)); }
@@ -148,6 +155,11 @@ INLINE void vec_transpose(vec *v) {
 INLINE vec vec_third_0(vec a, vec b, vec c) { return VEC_THIRD(0); }
 INLINE vec vec_third_1(vec a, vec b, vec c) { return VEC_THIRD(1); }
 INLINE vec vec_third_2(vec a, vec b, vec c) { return VEC_THIRD(2); }
+
+/* The first, second and third register of the lanes of a, b and c by turns. */
+INLINE vec vec_braid_0(vec a, vec b, vec c) { return VEC_BRAID(0); }
+INLINE vec vec_braid_1(vec a, vec b, vec c) { return VEC_BRAID(1); }
+INLINE vec vec_braid_2(vec a, vec b, vec c) { return VEC_BRAID(2); }
 
 /* Lanes 1, 2, ... of a, and after them the last lane of b, or the last but one. */
 INLINE vec vec_shift_last(vec a, vec b) { return __builtin_shufflevector(a, b, LANES(LANE_SHIFT, 0)); }
@@ -296,6 +308,16 @@ INLINE void prefetch(const real *p) { __builtin_prefetch(p, 0, 3); }
 INLINE void prefetch_far(const real *p) { __builtin_prefetch(p, 0, 2); }
 /* The same for a line that is about to be written. */
 INLINE void prefetch_write(const real *p) { __builtin_prefetch(p, 1, 3); }
+
+/* A store around the caches, p aligned as a vector: the line is not read before it is written. Another thread
+ * sees it after the fence. */
+#if defined(__x86_64__)
+INLINE void vec_stream(real *p, vec v) { X86(stream)(p, v); }
+INLINE void stream_fence(void) { _mm_sfence(); }
+#else
+INLINE void vec_stream(real *p, vec v) { vec_store(p, v); }
+INLINE void stream_fence(void) {}
+#endif
 
 #define LINE (64 / (ptrdiff_t)sizeof(real)) /* elements of a cache line */
 
