@@ -7,8 +7,8 @@ from convkit._info import build_info
 from convkit._options import options
 from convkit._version import __version__
 from convkit.errors import ConvkitError
-from convkit.io import imread, imwrite
-from convkit.layout import bgr_to_rgb, from_bchw, rgb_to_bgr, to_bchw, to_chw, to_gray, to_hwc
+from convkit.io import ImageInfo, imread, imread_pages, imwrite, probe
+from convkit.layout import bgr_to_rgb, from_bchw, rgb_to_bgr, to_bchw, to_chw, to_gray, to_hwc, to_uint8
 from convkit.ops.conv import Conv2dPlan, conv2d, conv2d_plan
 from convkit.ops.conv_transpose import conv_transpose2d
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Conv2dPlan",
     "ConvkitError",
+    "ImageInfo",
     "__version__",
     "bgr_to_rgb",
     "build_info",
@@ -28,15 +29,18 @@ __all__ = [
     "filters",
     "from_bchw",
     "imread",
+    "imread_pages",
     "imwrite",
     "io",
     "options",
+    "probe",
     "rgb_to_bgr",
     "shapes",
     "to_bchw",
     "to_chw",
     "to_gray",
     "to_hwc",
+    "to_uint8",
     "viz",
 ]
 
