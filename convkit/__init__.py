@@ -7,7 +7,7 @@ from convkit._info import build_info
 from convkit._options import options
 from convkit._version import __version__
 from convkit.errors import ConvkitError
-from convkit.io import ImageInfo, imread, imread_pages, imwrite, probe
+from convkit.io import ImageInfo, Images, Video, VideoWriter, images, imread, imread_pages, imwrite, probe
 from convkit.layout import bgr_to_rgb, from_bchw, rgb_to_bgr, to_bchw, to_chw, to_gray, to_hwc, to_uint8
 from convkit.ops.conv import Conv2dPlan, conv2d, conv2d_plan
 from convkit.ops.conv_transpose import conv_transpose2d
@@ -19,6 +19,9 @@ __all__ = [
     "Conv2dPlan",
     "ConvkitError",
     "ImageInfo",
+    "Images",
+    "Video",
+    "VideoWriter",
     "__version__",
     "bgr_to_rgb",
     "build_info",
@@ -28,6 +31,7 @@ __all__ = [
     "errors",
     "filters",
     "from_bchw",
+    "images",
     "imread",
     "imread_pages",
     "imwrite",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convkit._checks import Array, as_array, finite
+from convkit import _dispatch, _threads
+from convkit._checks import FLOATS, Array, as_array, empty, finite
 from convkit.layout.shape import check_pixels
 
 if TYPE_CHECKING:
@@ -66,12 +67,29 @@ def saturated(array: Array, dtype: DTypeLike) -> Array:
     target = np.dtype(dtype)
     if target.kind == "f" or target == array.dtype:
         return np.array(array, dtype=target, order="C", copy=True)
+    if array.dtype in FLOATS:
+        return _rounded(np.ascontiguousarray(array), target)
     limits = np.iinfo(target)
-    if array.dtype.kind == "f":
-        if np.isnan(array).any():
-            raise ValueError(f"NaN cannot become {target}; pass np.nan_to_num(array), or keep a float dtype")
-        wide = np.rint(array)
-    else:
-        wide = array.astype(np.int32)  # holds both the source's range and the target's
+    wide = array.astype(np.int32)  # holds both the source's range and the target's
     np.clip(wide, limits.min, limits.max, out=wide)
     return wide.astype(target, order="C")
+
+
+def _rounded(array: Array, target: np.dtype[Any]) -> Array:
+    """A contiguous float array in an integer dtype, in one pass: all of it is one row of one channel."""
+    result = empty(array.shape, target)
+    lost = (
+        _dispatch.native()
+        .family("layout", array.dtype)
+        .from_planes(
+            (result.reshape(1, -1, 1),),
+            array.reshape(1, 1, 1, -1),
+            np.zeros(1, np.intp),
+            np.ones(1),
+            np.full(1, -0.0),
+            _threads.threads_for(array.size),
+        )
+    )
+    if lost:
+        raise ValueError(f"NaN cannot become {target}; pass np.nan_to_num(array), or keep a float dtype")
+    return result
