@@ -93,9 +93,11 @@ def _parser() -> argparse.ArgumentParser:
         "--mode", default="unchanged", choices=("unchanged", "color", "gray"), help="how to read the input"
     )
     command.add_argument("--stretch", action="store_true", help="map min..max to the whole range")
-    command.add_argument("--threads", type=int, metavar="N", help="threads to use")
+    command.add_argument("--threads", type=int, metavar="N", help="threads of each filter (of a folder's: 1)")
     command.add_argument("--pattern", metavar="GLOB", help="of a folder: the files that match, as **/*.jpg")
-    command.add_argument("--workers", type=int, metavar="N", help="of a folder: files at a time")
+    command.add_argument(
+        "--workers", type=int, metavar="N", help="of a folder: files at a time (default: processors)"
+    )
     command.add_argument(
         "--on-error",
         choices=("skip", "stop"),

@@ -47,8 +47,7 @@ def run(chain: Pipeline, arguments: argparse.Namespace) -> Told:
     if arguments.report and not os.path.isdir(os.path.dirname(os.path.abspath(arguments.report))):
         raise ImageNotFound(f"{arguments.report}: there is no such folder")
     workers = default_threads() if arguments.workers is None else thread_count(arguments.workers)
-    threads = max(1, default_threads() // workers) if arguments.threads is None else arguments.threads
-    thread_count(threads)
+    threads = 1 if arguments.threads is None else thread_count(arguments.threads)  # files are enough to share
     start = time.perf_counter()
     results: list[Result] = []
     for result in progress(_each(chain, arguments, names, workers, threads), len(names), "file"):
