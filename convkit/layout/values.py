@@ -59,7 +59,8 @@ def to_uint8(image: ArrayLike, range: tuple[float, float] | None = None) -> Arra
         low, high = finite(range[0], "range[0]"), finite(range[1], "range[1]")
         if not low < high:
             raise ValueError(f"range is ({low:g}, {high:g}); expected the lower number first")
-    return saturated((array.astype(np.float64) - low) * (255 / (high - low)), np.uint8)
+    with np.errstate(over="ignore"):  # what is so large is cut off
+        return saturated((array.astype(np.float64) - low) * 255 / (high - low), np.uint8)
 
 
 def saturated(array: Array, dtype: DTypeLike) -> Array:
