@@ -33,10 +33,10 @@ def quiet(cv2: Any) -> Iterator[None]:
     The level is the process's: the first of several threads keeps it, the last puts it back.
     """
     global _silent, _level
-    log = cv2.utils.logging
+    set_level = cv2.setLogLevel if hasattr(cv2, "setLogLevel") else cv2.utils.logging.setLogLevel  # 4.x, 5.x
     with _lock:
         if _silent == 0:
-            _level = log.setLogLevel(log.LOG_LEVEL_SILENT)
+            _level = set_level(0)
         _silent += 1
     try:
         yield
@@ -44,7 +44,7 @@ def quiet(cv2: Any) -> Iterator[None]:
         with _lock:
             _silent -= 1
             if _silent == 0:
-                log.setLogLevel(_level)
+                set_level(_level)
 
 
 def _advice(error: ImportError) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from convkit._checks import Array, as_array, choice, flag, integer
 from convkit._opencv import opencv, quiet
 from convkit.errors import ImageFileError, of_file
+from convkit.io import headers
 from convkit.io.formats import FORMATS, Format, channel_count, for_name, names
 from convkit.layout import rgb_to_bgr
 
@@ -136,6 +137,8 @@ def _settings(target: Format, quality: int | None, compression: int | str | None
     settings: list[int] = []
     if target.name == "JPEG":
         settings = [cv2.IMWRITE_JPEG_QUALITY, 95]
+    if target.name == "TIFF":  # where nothing is said, OpenCV 4 rounds float32 colours
+        settings = [cv2.IMWRITE_TIFF_COMPRESSION, TIFF_COMPRESSION["lzw"]]
     if target.name == "WebP":
         settings = [cv2.IMWRITE_WEBP_QUALITY, 101]  # above 100: without loss
     if quality is not None:
@@ -146,8 +149,7 @@ def _settings(target: Format, quality: int | None, compression: int | str | None
         if target.name == "PNG":
             settings += [cv2.IMWRITE_PNG_COMPRESSION, _between(compression, "compression", 0, 9)]
         elif target.name == "TIFF":
-            chosen = TIFF_COMPRESSION[choice(compression, "compression", tuple(TIFF_COMPRESSION))]
-            settings += [cv2.IMWRITE_TIFF_COMPRESSION, chosen]
+            settings[1] = TIFF_COMPRESSION[choice(compression, "compression", tuple(TIFF_COMPRESSION))]
         else:
             raise ValueError(
                 f"{target.name} has no choice of compression: leave it out, or write .png or .tiff"
@@ -176,6 +178,10 @@ def _encode(image: Array, target: Format, settings: list[int], name: str) -> byt
             f"{name} cannot be encoded as {target.name}: the encoder refused an image of shape {image.shape}"
         )
     encoded: bytes = data.tobytes()
+    if target.name == "BMP" and headers.read("BMP", encoded).channels != channel_count(image):
+        raise ImageFileError(
+            f"{name}: this OpenCV writes BMP without alpha; write .png, or pass image[..., :3]"
+        )
     return encoded
 
 

@@ -123,7 +123,7 @@ def build_corpus(folder):
     for suffix, dtype, channels in (
         *((".png", d, c) for d in ("uint8", "uint16") for c in (1, 3, 4)),
         *((".tiff", d, c) for d in ("uint8", "uint16", "int16", "float32", "float64") for c in (1, 3)),
-        *((".bmp", "uint8", c) for c in (1, 3, 4)),
+        *((".bmp", "uint8", c) for c in (1, 3)),
         *((".webp", "uint8", c) for c in (3, 4)),
         *((".pgm", d, 1) for d in ("uint8", "uint16")),
         *((".ppm", d, 3) for d in ("uint8", "uint16")),

@@ -32,7 +32,7 @@ WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 256, 257, 258, 259, 262
 STRIPS, ORIENTATION, SAMPLES, ROWS, STRIP_BYTES, PLANAR = 273, 274, 277, 278, 279, 284
 TILE_WIDTH, TILE_HEIGHT, TILES, TILE_BYTES, SAMPLE_FORMAT = 322, 323, 324, 325, 339
 READ = {*range(256, 260), 262, 273, 274, 277, 278, 279, 284, *range(322, 326), 339}
-PALETTE, INKS, SUBSAMPLED = 3, 5, 6
+PALETTE, INKS, SUBSAMPLED, LOG_LUV = 3, 5, 6, 32845
 DTYPES = {
     **{(1, bits): "uint8" for bits in range(1, 9)},
     **{(1, bits): "uint16" for bits in (10, 12, 14, 16)},
@@ -113,7 +113,7 @@ def _header(data: bytes, tags: Tags, upright: tuple[tuple[int, bytes], ...]) -> 
     bits, kind = first(BITS, 1), first(SAMPLE_FORMAT, 1)
     if kind == 4:  # of nobody's choice
         kind = 1
-    dtype = DTYPES.get((kind, bits))
+    dtype = "float32" if first(PHOTOMETRIC) == LOG_LUV else DTYPES.get((kind, bits))
     if dtype is None:
         name = {1: "unsigned integers", 2: "integers", 3: "floats"}.get(kind, "numbers")
         raise Unsupported(f"TIFF of {name} of {bits} bits")
