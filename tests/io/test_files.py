@@ -320,6 +320,13 @@ def test_pages_in_a_circle():
         ck.imread(bytes(data))
 
 
+def test_places_beyond_64_bits():
+    data = bytearray(make.tiff([make.noise(channels=1)], big=True))
+    data[8:16] = b"\xff" * 8
+    with pytest.raises(CorruptImage, match="far behind its end"):
+        ck.imread(bytes(data))
+
+
 def test_files_of_very_many_parts():
     jpeg = b"\xff\xd8" + b"\xff\xfe\0\2" * 200_000
     webp = b"WEBP" + b"JUNK\0\0\0\0" * 200_000

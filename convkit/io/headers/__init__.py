@@ -37,6 +37,8 @@ def read(name: str, data: bytes) -> Header:
         header = READERS[name](data)
     except (struct.error, IndexError):
         raise Broken("its header is cut short") from None
+    except OverflowError:  # of a place in 64 bits
+        raise Broken("it points far behind its end") from None
     if header.height < 1 or header.width < 1:
         raise Broken(f"its header says {header.width}×{header.height} pixels")
     return header
