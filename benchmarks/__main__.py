@@ -69,7 +69,7 @@ def main() -> int:
     table.add_argument("--output", type=Path, help="a folder for the JSON, the Markdown table and the plots")
     table = commands.add_parser("costs", help="the table of costs that algorithms are chosen by")
     table.add_argument("--isa", choices=_dispatch.available(), default=_dispatch.available()[-1])
-    table.add_argument("--seconds", type=float, default=30)
+    table.add_argument("--seconds", type=float, default=60)
     table.add_argument("--seed", type=int, default=0)
     table = commands.add_parser("layout", help="a 4K photo to a BCHW batch and back")
     table.add_argument("--threads", type=int, nargs="+", default=[1, 2])

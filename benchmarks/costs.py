@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from benchmarks.layers import Layer
+from benchmarks.layers import Layer, random_layers
 from benchmarks.timing import block
 from convkit import _dispatch, shapes
 from convkit.ops import problem
@@ -23,7 +23,7 @@ Sample = tuple[Work, float, float]  # the steps, and what preparing the weights 
 
 
 def drawn(rng: np.random.Generator) -> Iterator[Layer]:
-    """Layers of every kind, at most 0.4 billion products each."""
+    """Layers of every kind, at most a billion products each."""
     while True:
         kind = rng.choice(["any", "3×3", "few channels", "large kernel"])
         channels, outputs = (int(2 ** rng.uniform(0, 9)) for _ in range(2))
@@ -51,6 +51,7 @@ def drawn(rng: np.random.Generator) -> Iterator[Layer]:
         fits = layer.dilation * (layer.kernel - 1) < layer.size + 2 * layer.padding
         if fits and 1e5 < layer.operations < 8e8:
             yield layer
+        yield from random_layers(int(rng.integers(1 << 32)), 1)
 
 
 def measure(layer: Layer) -> dict[str, Sample]:

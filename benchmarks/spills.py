@@ -30,7 +30,7 @@ STORE = re.compile(r"^(?:v?mov\w+\s+%[xyz]mm\d+,|st[rp]\s)")
 VECTOR = re.compile(r"%[xyz]mm|\bq\d+\b")
 PLAN_TIME = ("transform_some",)
 """Functions that prepare weights: a plan runs them once."""
-KERNELS = re.compile(r"(_kernels|winograd|depthwise)(_f64)?_avx")
+KERNELS = re.compile(r"(_kernels|broadcast|winograd|depthwise)(_f64)?_avx")
 
 
 class Loop(NamedTuple):
@@ -85,6 +85,11 @@ def find_loops(listing: str) -> list[Loop]:
     return found
 
 
+def spilling(found: list[Loop]) -> list[Loop]:
+    """Those that store registers on the stack in a call."""
+    return [loop for loop in found if loop.spills and not loop.function.endswith(PLAN_TIME)]
+
+
 def show(loop: Loop) -> None:
     """Print a loop."""
     function, instructions, sums, spills, reloads = loop
@@ -106,7 +111,7 @@ def survey(compiler: str) -> int:
     if shutil.which(compiler) is None:
         print(f"{compiler} is not installed: skipped")
         return 0
-    spilling = 0
+    count = 0
     with tempfile.TemporaryDirectory() as folder:
         build(compiler, folder)
         for path in sorted(Path(folder).rglob("*.so")):
@@ -117,9 +122,9 @@ def survey(compiler: str) -> int:
             for loop in found:
                 if loop.spills or loop.reloads:
                     show(loop)
-                spilling += loop.spills > 0 and not loop.function.endswith(PLAN_TIME)
-    print(f"{compiler}: {spilling} loops spill")
-    return spilling
+            count += len(spilling(found))
+    print(f"{compiler}: {count} loops spill")
+    return count
 
 
 def build(compiler: str, folder: str) -> None:

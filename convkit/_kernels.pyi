@@ -2,7 +2,7 @@ from convkit._checks import Array
 
 VECTOR_LANES: int
 
-def pack_weights(weight_gockk: Array, kernel_index: Array, packed: Array) -> None: ...
+def pack_weights(weight_goppckk: Array, kernel_index: Array, packed: Array, num_threads: int) -> None: ...
 def conv_taps(
     x_bchw: Array,
     weights: Array,

@@ -15,14 +15,15 @@ What an output adds up, and in which order, depends on the blocks of K alone, ne
 from cython.parallel cimport prange, threadid
 from libc.string cimport memset
 
-from convkit._native.arith cimport ceil_div, elements
+from convkit._native.arith cimport ceil_div, elements, even_parts
 from convkit._native.border cimport BORDER_CONSTANT, BORDER_REFLECT
 from convkit._native.copies cimport copy_run
 from convkit._native.epilogue cimport Epilogue, adds_in_place, finish_rows, make_epilogue
 from convkit._native.gemm cimport Tile, multiply
 from convkit._native.planes cimport Planes, Span, find_span, pack_planes
-from convkit._native.simd cimport (GEMM_DEPTH, GEMM_MR, GEMM_NV, GEMM_WIDE, VL, real, scratch_alloc,
-                                   scratch_free, vec_load, vec_load_part, vec_store, vec_store_part)
+from convkit._native.simd cimport (GEMM_DEPTH, GEMM_MR, GEMM_NV, GEMM_WIDE, VL, panel_load, panel_store, real,
+                                   scratch_alloc, scratch_free, vec, vec_interleave, vec_load, vec_load_part, vec_store,
+                                   vec_store_part)
 
 cdef enum:
     CHUNK_ROWS = 512            # output channels of a unit, at most
@@ -31,6 +32,7 @@ cdef enum:
     PLANES_BYTES = 1 << 19
     MOST_COLUMNS = 512          # of a strip
     DIRECT_CHANNELS = 96
+    SOME_CHANNELS = 8           # whose weights are packed one after another: whole cache lines
     FINISH_ROWS = 64            # output channels of a tile that are finished together: they stay in the L1 cache
 
 VECTOR_LANES = VL
@@ -67,57 +69,149 @@ cdef struct Conv:
 # small. A 1×1 kernel may read the input where it lies, each channel in a page of its own: as many as the first
 # translation buffer holds.
 
-cdef inline Py_ssize_t even_parts(Py_ssize_t n, Py_ssize_t most) noexcept nogil:
-    # The size of the fewest parts of about the same size, at most `most`, that n is cut into.
-    return ceil_div(n, ceil_div(n, most))
-
-
 cdef inline Py_ssize_t channel_block(Py_ssize_t taps, Py_ssize_t channels) noexcept nogil:
     return even_parts(channels, max(<Py_ssize_t>1, GEMM_DEPTH // taps) if taps > 1 else <Py_ssize_t>DIRECT_CHANNELS)
 
 
-def pack_weights(const real[:, :, :, :, :] weight_gockk not None, const Py_ssize_t[:, ::1] kernel_index not None,
-                 real[::1] packed not None):
+cdef struct Weights:            # as they are given, and how they are packed
+    const real* first
+    Py_ssize_t outputs, channels, taps                      # of a group
+    Py_ssize_t group, channel                               # strides in elements
+    Py_ssize_t* row                                         # offset of each output channel
+    Py_ssize_t* tap                                         # offset of each tap
+    bint in_lines                                           # channels and taps lie side by side
+    bint side_by_side                                       # output channels do
+    bint by_panels                                          # output channels are further apart than channels
+    Py_ssize_t panels, block_channels
+    Py_ssize_t part_channels, parts                         # of a unit of work; of all channels
+    real* packed
+
+
+cdef void find_weights(Weights* weights, const real[:, :, :, :, :, :, :] weight_goppckk,
+                       const Py_ssize_t[:, ::1] kernel_index) noexcept nogil:
+    # Fills the tables of offsets.
+    cdef Py_ssize_t i, phase_columns = weight_goppckk.shape[3], phases = weight_goppckk.shape[2] * phase_columns
+    for i in range(weights.outputs):
+        weights.row[i] = i // phases * elements(weight_goppckk.strides[1]) \
+            + i % phases // phase_columns * elements(weight_goppckk.strides[2]) \
+            + i % phase_columns * elements(weight_goppckk.strides[3])
+    for i in range(weights.taps):
+        weights.tap[i] = kernel_index[0, i] * elements(weight_goppckk.strides[5]) \
+            + kernel_index[1, i] * elements(weight_goppckk.strides[6])
+    weights.group, weights.channel = elements(weight_goppckk.strides[0]), elements(weight_goppckk.strides[4])
+    weights.in_lines = weights.channels == 1 or weights.channel == weights.taps
+    for i in range(weights.taps):
+        weights.in_lines = weights.in_lines and weights.tap[i] == i
+    weights.side_by_side = True
+    for i in range(weights.outputs):
+        weights.side_by_side = weights.side_by_side and weights.row[i] == i
+    weights.by_panels = weights.in_lines or elements(weight_goppckk.strides[1]) >= weights.channel
+
+
+def pack_weights(const real[:, :, :, :, :, :, :] weight_goppckk not None,
+                 const Py_ssize_t[:, ::1] kernel_index not None, real[::1] packed not None, int num_threads):
     """Fill `packed` with panels of output channels.
 
-    `kernel_index[:, t]` is tap t's place in the kernel.
+    There is one for each of the second to fourth axis; `kernel_index[:, t]` is tap t's place in the last two.
     """
-    cdef Py_ssize_t outputs = weight_gockk.shape[1], channels = weight_gockk.shape[2], taps = kernel_index.shape[1]
-    cdef Py_ssize_t block = channel_block(taps, channels), g, c, first, rows, c1
-    cdef real* to = &packed[0]
+    cdef Weights weights
+    cdef Py_ssize_t u, units = weight_goppckk.shape[0]
+    weights.first, weights.packed = &weight_goppckk[0, 0, 0, 0, 0, 0, 0], &packed[0]
+    weights.outputs = weight_goppckk.shape[1] * weight_goppckk.shape[2] * weight_goppckk.shape[3]
+    weights.channels, weights.taps = weight_goppckk.shape[4], kernel_index.shape[1]
+    weights.block_channels = channel_block(weights.taps, weights.channels)
+    weights.panels = ceil_div(weights.outputs, GEMM_MR)
+    weights.row = <Py_ssize_t*>scratch_alloc((weights.outputs + weights.taps) * sizeof(Py_ssize_t))
+    if weights.row == NULL:
+        raise MemoryError("no memory for the tables of a convolution's weights")
+    weights.tap = weights.row + weights.outputs
     with nogil:
-        for g in range(weight_gockk.shape[0]):
-            c = 0
-            while c < channels:
-                c1 = min(c + block, channels)
-                first = 0
-                while first < outputs:
-                    rows = min(<Py_ssize_t>GEMM_MR, outputs - first)
-                    pack_panel(weight_gockk, kernel_index, g, first, rows, c, c1, to)
-                    to += (c1 - c) * taps * rows
-                    first += rows
-                c = c1
+        find_weights(&weights, weight_goppckk, kernel_index)
+        weights.part_channels = weights.block_channels if weights.by_panels else SOME_CHANNELS
+        weights.parts = ceil_div(weights.channels, weights.part_channels)
+        units *= weights.parts * (weights.panels if weights.by_panels else 1)
+        if num_threads == 1:
+            for u in range(units):
+                pack_unit(&weights, u)
+        else:
+            for u in prange(units, num_threads=num_threads, schedule="static"):
+                pack_unit(&weights, u)
+        scratch_free(weights.row)
 
 
-cdef void pack_panel(const real[:, :, :, :, :] weight_gockk, const Py_ssize_t[:, ::1] kernel_index, Py_ssize_t g,
-                     Py_ssize_t first, Py_ssize_t rows, Py_ssize_t c0, Py_ssize_t c1, real* to) noexcept nogil:
-    # [channel][tap][output]
-    cdef Py_ssize_t o, c, t, taps = kernel_index.shape[1]
-    cdef Py_ssize_t output = elements(weight_gockk.strides[1])
-    cdef Py_ssize_t down = elements(weight_gockk.strides[3]), right = elements(weight_gockk.strides[4])
-    cdef const real* kernel
-    cdef const real* weight
-    for c in range(c0, c1):
-        kernel = &weight_gockk[g, first, c, 0, 0]
-        for t in range(taps):
-            weight = kernel + kernel_index[0, t] * down + kernel_index[1, t] * right
-            if rows == GEMM_MR:
-                for o in range(GEMM_MR):
-                    to[o] = weight[o * output]
-            else:
-                for o in range(rows):
-                    to[o] = weight[o * output]
+cdef void pack_unit(const Weights* weights, Py_ssize_t index) noexcept nogil:
+    # A panel of a block of K, or all panels of some channels: neighbours read on where the last one ended.
+    cdef Py_ssize_t c = index % weights.parts * weights.part_channels, other = index // weights.parts, panel
+    cdef Py_ssize_t channels = min(weights.part_channels, weights.channels - c)
+    if weights.by_panels:
+        pack_panel(weights, other // weights.panels, other % weights.panels, c, channels)
+    else:
+        for panel in range(weights.panels):
+            pack_panel(weights, other, panel, c, channels)
+
+
+cdef void pack_panel(const Weights* weights, Py_ssize_t group, Py_ssize_t panel, Py_ssize_t c,
+                     Py_ssize_t channels) noexcept nogil:
+    # [channel][tap][output], in as many blocks of K as the channels lie in.
+    cdef Py_ssize_t first = panel * GEMM_MR, rows = min(<Py_ssize_t>GEMM_MR, weights.outputs - first), end = c + channels
+    cdef Py_ssize_t inside, depth
+    cdef const Py_ssize_t* row = weights.row + first
+    cdef const real* source
+    cdef real* to
+    while c < end:
+        inside = c % weights.block_channels
+        depth = min(weights.block_channels, weights.channels - (c - inside))
+        channels = min(depth - inside, end - c)
+        source = weights.first + group * weights.group + c * weights.channel
+        to = weights.packed + weights.taps * (
+            (group * weights.channels + c - inside) * weights.outputs + first * depth + inside * rows)
+        if rows == GEMM_MR and weights.in_lines:
+            pack_lines(source, row, channels * weights.taps, to)
+        elif rows == GEMM_MR and weights.side_by_side:
+            pack_side_by_side(weights, source + first, channels, to)
+        elif rows == GEMM_MR:
+            pack_singly(weights, source, row, GEMM_MR, channels, to)
+        else:
+            pack_singly(weights, source, row, rows, channels, to)
+        c += channels
+
+
+cdef inline void pack_lines(const real* source, const Py_ssize_t* row, Py_ssize_t n, real* to) noexcept nogil:
+    cdef vec v[GEMM_MR]
+    cdef real rest[GEMM_MR * VL]
+    cdef Py_ssize_t k = 0
+    cdef int i
+    while k < n:
+        for i in range(GEMM_MR):
+            v[i] = vec_load(source + row[i] + k) if k + VL <= n else vec_load_part(source + row[i] + k, n - k)
+        vec_interleave(v, GEMM_MR)
+        for i in range(GEMM_MR):
+            vec_store((to if k + VL <= n else rest) + i * VL, v[i])
+        if k + VL > n:
+            copy_run(to, rest, (n - k) * GEMM_MR)
+        to += GEMM_MR * VL
+        k += VL
+
+
+cdef inline void pack_side_by_side(const Weights* weights, const real* source, Py_ssize_t channels,
+                                   real* to) noexcept nogil:
+    cdef Py_ssize_t _, t
+    for _ in range(channels):
+        for t in range(weights.taps):
+            panel_store(to, panel_load(source + weights.tap[t]))
+            to += GEMM_MR
+        source += weights.channel
+
+
+cdef inline void pack_singly(const Weights* weights, const real* source, const Py_ssize_t* row, Py_ssize_t rows,
+                             Py_ssize_t channels, real* to) noexcept nogil:
+    cdef Py_ssize_t _, t, i
+    for _ in range(channels):
+        for t in range(weights.taps):
+            for i in range(rows):
+                to[i] = source[row[i] + weights.tap[t]]
             to += rows
+        source += weights.channel
 
 
 # ---- multiplying: one function per height of a panel; tiles that the machine does not use are compiled away -

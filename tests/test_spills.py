@@ -66,14 +66,33 @@ def test_a_module_that_is_not_built(spills):
         spills.loops("convkit._kernels_z80")
 
 
-@pytest.mark.parametrize("isa", ["avx2", "avx512"])
-@pytest.mark.parametrize("dtype", ["", "_f64"])
-def test_the_multiply_loops_do_not_spill(spills, dtype, isa):
-    module = f"convkit._kernels{dtype}_{isa}"
+def built_loops(spills, family, dtype, isa):
+    """The loops of a module of this installation."""
+    module = f"convkit.{family}{dtype}_{isa}"
     if shutil.which("objdump") is None:
         pytest.skip("no objdump")
     if importlib.util.find_spec(module) is None:
         pytest.skip(f"{module} is not built")
-    loops = spills.loops(module)
+    return spills.loops(module)
+
+
+@pytest.mark.parametrize("isa", ["avx2", "avx512"])
+@pytest.mark.parametrize("dtype", ["", "_f64"])
+@pytest.mark.parametrize("family", ["_kernels", "_native.winograd", "_native.depthwise"])
+def test_no_loop_of_a_call_spills(spills, family, dtype, isa):
+    loops = built_loops(spills, family, dtype, isa)
+    assert len(loops) >= 16
+    assert not spills.spilling(loops)
+
+
+@pytest.mark.parametrize("isa", ["avx2", "avx512"])
+@pytest.mark.parametrize("dtype", ["", "_f64"])
+def test_the_tiles_of_the_gemm_leave_the_stack_alone(spills, dtype, isa):
+    loops = built_loops(spills, "_kernels", dtype, isa)
     assert max(loop.multiply_adds for loop in loops) >= 12
     assert not [loop for loop in loops if loop.spills or loop.reloads]
+
+
+def test_weights_are_prepared_once_and_may_spill(spills):
+    loops = [spills.Loop(name, 20, 4, 1, 1) for name in ("transform_lanes", "winograd_avx2_transform_some")]
+    assert spills.spilling(loops) == loops[:1]

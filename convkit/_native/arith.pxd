@@ -7,5 +7,10 @@ cdef inline Py_ssize_t ceil_div(Py_ssize_t a, Py_ssize_t b) noexcept nogil:
     return a // b + (a % b > 0)
 
 
+cdef inline Py_ssize_t even_parts(Py_ssize_t n, Py_ssize_t most) noexcept nogil:
+    # The size of the fewest parts of about the same size, at most `most`, that n is cut into.
+    return ceil_div(n, ceil_div(n, most))
+
+
 cdef inline Py_ssize_t elements(Py_ssize_t stride) noexcept nogil:
     return stride // <Py_ssize_t>sizeof(real)

@@ -4,15 +4,16 @@ Pixels need not lie side by side, nor fill vectors: any stride reads the input's
 with their borders, and a map of few pixels costs no more than its pixels. Rows of a kernel that see nothing but zeros
 are left out. In return the sums, [pixel][output], must be transposed.
 
-Work is cut into units: image × group × band of output rows × chunk of weight panels. A unit goes over K in blocks of
-channels, and over a block panel by panel: a panel's weights stay in the L1 cache while all pixels of the band pass.
+Work is cut into units: band of output rows, or run of images × group × chunk of weight panels. A unit goes over K in
+blocks of channels, and over a block panel by panel: a panel's weights stay in the L1 cache while all pixels of the band
+pass.
 
 What an output adds up, and in which order, depends on the blocks of K alone, never on the units or the threads.
 """
 from cython.parallel cimport prange, threadid
 from libc.string cimport memset
 
-from convkit._native.arith cimport ceil_div, elements
+from convkit._native.arith cimport ceil_div, elements, even_parts
 from convkit._native.border cimport BORDER_CONSTANT
 from convkit._native.epilogue cimport Epilogue, finish_rows, make_epilogue
 from convkit._native.planes cimport Planes, pack_planes
@@ -22,10 +23,13 @@ from convkit._native.simd cimport (GEMM_MR, GEMM_NV, LINE, VL, prefetch_far, rea
 VECTOR_LANES = VL
 
 cdef enum:
-    DEPTH = 96                 # products of a block of K: a panel's weights stay in the L1 cache
+    DEPTH = 288                 # vectors of weights of a block of K, about: those of a panel stay in the L1 cache
+    MOST_DEPTH = 192            # products of a block of K
+    MOST_SINGLE = 14            # pixels of a tile of one vector
     DIRECT_CHANNELS = 96        # of a block that is read where it lies, each channel in a page of its own
     PLANES_BYTES = 1 << 19      # of a unit, about: they stay in the L2 cache
     SUMS_BYTES = 1 << 19
+    WEIGHTS_COST = 8            # of reading a panel's weights for one product, in products of a pixel with them
 
 
 cdef struct Conv:
@@ -45,8 +49,9 @@ cdef struct Conv:
     bint direct                                         # no planes: one tap, whose pixels lie in the input
     bint skip                                           # padding is zeros
     Py_ssize_t* offset                                  # of each channel's taps of a block of K, in the planes
-    Py_ssize_t row_step, column_step                    # from one output pixel's to the next one's, in the planes
+    Py_ssize_t image_step, row_step, column_step        # from one output pixel's to the next one's, in the planes
     Py_ssize_t vectors, panels                          # of one group's outputs
+    Py_ssize_t run_images, runs                         # several only where a band is a whole map
     Py_ssize_t band_rows, bands, chunk_panels, chunks
     Epilogue epilogue
 
@@ -56,7 +61,8 @@ cdef struct Unit:
     real* y
     const real* weights
     const real* bias
-    Py_ssize_t row, rows, panel, panels, first, vectors     # the first vector of outputs, and their number
+    Py_ssize_t images, row, rows
+    Py_ssize_t panel, panels, first, vectors    # the first vector of outputs, and their number
     real* planes
     real* sums                  # [pixel][output]
 
@@ -74,16 +80,19 @@ cdef inline Py_ssize_t panel_start(Py_ssize_t vectors, Py_ssize_t panel) noexcep
     return min(panel * GEMM_NV, vectors)
 
 
-cdef inline Py_ssize_t channel_block(Py_ssize_t taps, Py_ssize_t channels) noexcept nogil:
-    cdef Py_ssize_t most = max(<Py_ssize_t>1, DEPTH // taps) if taps > 1 else <Py_ssize_t>DIRECT_CHANNELS
-    return ceil_div(channels, ceil_div(channels, most))
+cdef inline Py_ssize_t channel_block(Py_ssize_t taps, Py_ssize_t channels, Py_ssize_t vectors) noexcept nogil:
+    # Of K. A tap alone may read the input where it lies.
+    cdef Py_ssize_t widest = min(vectors, <Py_ssize_t>GEMM_NV) if vectors != 4 else 2
+    cdef Py_ssize_t depth = min(<Py_ssize_t>MOST_DEPTH, DEPTH // widest)
+    return even_parts(channels, max(<Py_ssize_t>1, depth // taps) if taps > 1 else <Py_ssize_t>DIRECT_CHANNELS)
 
 
 def pack_weights(const real[:, :, :, :, :] weight_gockk not None, const Py_ssize_t[:, ::1] kernel_index not None,
                  real[::1] packed not None):
     """Fill `packed`, which has room for whole vectors of outputs; `kernel_index[:, t]` is tap t's place in the kernel."""
     cdef Py_ssize_t outputs = weight_gockk.shape[1], channels = weight_gockk.shape[2], taps = kernel_index.shape[1]
-    cdef Py_ssize_t block = channel_block(taps, channels), vectors = ceil_div(outputs, VL), g, b, c, p, o, end, t
+    cdef Py_ssize_t vectors = ceil_div(outputs, VL), block = channel_block(taps, channels, vectors)
+    cdef Py_ssize_t g, b, c, p, o, end, t
     cdef real* to = &packed[0]
     with nogil:
         for g in range(weight_gockk.shape[0]):
@@ -197,13 +206,25 @@ cdef void sum_2(int pixels, const Tile* tile) noexcept nogil:
 
 
 cdef void sum_1(int pixels, const Tile* tile) noexcept nogil:
-    if pixels == 8 and GEMM_MR >= 8:
+    if pixels == 14:
+        sum_tiles(14, 1, tile)
+    elif pixels == 13:
+        sum_tiles(13, 1, tile)
+    elif pixels == 12:
+        sum_tiles(12, 1, tile)
+    elif pixels == 11:
+        sum_tiles(11, 1, tile)
+    elif pixels == 10:
+        sum_tiles(10, 1, tile)
+    elif pixels == 9:
+        sum_tiles(9, 1, tile)
+    elif pixels == 8:
         sum_tiles(8, 1, tile)
-    elif pixels == 7 and GEMM_MR >= 7:
+    elif pixels == 7:
         sum_tiles(7, 1, tile)
-    elif pixels == 6 and GEMM_MR >= 6:
+    elif pixels == 6:
         sum_tiles(6, 1, tile)
-    elif pixels == 5 and GEMM_MR >= 5:
+    elif pixels == 5:
         sum_tiles(5, 1, tile)
     elif pixels == 4:
         sum_tiles(4, 1, tile)
@@ -215,33 +236,41 @@ cdef void sum_1(int pixels, const Tile* tile) noexcept nogil:
         sum_tiles(1, 1, tile)
 
 
+cdef void sum_tiles_of(int pixels, Py_ssize_t vectors, Tile* tile) noexcept nogil:
+    # `count` tiles, and then the place after them.
+    if vectors == 3:
+        sum_3(pixels, tile)
+    elif vectors == 2:
+        sum_2(pixels, tile)
+    else:
+        sum_1(pixels, tile)
+    tile.x += tile.count * pixels * tile.step
+    tile.later += tile.count * tile.later_tile
+    tile.sums += tile.count * pixels * tile.sums_row
+    tile.addend += tile.count * pixels * tile.addend_row
+
+
 cdef void sum_pixels(Py_ssize_t pixels, Py_ssize_t vectors, Tile* tile) noexcept nogil:
-    # As many tiles of GEMM_MR pixels as there are, and the rest.
-    cdef Py_ssize_t rest = pixels % GEMM_MR, turn
-    for turn in range(2):
-        tile.count = 1 if turn else pixels // GEMM_MR
-        if turn and rest == 0:
-            return
-        if vectors == 3:
-            sum_3(<int>rest if turn else GEMM_MR, tile)
-        elif vectors == 2:
-            sum_2(<int>rest if turn else GEMM_MR, tile)
-        else:
-            sum_1(<int>rest if turn else GEMM_MR, tile)
-        tile.x += tile.count * GEMM_MR * tile.step
-        tile.later += tile.count * tile.later_tile
-        tile.sums += tile.count * GEMM_MR * tile.sums_row
-        tile.addend += tile.count * GEMM_MR * tile.addend_row
+    # In tiles of about one size: a small one has too few sums in flight.
+    cdef Py_ssize_t most = GEMM_MR if vectors > 1 else MOST_SINGLE, tiles = ceil_div(pixels, most)
+    cdef Py_ssize_t size = pixels // tiles, larger = pixels % tiles
+    if larger:
+        tile.count = larger
+        sum_tiles_of(<int>size + 1, vectors, tile)
+    tile.count = tiles - larger
+    sum_tiles_of(<int>size, vectors, tile)
 
 
 # ---- the units of work ---------------------------------------------------------------------------------
 
 cdef void locate(const Conv* conv, Py_ssize_t index, real* scratch, Unit* unit) noexcept nogil:
-    cdef Py_ssize_t chunk = index % conv.chunks, group, image, first
-    index //= conv.chunks
+    # Those that read the same weights follow each other.
+    cdef Py_ssize_t image = index % conv.runs * conv.run_images, group, chunk, first
+    index //= conv.runs
     unit.row = index % conv.bands * conv.band_rows
     index //= conv.bands
-    group, image = index % conv.groups, index // conv.groups
+    chunk, group = index % conv.chunks, index // conv.chunks
+    unit.images = min(conv.run_images, conv.images - image)
     unit.rows = min(conv.band_rows, conv.rows - unit.row)
     unit.panel = chunk * conv.chunk_panels
     unit.panels = min(conv.chunk_panels, conv.panels - unit.panel)
@@ -257,7 +286,7 @@ cdef void locate(const Conv* conv, Py_ssize_t index, real* scratch, Unit* unit) 
 
 
 cdef inline Py_ssize_t sums_elements(const Conv* conv) noexcept nogil:
-    return conv.band_rows * conv.columns * conv.chunk_panels * GEMM_NV * VL
+    return conv.run_images * conv.band_rows * conv.columns * conv.chunk_panels * GEMM_NV * VL
 
 
 cdef inline void find_taps(const Conv* conv, Py_ssize_t row, Py_ssize_t* first, Py_ssize_t* end) noexcept nogil:
@@ -275,7 +304,7 @@ cdef inline void find_taps(const Conv* conv, Py_ssize_t row, Py_ssize_t* first, 
 
 cdef void sum_block(const Conv* conv, const Unit* unit, Py_ssize_t c0, Py_ssize_t channels) noexcept nogil:
     # Adds one block of K to every output of the unit.
-    cdef Py_ssize_t p, row, begin, vectors, first, end
+    cdef Py_ssize_t p, line, image, row, begin, vectors, first, end
     cdef const real* block = unit.weights + c0 * conv.taps * conv.vectors * VL
     cdef const real* weights
     cdef const real* x = unit.x + c0 * conv.planes.x_channel
@@ -284,7 +313,9 @@ cdef void sum_block(const Conv* conv, const Unit* unit, Py_ssize_t c0, Py_ssize_
         x += (unit.row * conv.planes.stride_h + conv.tap_row[0]) * conv.planes.x_row
         x += conv.tap_column[0] * conv.planes.x_column
     else:
-        pack_planes(&conv.planes, x, channels, unit.row, 0, unit.planes)
+        for image in range(unit.images):
+            pack_planes(&conv.planes, x + image * conv.x_image, channels, unit.row, 0,
+                        unit.planes + image * conv.image_step)
         x = unit.planes
     tile.x_channel, tile.step = conv.planes.channel, conv.column_step
     tile.sums_row = unit.vectors * VL
@@ -293,20 +324,21 @@ cdef void sum_block(const Conv* conv, const Unit* unit, Py_ssize_t c0, Py_ssize_
         vectors = panel_start(conv.vectors, p + 1) - begin
         weights = block + begin * VL * channels * conv.taps
         tile.weights_channel = conv.taps * vectors * VL
-        for row in range(unit.rows):
+        for line in range(unit.images * unit.rows):
+            image, row = line // unit.rows, line % unit.rows
             find_taps(conv, unit.row + row, &first, &end)
             if end - first == conv.taps:    # one run of weights
                 tile.channels, tile.taps, tile.offset = 1, channels * conv.taps, conv.offset
             else:
                 tile.channels, tile.taps, tile.offset = channels, end - first, conv.offset + first
             tile.weights = weights + first * vectors * VL
-            tile.x = x + row * conv.row_step
-            tile.sums = unit.sums + row * conv.columns * tile.sums_row + (begin - unit.first) * VL
+            tile.x = x + image * conv.image_step + row * conv.row_step
+            tile.sums = unit.sums + line * conv.columns * tile.sums_row + (begin - unit.first) * VL
             tile.addend = tile.sums if c0 else unit.bias + begin * VL
             tile.addend_row = tile.sums_row if c0 else 0
             tile.later, tile.later_step, tile.later_tile = tile.x, 0, 0
             if c0 + channels == conv.channels:      # stored after all panels
-                tile.later = unit.y + (begin - unit.first) * VL * conv.y_channel + row * conv.y_row
+                tile.later = unit.y + image * conv.y_image + row * conv.y_row + (begin - unit.first) * VL * conv.y_channel
                 tile.later_step, tile.later_tile = conv.y_channel, GEMM_MR * conv.y_column
             sum_pixels(conv.columns, vectors, &tile)
 
@@ -337,17 +369,20 @@ cdef void store_square(const Conv* conv, const real* sums, Py_ssize_t sums_row, 
 
 
 cdef void store_sums(const Conv* conv, const Unit* unit) noexcept nogil:
-    # Transposed, channel after channel of a vector: whole rows of the output are written.
-    cdef Py_ssize_t v, row, column, outputs, sums_row = unit.vectors * VL
+    # Transposed, channel after channel of a vector: whole rows of the output are written, as one where no gap is between.
+    cdef Py_ssize_t v, line, pixel, outputs, rows = unit.rows, pixels = conv.columns, sums_row = unit.vectors * VL
+    cdef real* y
+    if conv.y_row == conv.columns * conv.y_column:
+        rows, pixels = 1, unit.rows * conv.columns
     for v in range(unit.vectors):
         outputs = min(<Py_ssize_t>VL, conv.outputs - (unit.first + v) * VL)
-        for row in range(unit.rows):
-            column = 0
-            while column < conv.columns:
-                store_square(conv, unit.sums + (row * conv.columns + column) * sums_row + v * VL, sums_row,
-                             min(<Py_ssize_t>VL, conv.columns - column), outputs,
-                             unit.y + v * VL * conv.y_channel + row * conv.y_row + column * conv.y_column)
-                column += VL
+        for line in range(unit.images * rows):
+            y = unit.y + line // rows * conv.y_image + line % rows * conv.y_row + v * VL * conv.y_channel
+            pixel = 0
+            while pixel < pixels:
+                store_square(conv, unit.sums + (line * pixels + pixel) * sums_row + v * VL, sums_row,
+                             min(<Py_ssize_t>VL, pixels - pixel), outputs, y + pixel * conv.y_column)
+                pixel += VL
 
 
 cdef void run_unit(const Conv* conv, Py_ssize_t index, real* scratch) noexcept nogil:
@@ -366,30 +401,52 @@ cdef inline Py_ssize_t band_slots(const Conv* conv, Py_ssize_t rows) noexcept no
     return (rows - 1) * conv.planes.stride_h + conv.tap_row[conv.tap_rows - 1] - conv.tap_row[0] + 1
 
 
+cdef inline bint fits(const Conv* conv, Py_ssize_t chunk) noexcept nogil:
+    # A unit's sums and planes, in the caches.
+    cdef Py_ssize_t sums = conv.run_images * conv.band_rows * conv.columns * min(chunk * GEMM_NV, conv.vectors) * VL
+    cdef Py_ssize_t planes = conv.run_images * band_slots(conv, conv.band_rows) * conv.planes.pitch * conv.block_channels
+    return sums * <Py_ssize_t>sizeof(real) <= SUMS_BYTES and planes * <Py_ssize_t>sizeof(real) <= PLANES_BYTES
+
+
+cdef inline bint halve(Conv* conv) noexcept nogil:
+    # A shorter run of images, or part of one; False where it is a row.
+    if conv.run_images > 1:
+        conv.run_images = ceil_div(conv.run_images, 2)
+    elif conv.band_rows > 1:
+        conv.band_rows = ceil_div(conv.band_rows, 2)
+    else:
+        return False
+    return True
+
+
+cdef inline double unit_cost(const Conv* conv, Py_ssize_t chunk) noexcept nogil:
+    # Of a channel in the largest unit, in products of a pixel with a panel's weights.
+    cdef Py_ssize_t pixels = conv.run_images * conv.band_rows * conv.columns
+    cdef double copied = conv.run_images * band_slots(conv, conv.band_rows) * conv.planes.pitch / 6.0
+    return conv.taps * <double>chunk * (pixels + WEIGHTS_COST) + (0 if conv.direct else copied)
+
+
 cdef void partition(Conv* conv, Py_ssize_t threads) noexcept nogil:
-    # Bands that the caches hold; more, and chunks of panels, until every thread is as busy as the others.
-    cdef Py_ssize_t rows = conv.rows, chunk = conv.panels, units, best_rows = 0, best_chunk = 0
+    # Runs of images, or bands, that the caches hold; smaller ones, and chunks of panels, until every thread is as busy
+    # as the others.
+    cdef Py_ssize_t chunk = conv.panels, units, best_images = 0, best_rows = 0, best_chunk = 0
     cdef double cost, best = -1
-    while rows > 1 and (rows * conv.columns * conv.vectors * VL * <Py_ssize_t>sizeof(real) > SUMS_BYTES
-                        or band_slots(conv, rows) * conv.planes.pitch * conv.block_channels * <Py_ssize_t>sizeof(real)
-                        > PLANES_BYTES):
-        rows = ceil_div(rows, 2)
     while chunk > 0:
-        conv.band_rows = rows
-        while conv.band_rows > 0:
-            units = conv.images * conv.groups * ceil_div(conv.rows, conv.band_rows) * ceil_div(conv.panels, chunk)
-            # a panel's products, and copying, of the largest unit
-            cost = ceil_div(units, threads) * (
-                conv.taps * <double>conv.band_rows * conv.columns * chunk * 1.5
-                + (0 if conv.direct else band_slots(conv, conv.band_rows) * conv.planes.pitch / 4.0))
+        conv.run_images, conv.band_rows = conv.images, conv.rows
+        while not fits(conv, chunk) and halve(conv):
+            pass
+        while True:
+            units = ceil_div(conv.images, conv.run_images) * ceil_div(conv.rows, conv.band_rows)
+            units *= conv.groups * ceil_div(conv.panels, chunk)
+            cost = ceil_div(units, threads) * unit_cost(conv, chunk)
             if best < 0 or cost < 0.98 * best:
-                best, best_rows, best_chunk = cost, conv.band_rows, chunk
-            if units >= 4 * threads:
+                best, best_images, best_rows, best_chunk = cost, conv.run_images, conv.band_rows, chunk
+            if units >= 4 * threads or not halve(conv):
                 break
-            conv.band_rows //= 2
         chunk //= 2
-    conv.band_rows, conv.chunk_panels = best_rows, best_chunk
-    conv.bands, conv.chunks = ceil_div(conv.rows, conv.band_rows), ceil_div(conv.panels, conv.chunk_panels)
+    conv.run_images, conv.band_rows, conv.chunk_panels = best_images, best_rows, best_chunk
+    conv.runs, conv.bands = ceil_div(conv.images, conv.run_images), ceil_div(conv.rows, conv.band_rows)
+    conv.chunks = ceil_div(conv.panels, conv.chunk_panels)
 
 
 cdef inline bint lies_inside(const Conv* conv) noexcept nogil:
@@ -416,7 +473,7 @@ cdef Py_ssize_t set_up(Conv* conv, const real[:, :, :, :] x_bchw, real[:, :, :, 
     conv.x_image = elements(x_bchw.strides[0])
     conv.y_image, conv.y_channel = elements(y_bchw.strides[0]), elements(y_bchw.strides[1])
     conv.y_row, conv.y_column = elements(y_bchw.strides[2]), elements(y_bchw.strides[3])
-    conv.block_channels = channel_block(conv.taps, conv.channels)
+    conv.block_channels = channel_block(conv.taps, conv.channels, conv.vectors)
     conv.planes.border, conv.planes.cval = border, cval
     conv.planes.height, conv.planes.width = x_bchw.shape[2], x_bchw.shape[3]
     conv.planes.x_channel = elements(x_bchw.strides[1])
@@ -427,7 +484,7 @@ cdef Py_ssize_t set_up(Conv* conv, const real[:, :, :, :] x_bchw, real[:, :, :, 
     conv.skip = border == BORDER_CONSTANT and cval == 0
     conv.direct = lies_inside(conv)
     partition(conv, num_threads)
-    return conv.images * groups * conv.bands * conv.chunks
+    return conv.runs * groups * conv.bands * conv.chunks
 
 
 cdef Py_ssize_t* make_tables(Conv* conv) except NULL:
@@ -446,9 +503,10 @@ cdef Py_ssize_t* make_tables(Conv* conv) except NULL:
     conv.planes.phase_column = table + depth + conv.planes.slots
     conv.planes.plane = conv.planes.slots * conv.planes.pitch + VL
     conv.planes.channel = (ceil_div(conv.planes.plane, LINE) | 1) * LINE    # odd: channels fall into different sets
+    conv.image_step = conv.block_channels * conv.planes.channel
     conv.row_step = conv.planes.stride_h * conv.planes.pitch
     if conv.direct:
-        conv.planes.channel = conv.planes.x_channel
+        conv.planes.channel, conv.image_step = conv.planes.x_channel, conv.x_image
         conv.row_step = conv.planes.stride_h * conv.planes.x_row
         conv.column_step *= conv.planes.x_column
     for c in range(conv.block_channels):
@@ -464,7 +522,7 @@ cdef Py_ssize_t* make_tables(Conv* conv) except NULL:
 
 cdef Py_ssize_t scratch_elements(const Conv* conv) noexcept nogil:
     # Of one thread.
-    return sums_elements(conv) + (0 if conv.direct else conv.block_channels * conv.planes.channel + VL)
+    return sums_elements(conv) + (0 if conv.direct else conv.run_images * conv.image_step + VL)
 
 
 def conv_taps(const real[:, :, :, :] x_bchw not None, const real[::1] weights not None,
@@ -515,13 +573,15 @@ def workspace_bytes(const real[:, :, :, :] x_bchw not None, real[:, :, :, :] y_b
 def units(const real[:, :, :, :] x_bchw not None, real[:, :, :, :] y_bchw not None,
           const Py_ssize_t[::1] tap_rows not None, const Py_ssize_t[::1] tap_columns not None, Py_ssize_t stride_h,
           Py_ssize_t stride_w, Py_ssize_t groups, int num_threads):
-    """The units of work of `conv_taps`: of each its first element of `y_bchw`, and its channels, rows and columns."""
+    """The units of work of `conv_taps`, as boxes: the first element of `y_bchw`, and its channels, rows and columns."""
     cdef Conv conv
     cdef Unit unit
-    cdef Py_ssize_t u, count = set_up(&conv, x_bchw, y_bchw, tap_rows, tap_columns, stride_h, stride_w, groups,
-                                      BORDER_CONSTANT, 0, num_threads)
+    cdef Py_ssize_t u, image, count = set_up(&conv, x_bchw, y_bchw, tap_rows, tap_columns, stride_h, stride_w, groups,
+                                             BORDER_CONSTANT, 0, num_threads)
     found = []
     for u in range(count):
         locate(&conv, u, <real*>0, &unit)
-        found.append((unit.y - conv.y, min(unit.vectors * VL, conv.outputs - unit.first * VL), unit.rows, conv.columns))
+        outputs = min(unit.vectors * VL, conv.outputs - unit.first * VL)
+        found.append([(unit.y - conv.y + image * conv.y_image, outputs, unit.rows, conv.columns)
+                      for image in range(unit.images)])
     return found

@@ -134,22 +134,33 @@ INLINE void in_order(void) {
 #define VEC_BRAID(p) \
   __builtin_shufflevector(__builtin_shufflevector(a, b, LANES(LANE_BRAID, p)), c, LANES(LANE_BRAID_C, p))
 
+#if VECTOR_BYTES == 32 && VL == 8
+/* Inside each half of 16 bytes, then pair by pair: two instructions, where gcc would take three and two tables. */
+typedef double vec_pairs __attribute__((vector_size(VECTOR_BYTES)));
+INLINE vec swap_middle_pairs(vec v) { return (vec)__builtin_shufflevector((vec_pairs)v, (vec_pairs)v, 0, 2, 1, 3); }
+INLINE vec vec_even(vec a, vec b) { return swap_middle_pairs(__builtin_shufflevector(a, b, 0, 2, 8, 10, 4, 6, 12, 14)); }
+INLINE vec vec_odd(vec a, vec b) { return swap_middle_pairs(__builtin_shufflevector(a, b, 1, 3, 9, 11, 5, 7, 13, 15)); }
+#else
 INLINE vec vec_even(vec a, vec b) { return __builtin_shufflevector(a, b, LANES(LANE_HALF, 0)); }
 INLINE vec vec_odd(vec a, vec b) { return __builtin_shufflevector(a, b, LANES(LANE_HALF, 1)); }
+#endif
 INLINE vec vec_zip_low(vec a, vec b) { return __builtin_shufflevector(a, b, LANES(LANE_ZIP, 0)); }
 INLINE vec vec_zip_high(vec a, vec b) { return __builtin_shufflevector(a, b, LANES(LANE_ZIP, 1)); }
 
-/* VL registers of VL lanes: lane j of register i changes places with lane i of register j. */
-INLINE void vec_transpose(vec *v) {
-  vec w[VL];
-  for (int step = 1; step < VL; step *= 2) {
-    for (int i = 0; i < VL / 2; i++) {
-      w[2 * i] = vec_zip_low(v[i], v[i + VL / 2]);
-      w[2 * i + 1] = vec_zip_high(v[i], v[i + VL / 2]);
+/* `rows` registers, a power of two: of their lanes in one line, number j of register i becomes number j·rows + i. */
+INLINE void vec_interleave(vec *v, const int rows) {
+  vec w[16];
+  for (int step = 1; step < rows; step *= 2) {
+    for (int i = 0; i < rows / 2; i++) {
+      w[2 * i] = vec_zip_low(v[i], v[i + rows / 2]);
+      w[2 * i + 1] = vec_zip_high(v[i], v[i + rows / 2]);
     }
-    for (int i = 0; i < VL; i++) v[i] = w[i];
+    for (int i = 0; i < rows; i++) v[i] = w[i];
   }
 }
+
+/* VL registers of VL lanes: lane j of register i changes places with lane i of register j. */
+INLINE void vec_transpose(vec *v) { vec_interleave(v, VL); }
 
 /* Every third lane of the three registers, from lane 0, 1 or 2 on. */
 INLINE vec vec_third_0(vec a, vec b, vec c) { return VEC_THIRD(0); }

@@ -36,6 +36,7 @@ cdef extern from "simd.h" nogil:
     vec vec_braid_2(vec a, vec b, vec c)
     vec vec_zip_low(vec a, vec b)
     vec vec_zip_high(vec a, vec b)
+    void vec_interleave(vec* v, int rows)
     void vec_transpose(vec* v)
     vec vec_shift_last(vec a, vec b)
     vec vec_shift_last_but_one(vec a, vec b)

@@ -1,4 +1,4 @@
-"""The implicit GEMM for maps of few pixels: output channels fill the vectors, pixels are broadcast."""
+"""The implicit GEMM with output channels in the vectors: pixels are broadcast, at any stride."""
 
 from __future__ import annotations
 
@@ -9,23 +9,61 @@ import numpy as np
 from convkit import _dispatch
 from convkit._checks import Array, Pair, empty
 from convkit._threads import threads_for
+from convkit.ops import taps
+from convkit.ops.costs import Work
 from convkit.ops.epilogue import PLAIN, Epilogue
-from convkit.ops.problem import Problem, whole
+from convkit.ops.problem import Layer, Problem, whole
+from convkit.ops.taps import BORDER_CODES, Taps, axis_taps, reading, taps_of
 
-# measured beside `TapConv`, whose vectors of pixels win where there are many
-MOST_PIXELS = 800
-MOST_PIXELS_1X1 = 256
-MOST_EXTENT = 64
-MOST_STRIDE = 4
+MOST_BYTES = 4 << 20
+"""Of one channel's input rows under a row of outputs, or of that row's sums."""
 
 
-def suits(problem: Problem, lanes: int) -> bool:
-    """Whether it is the faster form of the GEMM; `lanes`: the elements of a vector."""
-    axes = problem.axes
-    small = problem.pixels <= (MOST_PIXELS_1X1 if problem.taps == 1 else MOST_PIXELS)
-    filled = 4 * problem.outputs >= 3 * lanes
-    near = all(axis.extent <= MOST_EXTENT and axis.stride <= MOST_STRIDE for axis in axes)
-    return small and filled and near
+def refusal(problem: Problem) -> str | None:
+    """Why `BroadcastConv` cannot compute it; None where it can."""
+    vertical, horizontal = problem.axes
+    columns = (horizontal.output - 1) * horizontal.stride + horizontal.extent
+    read = vertical.extent * columns * problem.itemsize
+    sums = horizontal.output * problem.outputs * problem.itemsize
+    if max(read, sums) <= MOST_BYTES:
+        return None
+    return (
+        f"{read} bytes of input under a row of outputs, whose sums take {sums} bytes; expected at most "
+        f"{MOST_BYTES} bytes of each"
+    )
+
+
+def work(problem: Problem, lanes: int) -> Work:
+    """The steps of `BroadcastConv`; `lanes`: the elements of a vector."""
+    vertical, horizontal = problem.axes
+    above, beside = reading(vertical), reading(horizontal)
+    maps, outputs = problem.images * problem.groups, whole(problem.outputs, lanes)
+    in_place = problem.taps == 1 and vertical.before == horizontal.before == 0
+    rows = maps * problem.channels * ((vertical.output - 1) * vertical.stride + above.span)
+    columns = (horizontal.output - 1) * horizontal.stride + beside.span
+    products = maps * outputs * problem.channels * beside.taps * horizontal.output * rows_seen(problem)
+    return {
+        "plan": 1,
+        "weights": problem.groups * outputs * problem.channels * problem.taps,
+        "call": 1,
+        "products": products * (outputs > lanes),
+        "thin products": products * (outputs == lanes),
+        "read in place": maps * problem.channels * problem.pixels * -(-outputs // (3 * lanes)) * in_place,
+        "rows": rows * (not in_place),
+        "packed": rows * columns * (not in_place),
+        "outputs": maps * outputs * vertical.output * whole(horizontal.output, lanes),
+        "moved": problem.moved,
+    }
+
+
+def rows_seen(problem: Problem) -> int:
+    """Kernel rows that see more than zeros, summed over the output's rows: the others are left out."""
+    axis = problem.vertical
+    firsts_ends = ((-tap.offset, axis.size - tap.offset) for tap in axis_taps(axis, True))
+    return sum(
+        max(0, min(-(-end // axis.stride), axis.output) - max(0, -(-first // axis.stride)))
+        for first, end in firsts_ends
+    )
 
 
 class BroadcastConv:
@@ -37,16 +75,16 @@ class BroadcastConv:
         self,
         weight_gockk: Array,
         bias: Array | None,
-        taps: tuple[Array, Array, Array],
+        seeing: Taps,
         stride: Pair,
-        border: int,
+        border: str,
         cval: float,
     ) -> None:
         groups, outputs, channels = weight_gockk.shape[:3]
         dtype = weight_gockk.dtype
         self.kernels: Any = _dispatch.native().family("broadcast", dtype)
-        self.groups, self.stride, self.border, self.cval = groups, stride, border, cval
-        self.rows, self.columns, places = taps
+        self.groups, self.stride, self.border, self.cval = groups, stride, BORDER_CODES[border], cval
+        self.rows, self.columns, places = seeing
         padded = whole(outputs, self.kernels.VECTOR_LANES)
         self.weights = empty((groups * padded * channels * places.shape[1],), dtype)
         self.kernels.pack_weights(weight_gockk, places, self.weights)
@@ -59,7 +97,7 @@ class BroadcastConv:
         self, x_bchw: Array, y_bchw: Array, num_threads: int | None = None, epilogue: Epilogue = PLAIN
     ) -> None:
         """Write the convolution of `x_bchw` to `y_bchw`, whose shapes are already checked."""
-        taps = self.rows.size * self.columns.size
+        products = y_bchw.size * (x_bchw.shape[1] // self.groups) * self.rows.size * self.columns.size
         self.kernels.conv_taps(
             x_bchw,
             self.weights,
@@ -71,6 +109,16 @@ class BroadcastConv:
             self.groups,
             self.border,
             self.cval,
-            threads_for(y_bchw.size * (x_bchw.shape[1] // self.groups) * taps, num_threads),
+            threads_for(products, num_threads),
             *epilogue,
         )
+
+
+def workspace(problem: Problem, num_threads: int) -> int:
+    """Bytes of scratch for each thread."""
+    return taps.scratch("broadcast", problem, num_threads)
+
+
+def prepare(problem: Problem, layer: Layer, num_threads: int | None) -> BroadcastConv:
+    """Weights packed for a convolution."""
+    return BroadcastConv(layer.weight_gockk, layer.bias, *taps_of(problem, layer), layer.border, layer.cval)

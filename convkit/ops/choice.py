@@ -13,7 +13,7 @@ import numpy as np
 from convkit import _dispatch
 from convkit._checks import Array
 from convkit._threads import threads_for
-from convkit.ops import depthwise, fft, taps, winograd
+from convkit.ops import broadcast, depthwise, fft, taps, winograd
 from convkit.ops.costs import Work, predicted
 from convkit.ops.epilogue import PLAIN, Epilogue
 from convkit.ops.problem import Layer, Problem
@@ -46,6 +46,7 @@ class Algorithm(Protocol):
 
 ALGORITHMS: dict[str, Algorithm] = {
     "gemm": taps,
+    "broadcast": broadcast,
     "depthwise": depthwise,
     "winograd": winograd,
     "fft": fft,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike
 
-Algorithm = Literal["auto", "direct", "autotune", "gemm", "depthwise", "winograd", "fft"]
+Algorithm = Literal["auto", "direct", "autotune", "gemm", "broadcast", "depthwise", "winograd", "fft"]
 PaddingMode = Literal["zeros", "constant", "reflect", "replicate", "circular"]
 Size = tuple[int, ...]
 Padding = int | Pair | tuple[int, int, int, int] | Literal["same", "valid"]
@@ -217,13 +217,14 @@ def conv2d(
         is added to in place.
     out : ndarray, optional
         Written and returned; of the output's shape and dtype, not overlapping the inputs.
-    algorithm : {"auto", "direct", "gemm", "depthwise", "winograd", "fft", "autotune"}
-        "gemm" and "depthwise" (groups of up to 32 channels) sum every product as written, and "direct" takes
-        the faster of them; "winograd" (3×3, stride 1 or 2) and "fft" (for large kernels) make fewer products,
-        with the wider error bound of the Notes. "auto" takes the one that is predicted to be the fastest, the
-        preparation of the weights included, for one image: a batch gives the bits of its images. "autotune"
-        measures them, in a few milliseconds, the first time that the process sees these sizes. Neither takes
-        one with a wider bound for float64 or under ``options(precision="exact")``.
+    algorithm : {"auto", "direct", "gemm", "broadcast", "depthwise", "winograd", "fft", "autotune"}
+        "gemm", "broadcast" (for maps of few pixels) and "depthwise" (groups of up to 32 channels) sum every
+        product as written, and "direct" takes the fastest of them; "winograd" (3×3, stride 1 or 2) and "fft"
+        (for large kernels) make fewer products, with the wider error bound of the Notes. "auto" takes the one
+        that is predicted to be the fastest, the preparation of the weights included, for one image: a batch
+        gives the bits of its images. "autotune" measures them, in a few milliseconds, the first time that the
+        process sees these sizes. Neither takes one with a wider bound for float64 or under
+        ``options(precision="exact")``.
     num_threads : int, optional
         At most so many; unset, `options`, ``CONVKIT_NUM_THREADS``, ``OMP_NUM_THREADS`` or the processors that
         the process may use. The result's bits do not depend on it.

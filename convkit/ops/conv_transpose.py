@@ -62,7 +62,7 @@ def conv_transpose2d(
         Chooses `output_padding`: among the sizes that a convolution of this stride maps to the input's.
     activation, negative_slope, residual, out, num_threads
         As in `conv2d`.
-    algorithm : {"auto", "direct", "gemm", "depthwise", "winograd", "fft", "autotune"}
+    algorithm : {"auto", "direct", "gemm", "broadcast", "depthwise", "winograd", "fft", "autotune"}
         As in `conv2d` with stride 1, where this is a convolution with the kernel turned; with others, and
         where `padding` is more than the kernel adds, "auto", "direct", "autotune" and "gemm" are one.
 

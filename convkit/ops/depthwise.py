@@ -61,7 +61,9 @@ def work(problem: Problem, lanes: int) -> Work:
         "products by rows": products * (not in_chunks),
         **packing(packed, horizontal.stride),
         "rows": maps * problem.channels * rows,
+        "tiles": maps * problem.outputs * -(-horizontal.output // lanes) * -(-vertical.output // 8),
         "outputs": maps * problem.outputs * problem.pixels,
+        "moved": problem.moved,
     }
 
 

@@ -60,6 +60,7 @@ def work(problem: Problem, lanes: int) -> Work:
         "products": problem.groups * tiles * pixels * channels * outputs,
         "read": problem.groups * rounds * pixels * channels * outputs,
         "tiles": tiles,
+        "moved": problem.moved,
     }
 
 

@@ -128,16 +128,15 @@ def make_stripe(rows: Run, across: list[Run], stride: Pair, output: Pair) -> Str
 
 
 def reduced(weight_gockk: Array, rows: Run, columns: Run) -> Array:
-    """The weights of some phases: outputs for each of the layer's and phase, taps by ascending offset."""
+    """The weights of some phases, as `TapConv` takes them, taps by ascending offset: a view."""
     groups, outputs, channels = weight_gockk.shape[:3]
     group, output, channel, down, across = weight_gockk.strides
     phases, taps = (len(rows.phases), len(columns.phases)), (rows.taps, columns.taps)
-    view = np.lib.stride_tricks.as_strided(
+    return np.lib.stride_tricks.as_strided(
         weight_gockk[:, :, :, rows.last :, columns.last :],
         (groups, outputs, *phases, channels, *taps),
         (group, output, down, across, channel, -rows.step * down, -columns.step * across),
     )
-    return view.reshape(groups, outputs * phases[0] * phases[1], channels, *taps)
 
 
 def write_phases(
@@ -174,7 +173,12 @@ def run_stripe(
     images, outputs, height, width = y.shape
     rows, columns = -(-height // stride[0]), -(-width // stride[1])
     convolutions = [
-        TapConv(reduced(weight_gockk, stripe.rows, part.columns), np.repeat(bias, part.maps), part.taps)
+        TapConv(
+            reduced(weight_gockk, stripe.rows, part.columns),
+            np.repeat(bias, part.maps),
+            part.taps,
+            num_threads=num_threads,
+        )
         for part in stripe.parts
         if stripe.rows
     ]

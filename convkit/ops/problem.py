@@ -10,6 +10,8 @@ import numpy as np
 from convkit._checks import Array
 from convkit.shapes import Axis
 
+CACHE_BYTES = 1 << 20
+
 
 class Problem(NamedTuple):
     """The sizes of a convolution."""
@@ -52,6 +54,13 @@ class Problem(NamedTuple):
     def weights(self) -> int:
         """Numbers of all kernels."""
         return self.groups * self.outputs * self.channels * self.taps
+
+    @property
+    def moved(self) -> int:
+        """Elements of input and output that do not stay in a cache of `CACHE_BYTES`."""
+        rows = min(self.vertical.size, self.vertical.output * self.vertical.kernel)
+        elements = self.channels * rows * self.horizontal.size + self.outputs * self.pixels
+        return max(0, self.images * self.groups * elements - CACHE_BYTES // self.itemsize)
 
     def arrays(self) -> tuple[Array, Array]:
         """Input and output without memory behind them, whose sizes alone may be looked at."""

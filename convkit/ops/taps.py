@@ -12,8 +12,6 @@ import numpy as np
 from convkit import _dispatch
 from convkit._checks import Array, Pair, empty
 from convkit._threads import threads_for
-from convkit.ops import broadcast
-from convkit.ops.broadcast import BroadcastConv
 from convkit.ops.costs import Work
 from convkit.ops.epilogue import PLAIN, Epilogue
 from convkit.ops.problem import Layer, Problem, whole
@@ -69,27 +67,68 @@ def sees(tap: Tap, axis: Axis) -> bool:
     return first < axis.output and tap.offset + first * axis.stride < axis.size
 
 
+class Reading(NamedTuple):
+    """What the taps of an axis read of an input whose padding is zeros."""
+
+    taps: int
+    """Those that see more than zeros."""
+    phases: int
+    """Their offsets, modulo the stride."""
+    lines: int
+    """Input rows (or columns) under them."""
+    reach: int
+    """Outputs between the first and the last one that a pixel is brought to."""
+    span: int
+    """Input rows from the first to the last, of one output."""
+
+
+@lru_cache(maxsize=64)
+def reading(axis: Axis) -> Reading:
+    """By which steps of packing and multiplying are counted."""
+    offsets = [tap.offset for tap in axis_taps(axis, True)]
+    phases: dict[int, list[int]] = {}
+    for offset in offsets:
+        phases.setdefault(offset % axis.stride, []).append(offset)
+    lines = sum(
+        min(len(phase) * axis.output, (phase[-1] - phase[0]) // axis.stride + axis.output)
+        for phase in phases.values()
+    )
+    span = offsets[-1] - offsets[0]
+    return Reading(len(offsets), len(phases), lines, span // axis.stride, span + 1)
+
+
+PACKING = 16
+"""Multiply-adds that take as long as packing a weight."""
+
+
 class TapConv:
-    """Weights packed once for some taps; `run` convolves a batch, from any number of threads."""
+    """Weights packed once for some taps; `run` convolves a batch, from any number of threads.
+
+    `weight` is [group][output][channel][row][column], or has two axes more, of phases of rows and of columns,
+    after the outputs: then each phase of each output is an output channel.
+    """
 
     __slots__ = ("bias", "border", "cval", "groups", "kernels", "stride", "taps", "weights")
 
     def __init__(
         self,
-        weight_gockk: Array,
+        weight: Array,
         bias: Array | None,
         taps: Taps,
         stride: Pair = (1, 1),
         border: str = "constant",
         cval: float = 0.0,
+        num_threads: int | None = 1,
     ) -> None:
-        groups, outputs, channels = weight_gockk.shape[:3]
-        dtype = weight_gockk.dtype
+        weight_goppckk = weight if weight.ndim == 7 else weight[:, :, None, None]
+        groups, outputs, phase_rows, phase_columns, channels = weight_goppckk.shape[:5]
+        outputs, dtype = outputs * phase_rows * phase_columns, weight.dtype
         self.kernels: Any = _dispatch.native().family("kernels", dtype)
         self.groups, self.stride, self.cval, self.border = groups, stride, cval, BORDER_CODES[border]
         self.taps = taps
         self.weights = empty((groups * outputs * channels * taps.places.shape[1],), dtype)
-        self.kernels.pack_weights(weight_gockk, taps.places, self.weights)
+        threads = threads_for(PACKING * self.weights.size, num_threads)
+        self.kernels.pack_weights(weight_goppckk, taps.places, self.weights, threads)
         self.bias = np.zeros((groups * outputs, self.kernels.VECTOR_LANES), dtype)
         if bias is not None:
             self.bias[:] = bias.reshape(-1, 1)
@@ -134,48 +173,27 @@ def refusal(problem: Problem) -> str | None:
 
 def work(problem: Problem, lanes: int) -> Work:
     """The steps of `TapConv`; `lanes`: the elements of a vector."""
-    if broadcast.suits(problem, lanes):
-        return broadcast_work(problem, lanes)
     vertical, horizontal = problem.axes
-    reach = (horizontal.extent - 1) // horizontal.stride
-    narrow = reach * -(-problem.outputs // 8) > horizontal.output  # pixels are packed again, for every tap
-    rows = min((vertical.output - 1) * vertical.stride + vertical.extent, vertical.output * vertical.kernel)
-    packed = rows * (horizontal.output + reach) * min(horizontal.stride, horizontal.kernel)
-    pixels = vertical.output * (horizontal.output + (0 if narrow else reach))
-    maps = problem.images * problem.groups
-    depth = problem.taps * problem.channels
+    above, beside = reading(vertical), reading(horizontal)
+    maps, panels = problem.images * problem.groups, -(-problem.outputs // 8)
+    narrow = beside.reach * panels > 2 * horizontal.output  # pixels are packed again, for every tap
+    pixels = vertical.output * (horizontal.output + (0 if narrow else beside.reach))
+    in_place = problem.taps == horizontal.stride == 1 and horizontal.before == 0
+    rows = 0 if in_place else maps * problem.channels * above.lines * beside.phases
+    depth = problem.channels * above.taps * beside.taps
     products = maps * problem.outputs * depth * whole(pixels, lanes)
     return {
         "plan": 1,
         "weights": problem.weights,
-        "broadcast weights": 0,
         "call": 1,
         "products": products * (problem.outputs > 2),
         "thin products": products * (problem.outputs <= 2),
-        "broadcast products": 0,
-        **packing(maps * problem.channels * packed, horizontal.stride),
+        "tiles": maps * panels * -(-pixels // (3 * lanes)),
+        "rows": rows,
+        **packing(rows * (horizontal.output + beside.reach), horizontal.stride),
         "repacked": maps * depth * pixels * narrow,
         "outputs": maps * problem.outputs * problem.pixels,
-    }
-
-
-def broadcast_work(problem: Problem, lanes: int) -> Work:
-    """The steps of `BroadcastConv`."""
-    vertical, horizontal = problem.axes
-    maps, outputs = problem.images * problem.groups, whole(problem.outputs, lanes)
-    rows = (vertical.output - 1) * vertical.stride + vertical.extent
-    columns = (horizontal.output - 1) * horizontal.stride + horizontal.extent
-    return {
-        "plan": 1,
-        "weights": 0,
-        "broadcast weights": problem.groups * outputs * problem.channels * problem.taps,
-        "call": 1,
-        "products": 0,
-        "thin products": 0,
-        "broadcast products": maps * outputs * problem.taps * problem.channels * problem.pixels,
-        **packing(maps * problem.channels * rows * columns, 1),
-        "repacked": 0,
-        "outputs": maps * outputs * problem.pixels,
+        "moved": problem.moved,
     }
 
 
@@ -190,28 +208,26 @@ def packing(pixels: int, stride: int) -> Work:
 
 def workspace(problem: Problem, num_threads: int) -> int:
     """Bytes of scratch for each thread."""
-    taps = conv_taps(*problem.axes)
-    family = "broadcast" if broadcast.suits(problem, vector_lanes(problem)) else "kernels"
+    return scratch("kernels", problem, num_threads)
+
+
+def scratch(family: str, problem: Problem, num_threads: int) -> int:
+    """Bytes for each thread of a family of kernels that sums over taps."""
     kernels = _dispatch.native().family(family, f"f{problem.itemsize}")
-    strides = problem.vertical.stride, problem.horizontal.stride
+    taps, strides = conv_taps(*problem.axes), (problem.vertical.stride, problem.horizontal.stride)
     size: int = kernels.workspace_bytes(
         *problem.arrays(), taps.rows, taps.columns, *strides, problem.groups, num_threads
     )
     return size
 
 
-def vector_lanes(problem: Problem) -> int:
-    """Elements of the machine's vectors."""
-    lanes: int = _dispatch.native().family("kernels", f"f{problem.itemsize}").VECTOR_LANES
-    return lanes
-
-
-def prepare(problem: Problem, layer: Layer, num_threads: int | None) -> TapConv | BroadcastConv:
+def prepare(problem: Problem, layer: Layer, num_threads: int | None) -> TapConv:
     """Weights packed for a convolution."""
-    vertical, horizontal = problem.axes
+    taps, strides = taps_of(problem, layer)
+    return TapConv(layer.weight_gockk, layer.bias, taps, strides, layer.border, layer.cval, num_threads)
+
+
+def taps_of(problem: Problem, layer: Layer) -> tuple[Taps, Pair]:
+    """The taps of a convolution, and the strides between what they bring to neighbours."""
     zeros = layer.border == "constant" and layer.cval == 0
-    taps, strides = conv_taps(vertical, horizontal, zeros), (vertical.stride, horizontal.stride)
-    if broadcast.suits(problem, vector_lanes(problem)):
-        code = BORDER_CODES[layer.border]
-        return BroadcastConv(layer.weight_gockk, layer.bias, taps, strides, code, layer.cval)
-    return TapConv(layer.weight_gockk, layer.bias, taps, strides, layer.border, layer.cval)
+    return conv_taps(*problem.axes, zeros), (problem.vertical.stride, problem.horizontal.stride)

@@ -15,6 +15,9 @@ from convkit.ops.problem import Layer, Problem, whole
 from convkit.ops.taps import BORDER_CODES
 from convkit.shapes import Axis
 
+FAR_BYTES = 3 << 19
+"""Transformed input of a block of tiles that no longer stays in the second-level cache."""
+
 
 def refusal(problem: Problem) -> str | None:
     """Why `WinogradConv` cannot compute it; None where it can."""
@@ -43,14 +46,18 @@ def work(problem: Problem, lanes: int) -> Work:
     for axis in (vertical, horizontal):
         tiles *= -(-phase_size(axis) // m)
     lanes_used = problem.groups * whole(tiles, lanes)
+    inputs = lanes_used * positions * problem.channels
+    block = min(3 * lanes, whole(tiles, lanes)) * positions * problem.channels * problem.itemsize
     return {
         "plan": 1,
         "weights": problem.weights * (m + 2) ** 2 / 9,
         "call": 1,
         "products": lanes_used * positions * whole(problem.outputs, 8) * problem.channels,
-        "inputs": lanes_used * positions * problem.channels,
+        "inputs": inputs,
+        "inputs written far": inputs * (block > FAR_BYTES),
         "outputs": lanes_used * sums * problem.outputs,
         "units": problem.groups * -(-tiles // (3 * lanes)),
+        "moved": problem.moved,
     }
 
 

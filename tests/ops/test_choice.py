@@ -140,7 +140,8 @@ def test_more_work_costs_more(name):
 def test_sizes_of_any_number():
     """Counting steps takes no memory and no time."""
     huge = plan(np.lib.stride_tricks.as_strided(np.zeros(1, "f4"), (2**20, 16, 2**15, 2**15), (0,) * 4))
-    assert [c.predicted > 1e9 for c in huge.explain() if c.predicted is not None] == [True] * 4
+    assert len(huge.explain()) == len(choice.ALGORITHMS)
+    assert all(c.predicted > 1e9 for c in huge.explain())
     assert huge.workspace < 8e6
 
 
@@ -189,11 +190,13 @@ def test_autotune_of_eager_calls(stopwatch):
 def test_autotune_measures_what_may_be_taken(isa, monkeypatch):
     monkeypatch.setattr(choice, "_measured", {})
     measured = {c.algorithm for c in plan(algorithm="autotune").explain() if c.measured}
-    assert measured >= {"gemm", "winograd"}
+    assert measured & {"gemm", "broadcast"}
+    assert "winograd" in measured
     assert "fft" not in measured  # hopeless
     x, weight = np.ones((1, 3, 9, 9)), np.ones((4, 3, 3, 3))
     assert {c.algorithm for c in plan(x, weight, algorithm="autotune").explain() if c.measured} <= {
         "gemm",
+        "broadcast",
         "depthwise",
     }
     with ck.options(precision="exact"):
@@ -207,7 +210,7 @@ def test_autotune_measures_what_may_be_taken(isa, monkeypatch):
 def test_explanation():
     found = plan(padding=1, num_threads=1).explain()
     assert {c.algorithm for c in found} == set(choice.ALGORITHMS)
-    assert [c.taken for c in found] == [True, False, False, False]
+    assert [c.taken for c in found] == [True] + [False] * (len(choice.ALGORITHMS) - 1)
     assert found[0].predicted == min(c.predicted for c in found)
     assert all(c.workspace > 0 and c.objection is None and c.measured is None for c in found)
     assert found[0].workspace == plan(padding=1, num_threads=1).workspace
@@ -227,7 +230,7 @@ def test_explanation_of_refusals():
 def test_explanation_is_a_table():
     lines = str(plan(X[:, :1], WEIGHT[:, :1], algorithm="direct", stride=3).explain()).splitlines()
     assert lines[0].split() == ["algorithm", "predicted", "measured", "workspace"]
-    assert len(lines) == 5
+    assert len(lines) == 1 + len(choice.ALGORITHMS)
     assert lines[1].endswith("taken")
     assert "ms" in lines[1]
     assert "MB" in lines[1]

@@ -9,6 +9,7 @@ import pytest
 import convkit as ck
 from convkit import _reference
 from convkit.ops import phases
+from convkit.ops.choice import WORDS
 
 # kernel, stride, padding, dilation: one tap a phase, several, none; all columns in one run, or many
 AXES = [
@@ -83,7 +84,7 @@ def test_scratch_is_bounded():
 # ---- stride 1 ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("algorithm", ["auto", "direct", "gemm", "depthwise", "winograd", "fft", "autotune"])
+@pytest.mark.parametrize("algorithm", WORDS)
 def test_stride_1_is_a_convolution(algorithm):
     x, weight, bias = arrays((3, 3), size=(20, 21))
     y = ck.conv_transpose2d(x, weight, bias, padding=1, groups=2, algorithm=algorithm)
@@ -96,7 +97,7 @@ def test_stride_1_is_a_convolution(algorithm):
 
 
 @pytest.mark.parametrize("options", [{"stride": 2}, {"stride": (1, 2)}, {"padding": 3}], ids=str)
-@pytest.mark.parametrize("algorithm", ["depthwise", "winograd", "fft"])
+@pytest.mark.parametrize("algorithm", ["broadcast", "depthwise", "winograd", "fft"])
 def test_refuses_algorithms_that_cannot_compute_it(options, algorithm):
     x, weight, bias = arrays((3, 3), size=(20, 21))
     with pytest.raises(ValueError, match=f"algorithm is '{algorithm}' .*: pass algorithm='auto'"):

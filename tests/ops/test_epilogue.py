@@ -126,6 +126,7 @@ class Case:
         self.algorithm, rng = algorithm, np.random.default_rng(3)
         channels, outputs, self.groups = {
             "gemm": (40, 20, 1),
+            "broadcast": (40, 20, 1),
             "winograd": (9, 37, 1),
             "depthwise": (4, 6, 2),
             "transposed": (5, 7, 1),
@@ -145,7 +146,7 @@ class Case:
         return ck.conv2d(x, self.weight, self.bias, **options)
 
 
-ALGORITHMS = ["gemm", "winograd", "depthwise", "transposed"]
+ALGORITHMS = ["gemm", "broadcast", "winograd", "depthwise", "transposed"]
 
 
 @pytest.fixture(params=[(a, d) for a in ALGORITHMS for d in DTYPES], ids=lambda p: f"{p[0]}-{p[1].__name__}")

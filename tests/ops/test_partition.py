@@ -1,13 +1,14 @@
 """The partition of work for 2 to 64 threads: every output is computed once, and all threads are busy."""
 
 import heapq
+from itertools import chain
 from math import ceil, prod
 
 import numpy as np
 import pytest
 
 from convkit import _dispatch, _threads
-from convkit.ops import depthwise, taps, winograd
+from convkit.ops import broadcast, depthwise, taps, winograd
 from convkit.ops.epilogue import Epilogue
 from convkit.ops.problem import Layer, Problem
 from convkit.shapes import Axis
@@ -55,6 +56,7 @@ def family(name, problem):
 
 
 def gemm_units(problem, threads, form="kernels"):
+    """Of the broadcasting form each a list: a unit may be a run of images."""
     found = taps.conv_taps(*problem.axes)
     strides = (axis.stride for axis in problem.axes)
     return family(form, problem).units(
@@ -130,8 +132,9 @@ def test_gemm_computes_every_output_once(isa):
 
 
 def test_broadcast_gemm_computes_every_output_once(isa):
-    for problem, threads in problems(8, taps.refusal):
-        check_covered_once(problem, threads, boxes_of_units(gemm_units(problem, threads, "broadcast")))
+    for problem, threads in problems(8, broadcast.refusal):
+        boxes = chain.from_iterable(gemm_units(problem, threads, "broadcast"))
+        check_covered_once(problem, threads, boxes_of_units(boxes))
 
 
 def test_depthwise_computes_every_output_once(isa):
@@ -153,7 +156,7 @@ def test_nothing_is_added_twice_into_a_residual(isa, monkeypatch):
     monkeypatch.setattr(_threads, "force_threads", True)
     rng = np.random.default_rng(7)
     for _ in range(40):
-        module = [taps, depthwise, winograd][rng.integers(3)]
+        module = [taps, broadcast, depthwise, winograd][rng.integers(4)]
         steps = WINOGRAD if module is winograd else {}
         problem, threads = draw(rng, module.refusal, MOST_SUMMED, **steps)
         dtype = np.dtype(f"f{problem.itemsize}")
@@ -233,11 +236,14 @@ def test_broadcast_gemm_is_balanced(isa):
         units = gemm_units(problem, threads, "broadcast")
         panel = 3 * LANES[isa] * 4 // problem.itemsize
         grains = problem.vertical.output * problem.images * problem.groups * ceil(problem.outputs / panel)
-        costs = [ceil(outputs / panel) * rows * columns for _, outputs, rows, columns in units]
+        costs = [
+            sum(ceil(outputs / panel) * rows * columns for _, outputs, rows, columns in unit)
+            for unit in units
+        ]
         slowness = makespan(costs, threads) * threads / sum(costs)
         return grains / threads, len(units) / threads, slowness, (problem, threads)
 
-    check_balance([measure(*drawn) for drawn in problems(9, taps.refusal)])
+    check_balance([measure(*drawn) for drawn in problems(9, broadcast.refusal)])
 
 
 def test_depthwise_is_balanced(isa):

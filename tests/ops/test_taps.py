@@ -7,7 +7,7 @@ import pytest
 
 import convkit as ck
 from convkit import _reference
-from convkit.ops.taps import axis_taps, sees
+from convkit.ops.taps import Tap, TapConv, axis_taps, cross, sees
 from convkit.shapes import Axis
 
 
@@ -42,3 +42,34 @@ def test_padding_that_hides_the_whole_map():
     x, w = np.ones((1, 1, 1, 1), np.float32), np.ones((1, 1, 2, 2), np.float32)
     y = ck.conv2d(x, w, padding=2, stride=4, dilation=3)
     np.testing.assert_array_equal(y, np.zeros((1, 1, 1, 1)))
+
+
+ORDERS = {"given": (0, 1, 2, 3, 4), "transposed": (0, 2, 1, 3, 4), "channels last": (0, 1, 3, 4, 2)}
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize(
+    ("groups", "outputs", "channels", "rows", "columns", "taps"),
+    [(1, 64, 37, 3, 3, 3), (2, 21, 300, 1, 1, 1), (3, 7, 5, 2, 4, 2), (1, 40, 70, 3, 5, 2)],
+)
+def test_weights_are_packed_alike_from_any_memory(
+    isa, threads, order, groups, outputs, channels, rows, columns, taps
+):
+    weight = np.arange(groups * outputs * channels * rows * columns, dtype=np.float32)
+    weight = weight.reshape(groups, outputs, channels, rows, columns)
+    some = cross([Tap(i, i) for i in range(rows)], [Tap(i, i) for i in range(columns - taps, columns)])
+    expected = TapConv(weight, None, some, num_threads=1).weights
+    used = weight[..., columns - taps :]
+    np.testing.assert_array_equal(np.sort(expected), np.sort(used, axis=None))
+    axes = ORDERS[order]
+    laid_out = np.ascontiguousarray(weight.transpose(axes)).transpose(np.argsort(axes))
+    packed = TapConv(laid_out, None, some, num_threads=threads).weights
+    np.testing.assert_array_equal(packed, expected)
+
+
+def test_weights_of_phases_are_packed_as_those_of_outputs(isa, threads):
+    weight = np.arange(2 * 5 * 2 * 3 * 7 * 4, dtype=np.float64).reshape(2, 5, 2, 3, 7, 2, 2)
+    taps = cross([Tap(0, 0), Tap(1, 1)], [Tap(0, 0), Tap(1, 1)])
+    expected = TapConv(weight.reshape(2, 30, 7, 2, 2), None, taps).weights
+    moved = np.ascontiguousarray(weight.transpose(0, 4, 1, 2, 3, 5, 6)).transpose(0, 2, 3, 4, 1, 5, 6)
+    np.testing.assert_array_equal(TapConv(moved, None, taps, num_threads=threads).weights, expected)
