@@ -9,7 +9,7 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import conv, costs, layers, layout, machine, peers, report, spills
+from benchmarks import conv, costs, io, layers, layout, machine, peers, report, spills
 from convkit import _dispatch
 
 
@@ -74,6 +74,8 @@ def main() -> int:
     table = commands.add_parser("layout", help="a 4K photo to a BCHW batch and back")
     table.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     table.add_argument("--rounds", type=int, default=7)
+    table = commands.add_parser("io", help="imread beside OpenCV's decoder")
+    table.add_argument("--rounds", type=int, default=3)
     stack = commands.add_parser("spills", help="inner loops that keep vectors on the stack (needs objdump)")
     stack.add_argument("module", nargs="?", default="convkit._kernels_avx512")
     stack.add_argument("--compilers", nargs="+", default=[], help="look at what these build instead")
@@ -83,6 +85,9 @@ def main() -> int:
     if chosen.command == "costs":
         os.environ["CONVKIT_ISA"] = chosen.isa
         costs.main(chosen.isa, chosen.seconds, chosen.seed)
+        return 0
+    if chosen.command == "io":
+        io.main(chosen.rounds)
         return 0
     if chosen.command == "layout":
         layout.main(chosen.threads, chosen.rounds)

@@ -214,36 +214,42 @@ cdef inline vec scaled(const Job* job, const real* planes, Py_ssize_t channel, P
     # The first n numbers of what is an image's channel, at most VL.
     cdef Py_ssize_t plane = job.order[channel]
     cdef const real* p = planes + plane * job.plane_step
-    return (vec_load(p) if n >= VL else vec_load_part(p, n)) * vec_set(<real>job.scale[plane]) + vec_set(
+    return (vec_load(p) if n == VL else vec_load_part(p, n)) * vec_set(<real>job.scale[plane]) + vec_set(
         <real>job.offset[plane])
+
+
+cdef inline void braid_some(const Job* job, const real* planes, Py_ssize_t n, real* line,
+                            const int channels) noexcept nogil:
+    # n pixels, at most VL; the line has room for VL.
+    cdef vec a = scaled(job, planes, 0, n), b, c, d
+    if channels == 1:
+        vec_store(line, a)
+    elif channels == 2:
+        b = scaled(job, planes, 1, n)
+        vec_store(line, vec_zip_low(a, b))
+        vec_store(line + VL, vec_zip_high(a, b))
+    elif channels == 3:
+        b, c = scaled(job, planes, 1, n), scaled(job, planes, 2, n)
+        vec_store(line, vec_braid_0(a, b, c))
+        vec_store(line + VL, vec_braid_1(a, b, c))
+        vec_store(line + 2 * VL, vec_braid_2(a, b, c))
+    else:
+        b, c, d = scaled(job, planes, 1, n), scaled(job, planes, 2, n), scaled(job, planes, 3, n)
+        vec_store(line, vec_zip_low(vec_zip_low(a, c), vec_zip_low(b, d)))
+        vec_store(line + VL, vec_zip_high(vec_zip_low(a, c), vec_zip_low(b, d)))
+        vec_store(line + 2 * VL, vec_zip_low(vec_zip_high(a, c), vec_zip_high(b, d)))
+        vec_store(line + 3 * VL, vec_zip_high(vec_zip_high(a, c), vec_zip_high(b, d)))
 
 
 cdef inline void braid(const Job* job, const real* planes, Py_ssize_t pixels, real* line,
                        const int channels) noexcept nogil:
-    # The planes' pixels, scaled, as a line, which has room for VL pixels behind its end.
-    cdef Py_ssize_t i = 0, n
-    cdef vec a, b, c, d
-    while i < pixels:
-        n = pixels - i
-        a = scaled(job, planes + i, 0, n)
-        if channels == 1:
-            vec_store(line + i, a)
-        elif channels == 2:
-            b = scaled(job, planes + i, 1, n)
-            vec_store(line + 2 * i, vec_zip_low(a, b))
-            vec_store(line + 2 * i + VL, vec_zip_high(a, b))
-        elif channels == 3:
-            b, c = scaled(job, planes + i, 1, n), scaled(job, planes + i, 2, n)
-            vec_store(line + 3 * i, vec_braid_0(a, b, c))
-            vec_store(line + 3 * i + VL, vec_braid_1(a, b, c))
-            vec_store(line + 3 * i + 2 * VL, vec_braid_2(a, b, c))
-        else:
-            b, c, d = scaled(job, planes + i, 1, n), scaled(job, planes + i, 2, n), scaled(job, planes + i, 3, n)
-            vec_store(line + 4 * i, vec_zip_low(vec_zip_low(a, c), vec_zip_low(b, d)))
-            vec_store(line + 4 * i + VL, vec_zip_high(vec_zip_low(a, c), vec_zip_low(b, d)))
-            vec_store(line + 4 * i + 2 * VL, vec_zip_low(vec_zip_high(a, c), vec_zip_high(b, d)))
-            vec_store(line + 4 * i + 3 * VL, vec_zip_high(vec_zip_high(a, c), vec_zip_high(b, d)))
+    # The planes' pixels, scaled, as a line.
+    cdef Py_ssize_t i = 0
+    while i + VL <= pixels:
+        braid_some(job, planes + i, VL, line + i * channels, channels)
         i += VL
+    if i < pixels:
+        braid_some(job, planes + i, pixels - i, line + i * channels, channels)
 
 
 cdef void braid_planes(const Job* job, const real* planes, Py_ssize_t pixels, real* line) noexcept nogil:
