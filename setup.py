@@ -31,7 +31,7 @@ PORTABLE = {"baseline": []}
 MACHINE = sysconfig.get_platform().rsplit("-", 1)[-1]
 ISA_FLAGS = X86_64 if MACHINE in ("x86_64", "amd64") else PORTABLE
 
-REAL_FLAGS = {"f32": [], "f64": ["-DCONVKIT_FLOAT64"], "": []}
+REAL_FLAGS = {"f32": [], "f64": ["-DCONVKIT_FLOAT64"], "s16": ["-DCONVKIT_INT16"], "": []}
 
 
 class Family(NamedTuple):
@@ -54,7 +54,10 @@ FAMILIES = [
     Family("convkit._native.broadcast", flags=UNROLL),
     Family("convkit._native.depthwise", flags=UNROLL),
     Family("convkit._native.weave"),
-    Family("convkit._native.stencil"),
+    Family("convkit._native.stencil", flags=UNROLL),
+    Family("convkit._native.narrow", reals=("s16",), flags=UNROLL),
+    Family("convkit._native.box"),
+    Family("convkit._native.box_narrow", reals=("s16",)),
     Family("convkit._native.layout"),
     Family("convkit._native.peak", reals=("f32",)),
     Family("convkit._native.cpu", isas=("baseline",), reals=("",)),

@@ -6,10 +6,24 @@ import argparse
 import os
 import subprocess
 import sys
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from benchmarks import conv, costs, io, layers, layout, machine, peers, report, spills
+from benchmarks import (
+    bank,
+    conv,
+    costs,
+    filter_cases,
+    filter_report,
+    filters,
+    io,
+    layers,
+    layout,
+    machine,
+    peers,
+    report,
+    spills,
+)
 from convkit import _dispatch
 
 
@@ -45,6 +59,47 @@ def run_conv(chosen: argparse.Namespace) -> None:
         report.write(chosen.output, facts, rows)
 
 
+def run_filters(chosen: argparse.Namespace) -> None:
+    """Measure the machine, then the filters for each number of threads; print, and write where asked."""
+    os.environ["CONVKIT_ISA"] = chosen.isa or _dispatch.available()[-1]
+    isa = _dispatch.native().isa
+    seed = commit_seed()
+    modules = {
+        "opencv": "opencv-python",
+        "scipy": "scipy",
+        "scikit-image": "scikit-image",
+        "pillow": "pillow",
+    }
+    libraries = [name for name in chosen.peers if has(modules[name])]
+    versions = {name: version(modules.get(name, name)) for name in ["numpy", *libraries]}
+    facts = report.Machine(
+        machine.processor(), isa, machine.fma_peak(isa), machine.copy_bandwidth(), versions, seed
+    )
+    print(f"{facts.processor}, {isa}")
+    print(f"FMA peak {facts.peak:.1f} GFLOP/s per core, copy {facts.bandwidth:.1f} GB/s; seed {seed}")
+    print(filter_report.line(filter_report.HEADS))
+    named = filter_cases.quick if chosen.quick else filter_cases.sizes if chosen.sizes else filter_cases.named
+    kinds = [(named(), False), (filter_cases.drawn(seed, chosen.random), True)]
+    rows = []
+    for threads in chosen.threads:
+        for cases, random in kinds:
+            part = filter_cases.part(cases, chosen.part)
+            for row in filters.measure(part, threads, libraries, facts.peak, facts.bandwidth, random):
+                rows.append(row)
+                print(filter_report.line(filter_report.cells(row)), flush=True)
+    print(filter_report.summary(rows))
+    if chosen.output:
+        filter_report.write(chosen.output, facts, rows)
+
+
+def has(package: str) -> bool:
+    """Whether a package is installed."""
+    try:
+        return bool(version(package))
+    except PackageNotFoundError:
+        return False
+
+
 def commit_seed() -> int:
     """The commit's hash as the random rows' seed, so that nobody chooses them; 0 outside a checkout."""
     try:
@@ -67,6 +122,15 @@ def main() -> int:
     table.add_argument("--peers", nargs="*", choices=list(peers.PEERS), default=list(peers.PEERS))
     table.add_argument("--random", type=int, default=0, help="this many further layers, drawn at random")
     table.add_argument("--output", type=Path, help="a folder for the JSON, the Markdown table and the plots")
+    table = commands.add_parser("filters", help="the bank of filters: time, share of the limit, difference")
+    table.add_argument("--quick", action="store_true", help="a few filters only")
+    table.add_argument("--sizes", action="store_true", help="a few filters on 32² to 16384² only")
+    table.add_argument("--threads", type=int, nargs="+", default=[1])
+    table.add_argument("--isa", choices=_dispatch.available(), help="instruction set (default: the widest)")
+    table.add_argument("--peers", nargs="*", choices=list(bank.PEERS), default=list(bank.PEERS))
+    table.add_argument("--random", type=int, default=0, help="this many further calls, drawn at random")
+    table.add_argument("--part", metavar="I/N", help="the rows I, I + N, ... only, to be added to the output")
+    table.add_argument("--output", type=Path, help="a folder for the JSON, the Markdown table and the plot")
     table = commands.add_parser("costs", help="the table of costs that algorithms are chosen by")
     table.add_argument("--isa", choices=_dispatch.available(), default=_dispatch.available()[-1])
     table.add_argument("--seconds", type=float, default=60)
@@ -92,7 +156,7 @@ def main() -> int:
     if chosen.command == "layout":
         layout.main(chosen.threads, chosen.rounds)
         return 0
-    run_conv(chosen)
+    (run_filters if chosen.command == "filters" else run_conv)(chosen)
     return 0
 
 

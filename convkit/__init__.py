@@ -36,6 +36,7 @@ from convkit.ops.conv_transpose import conv_transpose2d
 
 if TYPE_CHECKING:
     from convkit import filters, viz
+    from convkit.filters import Pipeline
 
 __all__ = [
     "Conv2dPlan",
@@ -43,6 +44,7 @@ __all__ = [
     "ImageInfo",
     "Images",
     "Letterboxed",
+    "Pipeline",
     "Video",
     "VideoWriter",
     "__version__",
@@ -90,4 +92,8 @@ def __getattr__(name: str) -> Any:
         from importlib import import_module
 
         return import_module(f"convkit.{name}")
+    if name == "Pipeline":
+        from convkit.filters import Pipeline
+
+        return Pipeline
     raise AttributeError(f"module 'convkit' has no attribute {name!r}")

@@ -6,12 +6,14 @@ An error names the argument, what came, what was expected, and the line that men
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Sequence
+from math import isfinite
 from typing import Any, TypeAlias, TypeGuard
 
 import numpy as np
 
-from convkit import _dispatch
+from convkit import _dispatch, _pool
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 Pair: TypeAlias = tuple[int, int]
@@ -236,9 +238,10 @@ def _overlaps_itself(array: Array) -> bool:
 
 
 def empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-    """A fresh, uninitialised array whose data starts on a 64-byte boundary."""
+    """An uninitialised array whose data starts on a 64-byte boundary, of the scope's pool if it has one."""
     size = checked_size(shape, dtype.itemsize)
-    buffer = np.empty(size + 64, np.uint8)
+    pool = _pool.current.get() if size >= _pool.SMALLEST else None
+    buffer = np.empty(size + 64, np.uint8) if pool is None else pool.take(size + 64)
     return np.ndarray(shape, dtype, buffer, _dispatch.cpu().past_line(buffer))
 
 
@@ -302,6 +305,23 @@ def thread_count(value: Any) -> int:
     return number
 
 
+_BYTES = {"": 1, "B": 1} | {
+    prefix + unit: base**power
+    for unit, base in (("B", 1000), ("iB", 1024))
+    for power, prefix in enumerate("KMGT", 1)
+}
+
+
+def byte_count(value: Any, name: str) -> int:
+    """`value` in bytes: an integer, or a text such as "256MB" (10⁶) or "256MiB" (2²⁰)."""
+    if not isinstance(value, str):
+        return integer(value, name, 0)
+    number, unit = re.fullmatch(r"\s*(\d*\.?\d*)\s*(.*?)\s*", value, re.DOTALL).groups()  # type: ignore[union-attr]
+    if number in ("", ".") or unit not in _BYTES:
+        raise ValueError(f"{name} is {value!r}; expected bytes, or a text such as '256MB' or '1GiB'")
+    return int(float(number) * _BYTES[unit])
+
+
 # ---- images and their filters -----------------------------------------------------------------------
 
 CHANNELS_FIRST_WIDTH = 32
@@ -326,7 +346,8 @@ def image(value: Any, name: str = "image") -> Array:
     _refuse_other_dtypes(array.dtype, name)
     if array.ndim == 4:
         raise ValueError(
-            f"{name} has shape {array.shape}, a batch; expected one image, HW or HWC: pass {name}[i]"
+            f"{name} has shape {array.shape}, a batch; expected one image, HW or HWC: pass {name}[i], or "
+            "channel_axis=-1 (None: no channels) for a stack of them"
         )
     if array.ndim not in (2, 3):
         raise ValueError(f"{name} has shape {array.shape}; expected an image of shape HW or HWC")
@@ -371,6 +392,8 @@ def coefficients(value: Any, name: str, ndim: int) -> Array:
 
 def finite(value: Any, name: str) -> float:
     """`value` as a finite float."""
+    if type(value) is float and isfinite(value):
+        return value
     if isinstance(value, (bool, np.bool_, str, bytes)) or np.ndim(value):
         raise TypeError(f"{name} is {value!r}; expected a number")
     try:

@@ -32,9 +32,12 @@ FAMILIES = {
     "weave": "convkit._native.weave",
     "stencil": "convkit._native.stencil",
     "layout": "convkit._native.layout",
+    "narrow": "convkit._native.narrow",
+    "box": "convkit._native.box",
+    "box_narrow": "convkit._native.box_narrow",
     "peak": "convkit._native.peak",
 }
-REAL_SUFFIX = {np.dtype(np.float32): "", np.dtype(np.float64): "_f64"}
+REAL_SUFFIX = {np.dtype(np.float32): "", np.dtype(np.float64): "_f64", np.dtype(np.int16): "_s16"}
 
 
 class Native:
@@ -45,7 +48,7 @@ class Native:
         self._modules: dict[tuple[str, Any], Any] = {}
 
     def family(self, name: str, dtype: DTypeLike) -> Any:
-        """The compiled module of family `name` whose element type is `dtype` (float32 or float64)."""
+        """The compiled module of family `name` whose element type is `dtype`."""
         try:
             return self._modules[name, dtype]
         except KeyError:

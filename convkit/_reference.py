@@ -201,6 +201,14 @@ def _gaussian_line(sigma: float, radius: int, quantised: bool) -> Array:
     return np.array([*half, 256 - 2 * half.sum(), *half[::-1]]) / 256
 
 
+def gaussian_gradient(sigma: Any, truncate: float = 4.0) -> Array:
+    """∂/∂x of a Gaussian, as a correlation."""
+    down, along = (np.arange(-(r := int(truncate * s + 0.5)), r + 1.0) for s in np.broadcast_to(sigma, 2))
+    sigma_y, sigma_x = np.broadcast_to(sigma, 2)
+    smooth, slope = np.exp(-((down / sigma_y) ** 2) / 2), np.exp(-((along / sigma_x) ** 2) / 2)
+    return np.outer(smooth / smooth.sum(), slope * along / (sigma_x**2 * slope.sum()))
+
+
 def box(size: Any) -> Array:
     """The sum over a rectangle, to be divided by its area."""
     return np.ones(np.broadcast_to(size, 2))
@@ -216,9 +224,11 @@ def sharpen(amount: float = 1.0, sigma: Any = 1.0, truncate: float = 4.0) -> Arr
 KERNELS: dict[str, Callable[..., Array]] = {
     "box": box,
     "gaussian": gaussian,
+    "gaussian_gradient": gaussian_gradient,
     "laplacian": laplacian,
     "prewitt": prewitt,
     "scharr": scharr,
     "sharpen": sharpen,
     "sobel": sobel,
+    "unsharp_mask": sharpen,
 }

@@ -19,7 +19,7 @@ BYTES = {"baseline": 16, "avx2": 32, "avx512": 64}
 WIDER = {"baseline": ("%ymm", "%zmm"), "avx2": ("%zmm",), "avx512": ()}
 MODULES = [
     _dispatch._module_name(family, np.dtype(dtype), isa)
-    for family, dtype, isa in itertools.product(_dispatch.FAMILIES, (np.float32, np.float64), _dispatch.ISAS)
+    for family, dtype, isa in itertools.product(_dispatch.FAMILIES, _dispatch.REAL_SUFFIX, _dispatch.ISAS)
 ]
 
 

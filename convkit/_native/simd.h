@@ -2,7 +2,8 @@
  *
  * The only file that knows instruction sets. Porting to another machine: give it a row in the table below.
  *
- * `real` is the element type of the build (float, or double under CONVKIT_FLOAT64), `vec` a register of VL of them.
+ * `real` is the element type of the build (float, or double under CONVKIT_FLOAT64, or int16_t under CONVKIT_INT16),
+ * `vec` a register of VL of them, `pixel` what an image holds that is computed in them without a copy.
  */
 #pragma once
 #include <stddef.h>
@@ -18,7 +19,8 @@
  *      pixels should about fit the L1 cache), and the tiles of depthwise and grouped convolution: sums of
  *      STRIP_ROWS rows of one output channel, or of STRIP_ROWS_PAIR rows of two, a loaded vector, and the weights
  *      of up to STRIP_CHUNK kernel rows (3 of them where there are two outputs); of STRIP_VECTORS_4 or
- *      STRIP_VECTORS_8 vectors of 4 or 8 outputs (0: too many for the machine), those vectors and a weight -- */
+ *      STRIP_VECTORS_8 vectors of 4 or 8 outputs (0: too many for the machine), those vectors and a weight; and of
+ *      stencils: sums of STENCIL_VECTORS vectors of STENCIL_ROWS rows, those vectors and a weight of each row -- */
 #if defined(__AVX512F__) /* 32 registers of 64 bytes */
 #define VECTOR_BYTES 64
 #define GEMM_MR 8
@@ -29,6 +31,8 @@
 #define STRIP_CHUNK 7
 #define STRIP_VECTORS_4 6
 #define STRIP_VECTORS_8 3
+#define STENCIL_ROWS 4
+#define STENCIL_VECTORS 4
 #elif defined(__AVX2__) /* 16 registers of 32 bytes */
 #define VECTOR_BYTES 32
 #define GEMM_MR 4
@@ -39,6 +43,8 @@
 #define STRIP_CHUNK 7
 #define STRIP_VECTORS_4 3
 #define STRIP_VECTORS_8 0
+#define STENCIL_ROWS 4
+#define STENCIL_VECTORS 2
 #elif defined(__aarch64__) /* 32 registers of 16 bytes; gcc keeps all broadcasts in registers of their own */
 #define VECTOR_BYTES 16
 #define GEMM_MR 8
@@ -49,6 +55,8 @@
 #define STRIP_CHUNK 7
 #define STRIP_VECTORS_4 4
 #define STRIP_VECTORS_8 2
+#define STENCIL_ROWS 4
+#define STENCIL_VECTORS 4
 #else /* x86-64 SSE2 (16 registers of 16 bytes, no FMA) and any other machine */
 #define VECTOR_BYTES 16
 #define GEMM_MR 4
@@ -59,15 +67,24 @@
 #define STRIP_CHUNK 3
 #define STRIP_VECTORS_4 2
 #define STRIP_VECTORS_8 0
+#define STENCIL_ROWS 4
+#define STENCIL_VECTORS 2
 #endif
 
-#ifdef CONVKIT_FLOAT64
+#if defined(CONVKIT_INT16)
+typedef int16_t real;
+typedef uint16_t real_bits;
+typedef uint8_t pixel;
+#define VL (VECTOR_BYTES / 2)
+#elif defined(CONVKIT_FLOAT64)
 typedef double real;
+typedef double pixel;
 typedef uint64_t real_bits;
 #define VL (VECTOR_BYTES / 8)
 #define FRACTION_BITS 52
 #else
 typedef float real;
+typedef float pixel;
 typedef uint32_t real_bits;
 #define VL (VECTOR_BYTES / 4)
 #define FRACTION_BITS 23
@@ -105,6 +122,168 @@ INLINE void in_order(void) {
 #endif
 }
 
+/* VL pixels, as numbers. */
+#ifdef CONVKIT_INT16
+INLINE vec vec_load_pixels(const pixel *p) {
+#if defined(__AVX512BW__)
+  return (vec)_mm512_cvtepu8_epi16(_mm256_loadu_si256((const void *)p));
+#elif defined(__AVX2__)
+  return (vec)_mm256_cvtepu8_epi16(_mm_loadu_si128((const void *)p));
+#elif defined(__SSE2__)
+  return (vec)_mm_unpacklo_epi8(_mm_loadl_epi64((const void *)p), _mm_setzero_si128());
+#else
+  typedef uint8_t pixels_unaligned __attribute__((vector_size(VL), aligned(1), may_alias));
+  return __builtin_convertvector(*(const pixels_unaligned *)p, vec);
+#endif
+}
+#else
+INLINE vec vec_load_pixels(const pixel *p) { return vec_load(p); }
+#endif
+
+/* n elements, fewer than VL: two overlapping copies of the largest power of two that fits, no loop. */
+INLINE void copy_part(real *to, const real *from, ptrdiff_t n) {
+#define CONVKIT_COPY_PART(k)                        \
+  if (VL > k && n >= k) {                           \
+    memcpy(to, from, k * sizeof(real));             \
+    memcpy(to + n - k, from + n - k, k * sizeof(real)); \
+    return;                                         \
+  }
+  CONVKIT_COPY_PART(16)
+  CONVKIT_COPY_PART(8)
+  CONVKIT_COPY_PART(4)
+  CONVKIT_COPY_PART(2)
+  CONVKIT_COPY_PART(1)
+#undef CONVKIT_COPY_PART
+}
+
+/* The first n elements of v, at most VL. */
+INLINE void vec_store_part(real *p, vec v, ptrdiff_t n) {
+#if defined(__AVX512F__) && defined(CONVKIT_INT16)
+  _mm512_mask_storeu_epi16(p, n == VL ? (__mmask32)-1 : ((__mmask32)1 << n) - 1, (__m512i)v);
+#elif defined(__AVX512F__) && defined(CONVKIT_FLOAT64)
+  _mm512_mask_storeu_pd(p, (__mmask8)((1u << n) - 1), (__m512d)v);
+#elif defined(__AVX512F__)
+  _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v);
+#else
+  real lanes[VL];
+  if (n == VL) {
+    vec_store(p, v);
+  } else {
+    vec_store(lanes, v);
+    copy_part(p, lanes, n);
+  }
+#endif
+}
+
+/* ---- sums of 16-bit products in 32 bits: two registers hold those of VL lanes, in an order of their own ------- */
+#ifdef CONVKIT_INT16
+typedef int32_t vec_wide __attribute__((vector_size(VECTOR_BYTES)));
+INLINE vec_wide wide_set(int32_t x) { return x - (vec_wide){0}; }
+INLINE vec_wide wide_pair(int16_t a, int16_t b) { return wide_set((int32_t)((uint32_t)(uint16_t)b << 16 | (uint16_t)a)); }
+
+/* Adds a·w + b·w' in every lane, w and w' being the two of `weights`. */
+INLINE void wide_add_products(vec_wide *low, vec_wide *high, vec a, vec b, vec_wide weights) {
+#if defined(__AVX512BW__)
+  *low += (vec_wide)_mm512_madd_epi16(_mm512_unpacklo_epi16((__m512i)a, (__m512i)b), (__m512i)weights);
+  *high += (vec_wide)_mm512_madd_epi16(_mm512_unpackhi_epi16((__m512i)a, (__m512i)b), (__m512i)weights);
+#elif defined(__AVX2__)
+  *low += (vec_wide)_mm256_madd_epi16(_mm256_unpacklo_epi16((__m256i)a, (__m256i)b), (__m256i)weights);
+  *high += (vec_wide)_mm256_madd_epi16(_mm256_unpackhi_epi16((__m256i)a, (__m256i)b), (__m256i)weights);
+#elif defined(__SSE2__)
+  *low += (vec_wide)_mm_madd_epi16(_mm_unpacklo_epi16((__m128i)a, (__m128i)b), (__m128i)weights);
+  *high += (vec_wide)_mm_madd_epi16(_mm_unpackhi_epi16((__m128i)a, (__m128i)b), (__m128i)weights);
+#else
+  const vec w = (vec)weights;
+  for (int i = 0; i < VL / 2; i++) {
+    (*low)[i] += a[i] * w[0] + b[i] * w[1];
+    (*high)[i] += a[i + VL / 2] * w[0] + b[i + VL / 2] * w[1];
+  }
+#endif
+}
+
+/* The same for products of neighbours: of every even lane and the one after it. */
+INLINE vec_wide wide_pairs(vec a, vec_wide weights) {
+#if defined(__AVX512BW__)
+  return (vec_wide)_mm512_madd_epi16((__m512i)a, (__m512i)weights);
+#elif defined(__AVX2__)
+  return (vec_wide)_mm256_madd_epi16((__m256i)a, (__m256i)weights);
+#elif defined(__SSE2__)
+  return (vec_wide)_mm_madd_epi16((__m128i)a, (__m128i)weights);
+#else
+  const vec w = (vec)weights;
+  vec_wide sum;
+  for (int i = 0; i < VL / 2; i++) sum[i] = a[2 * i] * w[0] + a[2 * i + 1] * w[1];
+  return sum;
+#endif
+}
+
+/* The upper halves of the sums, unsigned, in the order of the lanes; they are at most 32767. */
+INLINE vec wide_upper(vec_wide low, vec_wide high) {
+#if defined(__AVX512BW__)
+  return (vec)_mm512_packus_epi32(_mm512_srli_epi32((__m512i)low, 16), _mm512_srli_epi32((__m512i)high, 16));
+#elif defined(__AVX2__)
+  return (vec)_mm256_packus_epi32(_mm256_srli_epi32((__m256i)low, 16), _mm256_srli_epi32((__m256i)high, 16));
+#elif defined(__SSE2__)
+  return (vec)_mm_packs_epi32(_mm_srli_epi32((__m128i)low, 16), _mm_srli_epi32((__m128i)high, 16));
+#else
+  vec upper = {0};
+  for (int i = 0; i < VL / 2; i++) {
+    upper[i] = (int16_t)((uint32_t)low[i] >> 16);
+    upper[i + VL / 2] = (int16_t)((uint32_t)high[i] >> 16);
+  }
+  return upper;
+#endif
+}
+
+/* Of each sum, which is not negative, the integer nearest to sum · factor + offset, at most 32767. */
+INLINE vec wide_scaled(vec_wide low, vec_wide high, float factor, float offset) {
+  typedef float vec_float __attribute__((vector_size(VECTOR_BYTES)));
+  const float magic = 12582912.0f; /* 1.5 · 2²³: what is added to it leaves its integer in the low bits */
+  const vec_float a = __builtin_convertvector(low, vec_float) * factor + offset;
+  const vec_float b = __builtin_convertvector(high, vec_float) * factor + offset;
+  return wide_upper((vec_wide)(a + magic) << 16, (vec_wide)(b + magic) << 16);
+}
+
+/* The upper halves of the sums of even lanes and of odd ones. */
+INLINE vec wide_merge(vec_wide even, vec_wide odd) {
+  typedef uint32_t bits __attribute__((vector_size(VECTOR_BYTES)));
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+#error "the lanes are numbered from the low bits on"
+#endif
+  return (vec)(((bits)even >> 16) | ((bits)odd & 0xffff0000u));
+}
+
+/* a · factor / 2¹⁶, unsigned, rounded down. */
+INLINE vec vec_upper_product(vec a, uint16_t factor) {
+#if defined(__AVX512BW__)
+  return (vec)_mm512_mulhi_epu16((__m512i)a, _mm512_set1_epi16((short)factor));
+#elif defined(__AVX2__)
+  return (vec)_mm256_mulhi_epu16((__m256i)a, _mm256_set1_epi16((short)factor));
+#elif defined(__SSE2__)
+  return (vec)_mm_mulhi_epu16((__m128i)a, _mm_set1_epi16((short)factor));
+#else
+  for (int i = 0; i < VL; i++) a[i] = (int16_t)((uint32_t)(uint16_t)a[i] * factor >> 16);
+  return a;
+#endif
+}
+INLINE vec vec_shift_down(vec a, int count) { return (vec)((vec_bits)a >> (uint16_t)count); }
+
+/* The lanes of a, and behind them those of b, as pixels: all are in 0..255. */
+INLINE void vec_store_pixels(pixel *p, vec a, vec b) {
+#if defined(__AVX512BW__)
+  const __m512i order = _mm512_set_epi64(7, 5, 3, 1, 6, 4, 2, 0);
+  _mm512_storeu_si512(p, _mm512_permutexvar_epi64(order, _mm512_packus_epi16((__m512i)a, (__m512i)b)));
+#elif defined(__AVX2__)
+  _mm256_storeu_si256((void *)p, _mm256_permute4x64_epi64(_mm256_packus_epi16((__m256i)a, (__m256i)b), 0xd8));
+#elif defined(__SSE2__)
+  _mm_storeu_si128((void *)p, _mm_packus_epi16((__m128i)a, (__m128i)b));
+#else
+  for (int i = 0; i < VL; i++) p[i] = (pixel)a[i], p[i + VL] = (pixel)b[i];
+#endif
+}
+#endif
+
+#ifndef CONVKIT_INT16
 /* ---- orders of lanes: of two registers, lanes 0..VL-1 are the first's and VL..2·VL-1 the second's ------- */
 #if VL == 16
 #define LANES(F, p)                                                                     \
@@ -209,6 +388,27 @@ INLINE vec vec_max(vec a, vec b) { return vec_if_less(b, a, a, b); }
 INLINE vec vec_min(vec a, vec b) { return vec_if_less(a, b, a, b); }
 #endif
 
+INLINE vec vec_sqrt(vec v) {
+#if defined(__x86_64__)
+  return X86(sqrt)(v);
+#else
+  for (int i = 0; i < VL; i++) v[i] = (real)__builtin_sqrt(v[i]);
+  return v;
+#endif
+}
+
+/* Lane by lane `other`, or v where that is NaN. */
+INLINE vec vec_unless_nan(vec v, vec other) {
+  vec_bits mask = (vec_bits)(v == v);
+  return (vec)(((vec_bits)other & mask) | ((vec_bits)v & ~mask));
+}
+
+/* |v| with the sign of `sign`. */
+INLINE vec vec_with_sign(vec v, vec sign) {
+  const vec_bits bit = (vec_bits)vec_set(-(real)0);
+  return (vec)(((vec_bits)v & ~bit) | ((vec_bits)sign & bit));
+}
+
 /* -|v| */
 INLINE vec vec_minus_abs(vec v) { return (vec)((vec_bits)v | (vec_bits)vec_set(-(real)0)); }
 
@@ -232,21 +432,6 @@ INLINE panel_vec panel_set(real x) { return x - (panel_vec){0}; }
 typedef double panel_f64 __attribute__((vector_size(GEMM_MR * sizeof(double))));
 INLINE panel_f64 panel_to_f64(panel_vec v) { return __builtin_convertvector(v, panel_f64); }
 INLINE panel_vec panel_from_f64(panel_f64 v) { return __builtin_convertvector(v, panel_vec); }
-
-/* n elements, fewer than VL: two overlapping copies of the largest power of two that fits, no loop. */
-INLINE void copy_part(real *to, const real *from, ptrdiff_t n) {
-#define CONVKIT_COPY_PART(k)                        \
-  if (VL > k && n >= k) {                           \
-    memcpy(to, from, k * sizeof(real));             \
-    memcpy(to + n - k, from + n - k, k * sizeof(real)); \
-    return;                                         \
-  }
-  CONVKIT_COPY_PART(8)
-  CONVKIT_COPY_PART(4)
-  CONVKIT_COPY_PART(2)
-  CONVKIT_COPY_PART(1)
-#undef CONVKIT_COPY_PART
-}
 
 /* The n elements at p, at most VL, and zeros. */
 INLINE vec vec_load_part(const real *p, ptrdiff_t n) {
@@ -295,34 +480,19 @@ INLINE vec vec_load_lanes(const real *p, vec_lanes lanes, vec other) {
 #endif
 }
 
-/* The first n elements of v, at most VL. */
-INLINE void vec_store_part(real *p, vec v, ptrdiff_t n) {
-#if defined(__AVX512F__) && defined(CONVKIT_FLOAT64)
-  _mm512_mask_storeu_pd(p, (__mmask8)((1u << n) - 1), (__m512d)v);
-#elif defined(__AVX512F__)
-  _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v);
-#else
-  real lanes[VL];
-  if (n == VL) {
-    vec_store(p, v);
-  } else {
-    vec_store(lanes, v);
-    copy_part(p, lanes, n);
-  }
-#endif
-}
+#endif /* of floating-point builds */
 
 /* ---- memory ------------------------------------------------------------------------------------------- */
 /* Asks for the cache line of p, which is about to be read. */
-INLINE void prefetch(const real *p) { __builtin_prefetch(p, 0, 3); }
+INLINE void prefetch(const void *p) { __builtin_prefetch(p, 0, 3); }
 /* The same for one that is read later: it may wait in the second cache. */
-INLINE void prefetch_far(const real *p) { __builtin_prefetch(p, 0, 2); }
+INLINE void prefetch_far(const void *p) { __builtin_prefetch(p, 0, 2); }
 /* The same for a line that is about to be written. */
 INLINE void prefetch_write(const real *p) { __builtin_prefetch(p, 1, 3); }
 
 /* A store around the caches, p aligned as a vector: the line is not read before it is written. Another thread
  * sees it after the fence. */
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(CONVKIT_INT16)
 INLINE void vec_stream(real *p, vec v) { X86(stream)(p, v); }
 INLINE void stream_fence(void) { _mm_sfence(); }
 #else

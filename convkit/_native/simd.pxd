@@ -2,7 +2,9 @@
 # for a double, so that Python's numbers come to a float64 build whole; C knows what it is.
 cdef extern from "simd.h" nogil:
     ctypedef double real
+    ctypedef float pixel
     ctypedef float vec
+    ctypedef int vec_wide
     ctypedef float panel_vec
     ctypedef double panel_f64
     ctypedef unsigned short vec_lanes
@@ -18,10 +20,13 @@ cdef extern from "simd.h" nogil:
         STRIP_ROWS_PAIR
         STRIP_VECTORS_4
         STRIP_VECTORS_8
+        STENCIL_ROWS
+        STENCIL_VECTORS
     int GEMM_WIDE(int rows)
     vec vec_load(const real* p)
     void vec_store(real* p, vec v)
     vec vec_set(real x)
+    vec vec_load_pixels(const pixel* p)
     vec vec_pin(vec v)
     void in_order()
     vec vec_load_even(const real* p)
@@ -44,6 +49,9 @@ cdef extern from "simd.h" nogil:
     vec vec_if_less(vec a, vec b, vec x, vec y)
     vec vec_max(vec a, vec b)
     vec vec_min(vec a, vec b)
+    vec vec_sqrt(vec v)
+    vec vec_unless_nan(vec v, vec other)
+    vec vec_with_sign(vec v, vec sign)
     vec vec_minus_abs(vec v)
     vec vec_exponent_add(vec v, vec power)
     panel_vec panel_load(const real* p)
@@ -56,11 +64,21 @@ cdef extern from "simd.h" nogil:
     vec vec_load_lanes(const real* p, vec_lanes lanes, vec other)
     void vec_store_part(real* p, vec v, Py_ssize_t n)
     void copy_part(real* to, const real* source, Py_ssize_t n)
-    void prefetch(const real* p)
-    void prefetch_far(const real* p)
+    void prefetch(const void* p)
+    void prefetch_far(const void* p)
     void prefetch_write(const real* p)
     void vec_stream(real* p, vec v)
     void stream_fence()
+    vec_wide wide_set(int x)
+    vec_wide wide_pair(short a, short b)
+    void wide_add_products(vec_wide* low, vec_wide* high, vec a, vec b, vec_wide weights)
+    vec_wide wide_pairs(vec a, vec_wide weights)
+    vec wide_upper(vec_wide low, vec_wide high)
+    vec wide_scaled(vec_wide low, vec_wide high, float factor, float offset)
+    vec wide_merge(vec_wide even, vec_wide odd)
+    vec vec_upper_product(vec a, unsigned short factor)
+    vec vec_shift_down(vec a, int count)
+    void vec_store_pixels(pixel* p, vec a, vec b)
     void* scratch_alloc(size_t size)
     void scratch_free(void* p)
     int cpu_level()

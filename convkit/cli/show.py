@@ -17,7 +17,7 @@ from convkit.layout import to_gray
 
 # ---- filters ----------------------------------------------------------------------------------------
 
-HIDDEN = ("out", "num_threads")  # arguments that mean nothing on a command line
+HIDDEN = ("out", "num_threads", "channel_axis")  # arguments that mean nothing on a command line
 
 
 def filters(arguments: argparse.Namespace) -> Told:
@@ -58,7 +58,7 @@ def demo(arguments: argparse.Namespace) -> Told:
     photo = imread(path)
     gray = to_gray(photo)
     names = [name for name in registry.names() if SAMPLES.keys() >= set(required(name))]
-    chains = [pipeline.parse(text) for text in (*map(_sample, names), *ENCORE)]
+    chains = [pipeline.parse(text) for text in (*map(sample, names), *ENCORE)]
     images, seconds = {PHOTO: photo}, 0.0
     for chain in chains:
         start = time.perf_counter()
@@ -75,7 +75,7 @@ def demo(arguments: argparse.Namespace) -> Told:
     )
 
 
-def _sample(name: str) -> str:
+def sample(name: str) -> str:
     """A call of the filter `name` with a sample value for each parameter that has no default."""
     given = ", ".join(f"{parameter}={SAMPLES[parameter]}" for parameter in required(name))
     return f"{name}({given})" if given else name

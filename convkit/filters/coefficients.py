@@ -65,6 +65,19 @@ def gaussian(sigma: float, radius: int) -> Array:
     return weights / float(weights.sum())
 
 
+def gaussian_derivative(sigma: float, radius: int, order: int) -> Array:
+    """The `order`-th derivative of `gaussian`, as a correlation: dⁿ/dxⁿ e^(-x²/2σ²) = qₙ(x) e^(-x²/2σ²).
+
+    qₙ₊₁ = qₙ′ − qₙ·x/σ², from q₀ = 1.
+    """
+    q = np.polynomial.Polynomial([1.0])
+    for _ in range(order):
+        q = q.deriv() - q * np.polynomial.Polynomial([0.0, sigma**-2])
+    x = np.arange(-radius, radius + 1, dtype=np.float64)
+    weights: Array = gaussian(sigma, radius) * q(-x)
+    return weights
+
+
 def gaussian_256(sigma: float, radius: int) -> Array:
     """`gaussian` in integers with a sum of 256: each rounding error is carried towards the centre."""
     exact = gaussian(sigma, radius) * 256

@@ -9,16 +9,19 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from convkit import _checks
-from convkit._checks import FLOATS, Array
+from convkit._checks import FLOATS, Array, Pair
 from convkit.filters import coefficients
 from convkit.filters.coefficients import Gradient
 from convkit.filters.registry import Arguments, Halo, derivative_dtype, register
+from convkit.filters.smooth import gaussian_halo, gaussian_radii
 from convkit.ops import stencil
 from convkit.ops.stencil import Border, Stencil
 
-Direction: TypeAlias = Literal["magnitude", "x", "y", "angle"]
+Direction: TypeAlias = Literal["magnitude", "x", "y", "angle", "polar"]
 
 MAX_KSIZE = 31
+DENSE_LAPLACIAN = 5
+"""Up to this size a Laplacian is one sum over its kernel."""
 
 
 def _ksize_halo(arguments: Arguments) -> Halo:
@@ -45,9 +48,10 @@ def sobel(
     ----------
     image : array_like, HW or HWC
         uint8, uint16, int16, float32 or float64; each channel is filtered alone.
-    direction : {"magnitude", "x", "y", "angle"}
+    direction : {"magnitude", "x", "y", "angle", "polar"}
         "x" is positive where values grow to the right, "y" where they grow downwards; "magnitude" is
-        √(x² + y²); "angle" is atan2(y, x), radians in [−π, π], 0 where both are 0.
+        √(x² + y²); "angle" is atan2(y, x), radians in [−π, π], 0 where both are 0; "polar" is both from one
+        pass: ``magnitude, angle = sobel(image, "polar")``.
     ksize : int
         Extent of the kernel, odd, 1 to 31; 1 is the difference of the two neighbours without smoothing.
     border : {"reflect", "constant", "edge", "symmetric", "wrap", "valid"}
@@ -68,7 +72,8 @@ def sobel(
     Returns
     -------
     ndarray
-        The shape of `image` (smaller by the kernel's extent less one for "valid").
+        The shape of `image` (smaller by the kernel's extent less one for "valid"); for "polar" with an axis
+        of length 2 in front.
 
     Raises
     ------
@@ -166,30 +171,121 @@ def _gradient(
     out: Array | None,
     num_threads: int | None,
 ) -> Array:
-    source = _checks.image(image)
     _checks.choice(direction, "direction", get_args(Direction))
+    return apply_gradient(
+        _gradient_stencil(kernel, direction, _checks.flag(normalize, "normalize")),
+        image,
+        border,
+        cval,
+        dtype,
+        out,
+        num_threads,
+    )
+
+
+def apply_gradient(
+    operation: Stencil,
+    image: ArrayLike,
+    border: Border,
+    cval: float,
+    dtype: DTypeLike | None,
+    out: Array | None,
+    num_threads: int | None,
+) -> Array:
+    """A gradient as its stencil says; integers cannot hold its length or its direction."""
+    source = _checks.image(image)
     result = derivative_dtype(source.dtype, {"dtype": dtype})
-    if direction in ("magnitude", "angle") and result not in FLOATS:
+    if operation.combine != "sum" and result not in FLOATS:
         raise ValueError(
-            f"dtype is {result}, which cannot hold the {direction} of a gradient; pass dtype=np.float32, "
-            "or direction='x' or 'y'"
+            f"dtype is {result}, which cannot hold the {operation.combine} of a gradient; pass "
+            "dtype=np.float32, or direction='x' or 'y'"
         )
-    operation = _gradient_stencil(kernel, direction, _checks.flag(normalize, "normalize"))
     return stencil.apply(
         operation, source, border=border, cval=cval, dtype=result, out=out, num_threads=num_threads
     )
 
 
+def vector_stencil(x: tuple[Array, Array], y: tuple[Array, Array], direction: Direction) -> Stencil:
+    """What `direction` asks for of the derivatives `x` and `y`, (vertical, horizontal) kernels."""
+    if direction == "x" or direction == "y":
+        return stencil.separable(x if direction == "x" else y)
+    return stencil.separable(x, y, combine=direction)
+
+
 @lru_cache(maxsize=64)
 def _gradient_stencil(kernel: Gradient, direction: Direction, normalize: bool) -> Stencil:
     x, y = (kernel.smoothing, kernel.derivative), (kernel.derivative, kernel.smoothing)
-    if direction == "x" or direction == "y":
-        operation = stencil.separable(x if direction == "x" else y)
-    else:
-        operation = stencil.separable(x, y, combine=direction)
+    operation = vector_stencil(x, y, direction)
     if not normalize:
         return operation
     return stencil.scaled(operation, divisor=float(np.abs(np.outer(*x)).sum()))
+
+
+@register(halo=gaussian_halo, output_dtype=derivative_dtype)
+def gaussian_gradient(
+    image: ArrayLike,
+    sigma: float | tuple[float, float],
+    direction: Direction = "magnitude",
+    *,
+    truncate: float = 4.0,
+    border: Border = "reflect",
+    cval: float = 0.0,
+    dtype: DTypeLike | None = None,
+    out: Array | None = None,
+    num_threads: int | None = None,
+) -> Array:
+    """Gradient of the image blurred with a Gaussian: derivatives of the Gaussian itself.
+
+    Parameters
+    ----------
+    image : array_like, HW or HWC
+        uint8, uint16, int16, float32 or float64; each channel is filtered alone.
+    sigma : float or (float, float)
+        Standard deviation of the blur in pixels, above 0; a pair is (vertical, horizontal).
+    direction : {"magnitude", "x", "y", "angle", "polar"}
+        As in `sobel`. The response to a ramp of 1 per pixel is about 1.
+    truncate : float
+        The Gaussian is cut at this many standard deviations.
+    border, cval, dtype, out, num_threads
+        As in `sobel`.
+
+    Returns
+    -------
+    ndarray
+        As in `sobel`.
+
+    Raises
+    ------
+    ValueError
+        An argument is outside its range, or "valid" leaves nothing.
+    TypeError
+        A dtype that is not supported.
+
+    References
+    ----------
+    J. Canny, "A Computational Approach to Edge Detection", 1986.
+
+    Examples
+    --------
+    >>> import convkit as ck, numpy as np
+    >>> ramp = np.tile(np.arange(9, dtype=np.float64), (3, 1))
+    >>> round(float(ck.filters.gaussian_gradient(ramp, 0.8, "x")[1, 4]), 3)
+    1.0
+    """
+    sigmas = _checks.positive_pair(sigma, "sigma")
+    radii = gaussian_radii(sigmas, truncate, None)
+    _checks.choice(direction, "direction", get_args(Direction))
+    operation = _gaussian_gradient_stencil(sigmas, radii, direction)
+    return apply_gradient(operation, image, border, cval, dtype, out, num_threads)
+
+
+@lru_cache(maxsize=64)
+def _gaussian_gradient_stencil(sigmas: tuple[float, float], radii: Pair, direction: Direction) -> Stencil:
+    smooth, slope = (
+        [coefficients.gaussian_derivative(s, radius, order) for s, radius in zip(sigmas, radii, strict=True)]
+        for order in (0, 1)
+    )
+    return vector_stencil((smooth[0], slope[1]), (slope[0], smooth[1]), direction)
 
 
 @register(halo=_ksize_halo, output_dtype=derivative_dtype)
@@ -258,8 +354,8 @@ def laplacian(
 @lru_cache(maxsize=64)
 def _laplacian_stencil(ksize: int, normalize: bool) -> Stencil:
     pairs = coefficients.second_derivatives(ksize)
-    operation = stencil.separable(*pairs)
-    if not normalize:
-        return operation
-    kernel = sum(np.outer(vertical, horizontal) for vertical, horizontal in pairs)
-    return stencil.scaled(operation, divisor=float(np.abs(kernel).sum()))
+    kernel = np.outer(*pairs[0]) + np.outer(*pairs[1])
+    centre = kernel.shape[0] // 2, kernel.shape[1] // 2
+    # Two separable parts and their sum are more steps than one small kernel.
+    operation = stencil.dense(kernel, centre) if ksize <= DENSE_LAPLACIAN else stencil.separable(*pairs)
+    return stencil.scaled(operation, divisor=float(np.abs(kernel).sum()) if normalize else 1.0)

@@ -2,25 +2,114 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeAlias, get_args
+from functools import lru_cache
+from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
+import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from convkit import _checks
 from convkit._checks import Array, Pair
 from convkit.filters.registry import Arguments, Halo, keeps_dtype, register
-from convkit.ops import stencil
+from convkit.ops import factors, spectral, stencil
 from convkit.ops.stencil import Border, Stencil
 
 Mode: TypeAlias = Literal["correlate", "convolve"]
+Method: TypeAlias = Literal["auto", "direct", "separable", "fft"]
 
 
-def _dense(kernel: Any, mode: Any, anchor: Any) -> Stencil:
+class Choice(NamedTuple):
+    """How `filter2d` applies a kernel, and why; `str` gives it in words."""
+
+    method: Method
+    stencil: Stencil
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.method}: {self.reason}"
+
+
+def _choose(kernel: Any, mode: Any, anchor: Any, method: Any, element: np.dtype[Any]) -> Choice:
     weights = _checks.coefficients(kernel, "kernel", 2)
     row, column = _anchor(anchor, (weights.shape[0], weights.shape[1]))
     if _flips(mode):
         weights, row, column = weights[::-1, ::-1], weights.shape[0] - 1 - row, weights.shape[1] - 1 - column
-    return stencil.dense(weights, (row, column))
+    _checks.choice(method, "method", get_args(Method))
+    return _chosen(weights.tobytes(), (weights.shape[0], weights.shape[1]), (row, column), method, element)
+
+
+@lru_cache(maxsize=64)
+def _chosen(weights: bytes, shape: Pair, anchor: Pair, method: Method, element: np.dtype[Any]) -> Choice:
+    kernel = np.frombuffer(weights).reshape(shape)
+    direct = stencil.dense(kernel, anchor)
+    steps = f"{np.count_nonzero(kernel)} products a pixel"
+    if method == "direct":
+        return Choice("direct", direct, f"asked for; {steps}")
+    if method == "fft":
+        return Choice("fft", direct, "asked for; Fourier transforms of tiles")
+    pairs = factors.factors(kernel, element)
+    if pairs is None and method == "separable":
+        raise ValueError(
+            f"kernel of shape {shape} is no sum of {factors.MOST} outer products; pass method='auto'"
+        )
+    if pairs is not None:
+        found = stencil.separable(*pairs, anchor=anchor)
+        form = "an outer product" if len(pairs) == 1 else "two outer products"
+        if method == "separable" or FACTOR_COST * stencil.work(found) < kernel.size:
+            return Choice(
+                "separable", found, f"{form}: {stencil.work(found)} products a pixel instead of {kernel.size}"
+            )
+    if spectral.pays(shape) and not direct.integral:
+        return Choice("fft", direct, f"Fourier transforms of tiles instead of {steps}")
+    return Choice("direct", direct, steps)
+
+
+FACTOR_COST = 1.3
+"""What a product costs where two sums follow one another, with a line of memory between them."""
+
+
+def explain(
+    kernel: ArrayLike,
+    dtype: DTypeLike = np.float32,
+    *,
+    mode: Mode = "correlate",
+    anchor: tuple[int, int] | None = None,
+    method: Method = "auto",
+) -> str:
+    """What `filter2d` would do with `kernel` on an image of `dtype`, in words.
+
+    Parameters
+    ----------
+    kernel, mode, anchor, method
+        As in `filter2d`.
+    dtype : dtype
+        The image's.
+
+    Returns
+    -------
+    str
+        The method, and why it was taken.
+
+    Raises
+    ------
+    ValueError
+        As in `filter2d`.
+
+    Examples
+    --------
+    >>> import convkit as ck, numpy as np
+    >>> ck.filters.explain(np.ones((7, 7)))
+    'separable: an outer product: 14 products a pixel instead of 49'
+    >>> ck.filters.explain([[0, 1, 0], [1, -4, 1], [0, 1, 0]])
+    'direct: 5 products a pixel'
+    """
+    return str(_choose(kernel, mode, anchor, method, _resolution(_checks.image_dtype(dtype), None)))
+
+
+def _resolution(image: np.dtype[Any], out: np.dtype[Any] | None) -> np.dtype[Any]:
+    """The float that a filter's sums have to be as good as."""
+    float32, float64 = _checks.FLOATS
+    return float32 if image in (np.uint8, float32) and (out is None or out != float64) else float64
 
 
 def _separable(kernel_x: Any, kernel_y: Any, mode: Any, anchor: Any) -> Stencil:
@@ -47,8 +136,9 @@ def _anchor(anchor: Any, extent: Pair) -> Pair:
 
 
 def _dense_halo(arguments: Arguments) -> Halo:
-    operation = _dense(arguments["kernel"], arguments["mode"], arguments["anchor"])
-    return Halo.of(operation.extent, operation.anchor)
+    kernel, mode, anchor = arguments["kernel"], arguments["mode"], arguments["anchor"]
+    found = _choose(kernel, mode, anchor, "direct", _checks.FLOATS[0]).stencil
+    return Halo.of(found.extent, found.anchor)
 
 
 def _separable_halo(arguments: Arguments) -> Halo:
@@ -68,6 +158,7 @@ def filter2d(
     anchor: tuple[int, int] | None = None,
     delta: float = 0.0,
     scale: float = 1.0,
+    method: Method = "auto",
     dtype: DTypeLike | None = None,
     out: Array | None = None,
     num_threads: int | None = None,
@@ -89,6 +180,9 @@ def filter2d(
         ``border="valid"`` it plays no part.
     delta, scale : float
         Applied to the sum before it is rounded.
+    method : {"auto", "direct", "separable", "fft"}
+        "auto" takes a kernel apart where it is an outer product, or two, and takes Fourier transforms for
+        very large kernels of no such form (see `explain`); "direct" sums every product.
     dtype : dtype, optional
         dtype of the result; the image's by default. Integers are rounded to nearest, half to even, and
         saturated: pass ``dtype=np.float32`` or ``np.int16`` to keep negative responses of unsigned images.
@@ -117,7 +211,10 @@ def filter2d(
     array([[0, 9, 9, 0]], dtype=int16)
     """
     source = _checks.image(image)
-    return _apply(_dense(kernel, mode, anchor), source, scale, delta, border, cval, dtype, out, num_threads)
+    result = keeps_dtype(source.dtype, {"dtype": dtype})
+    chosen = _choose(kernel, mode, anchor, method, _resolution(source.dtype, result))
+    apply = _apply_spectra if chosen.method == "fft" else _apply
+    return apply(chosen.stencil, source, scale, delta, border, cval, dtype, out, num_threads)
 
 
 @register(halo=_separable_halo, output_dtype=keeps_dtype)
@@ -200,3 +297,25 @@ def _apply(
         out=out,
         num_threads=num_threads,
     )
+
+
+def _apply_spectra(
+    operation: Stencil,
+    source: Array,
+    scale: float,
+    delta: float,
+    border: Border,
+    cval: float,
+    dtype: DTypeLike | None,
+    out: Array | None,
+    num_threads: int | None,
+) -> Array:
+    """As `_apply`, but by Fourier transforms; what follows the sums is a kernel of one weight."""
+    result = keeps_dtype(source.dtype, {"dtype": dtype})
+    image, found, _, fill = stencil.prepare(operation.extent, source, border, cval, result, out)
+    real = _resolution(source.dtype, result)
+    shape = found.shape[0], found.shape[1]
+    sums = spectral.correlate(operation, stencil.as_hwc(image), shape, border, fill, real.type)
+    one = stencil.dense(np.ones((1, 1)), (0, 0))
+    sums = sums.reshape(found.shape)
+    return _apply(one, sums, scale, delta, "reflect", 0.0, result, found, num_threads)

@@ -8,11 +8,12 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeAlias, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
 
 import numpy as np
 
 from convkit._checks import FLOATS, Array, image_dtype
+from convkit.filters.stacks import any_layout
 
 Arguments: TypeAlias = Mapping[str, Any]
 HaloRule: TypeAlias = Callable[[Arguments], "Halo"]
@@ -41,14 +42,16 @@ class Filter:
 
     `halo` maps the complete arguments (by name, defaults included, without the image) to a `Halo`; None means
     that the filter needs the whole image. `output_dtype` maps the image's dtype and the same arguments to the
-    dtype of the result.
+    dtype of the result. `default_border` is None where the filter has no border; `joint_channels` tells that
+    the channels of a pixel see each other.
     """
 
     name: str
     function: Callable[..., Array]
     halo: HaloRule | None
     output_dtype: DtypeRule
-    default_border: str
+    default_border: str | None
+    joint_channels: bool
     signature: inspect.Signature
     summary: str
 
@@ -63,22 +66,31 @@ class Filter:
 _filters: dict[str, Filter] = {}
 
 
-def register(*, halo: HaloRule | None, output_dtype: DtypeRule) -> Callable[[Function], Function]:
-    """Register a function ``name(image, ..., border=...)`` under its own name; returns it unchanged."""
+def register(
+    *, halo: HaloRule | None, output_dtype: DtypeRule, joint_channels: bool = False
+) -> Callable[[Function], Function]:
+    """Register a function ``name(image, ..., out=None, num_threads=None)`` under its own name.
+
+    The function knows HW and HWC images; what is registered, and returned, takes ``channel_axis``, stacks and
+    an `out` that overlaps the image too (see `stacks`).
+    """
 
     def add(function: Function) -> Function:
-        signature = inspect.signature(function)
+        public = any_layout(function, joint_channels)
+        signature = inspect.signature(public)
+        border = signature.parameters.get("border")
         name = function.__name__
         _filters[name] = Filter(
             name=name,
-            function=function,
+            function=public,
             halo=halo,
             output_dtype=output_dtype,
-            default_border=signature.parameters["border"].default,
+            default_border=None if border is None else border.default,
+            joint_channels=joint_channels,
             signature=signature,
             summary=inspect.cleandoc(function.__doc__ or "").partition("\n")[0],
         )
-        return function
+        return cast("Function", public)
 
     return add
 
@@ -92,6 +104,17 @@ def get(name: str) -> Filter:
     close = get_close_matches(str(name), _filters)
     hint = f"did you mean {' or '.join(close)}?" if close else f"expected one of {', '.join(names())}"
     raise ValueError(f"there is no filter {name!r}; {hint}")
+
+
+def of(function: Any) -> Filter:
+    """The filter whose function `function` is; TypeError where it is none."""
+    found = _filters.get(getattr(function, "__name__", ""))
+    if found is None or found.function is not function:
+        raise TypeError(
+            f"{function!r} is no registered filter; expected one of convkit.filters, or a partial of it with "
+            f"further arguments: {', '.join(names())}"
+        )
+    return found
 
 
 def names() -> list[str]:

@@ -71,6 +71,48 @@ def sharpen(
     >>> ck.filters.sharpen(np.array([[10, 10, 10, 20, 20, 20]], np.uint8))
     array([[10,  9,  7, 23, 21, 20]], dtype=uint8)
     """
+    return _sharpened(image, amount, sigma, truncate, border, cval, out, num_threads)
+
+
+@register(halo=_halo, output_dtype=keeps_dtype)
+def unsharp_mask(
+    image: ArrayLike,
+    sigma: float | tuple[float, float] = 1.0,
+    amount: float = 1.0,
+    *,
+    truncate: float = 4.0,
+    border: Border = "reflect",
+    cval: float = 0.0,
+    out: Array | None = None,
+    num_threads: int | None = None,
+) -> Array:
+    """Unsharp masking, by the name that others give it: `sharpen` with the blur's extent first.
+
+    Parameters, result and exceptions are those of `sharpen`.
+
+    References
+    ----------
+    R. Gonzalez and R. Woods, "Digital Image Processing", 4th ed., section 3.6.
+
+    Examples
+    --------
+    >>> import convkit as ck, numpy as np
+    >>> ck.filters.unsharp_mask(np.array([[10, 10, 10, 20, 20, 20]], np.uint8), sigma=1.0, amount=0.5)
+    array([[10, 10,  8, 22, 20, 20]], dtype=uint8)
+    """
+    return _sharpened(image, amount, sigma, truncate, border, cval, out, num_threads)
+
+
+def _sharpened(
+    image: ArrayLike,
+    amount: float,
+    sigma: float | tuple[float, float],
+    truncate: float,
+    border: Border,
+    cval: float,
+    out: Array | None,
+    num_threads: int | None,
+) -> Array:
     source = _checks.image(image)
     strength = _checks.finite(amount, "amount")
     sigmas = _checks.positive_pair(sigma, "sigma")

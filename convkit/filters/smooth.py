@@ -6,12 +6,13 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, DTypeLike
 
 from convkit import _checks
 from convkit._checks import Array, Pair
 from convkit.filters import coefficients
-from convkit.filters.registry import Arguments, Halo, keeps_dtype, register
+from convkit.filters.registry import Arguments, Halo, derivative_dtype, keeps_dtype, register
+from convkit.ops import box as box_ops
 from convkit.ops import stencil
 from convkit.ops.stencil import Border, Stencil
 
@@ -31,7 +32,8 @@ def gaussian_radii(sigma: Any, truncate: Any, ksize: Any) -> Pair:
     return int(cut * sigmas[0] + 0.5), int(cut * sigmas[1] + 0.5)
 
 
-def _gaussian_halo(arguments: Arguments) -> Halo:
+def gaussian_halo(arguments: Arguments) -> Halo:
+    """The halo of a filter with `sigma`, `truncate` and, if it has one, `ksize`."""
     radii = gaussian_radii(arguments["sigma"], arguments["truncate"], arguments.get("ksize"))
     return Halo.of((2 * radii[0] + 1, 2 * radii[1] + 1))
 
@@ -45,19 +47,36 @@ def _box_size(size: Any) -> Pair:
     return _checks.extent(height, "size"), _checks.extent(width, "size")
 
 
-@register(halo=_gaussian_halo, output_dtype=keeps_dtype)
+MAX_ORDER = 10
+
+
+def _orders(order: Any) -> Pair:
+    orders = _checks.pair(order, "order", 0)
+    if max(orders) > MAX_ORDER:
+        raise ValueError(f"order is {order!r}; expected derivatives up to the {MAX_ORDER}th")
+    return orders
+
+
+def _gaussian_dtype(image: np.dtype[Any], arguments: Arguments) -> np.dtype[Any]:
+    rule = derivative_dtype if any(_orders(arguments.get("order", 0))) else keeps_dtype
+    return rule(image, arguments)
+
+
+@register(halo=gaussian_halo, output_dtype=_gaussian_dtype)
 def gaussian(
     image: ArrayLike,
     sigma: float | tuple[float, float],
     *,
     truncate: float = 4.0,
+    order: int | tuple[int, int] = 0,
     ksize: int | tuple[int, int] | None = None,
     border: Border = "reflect",
     cval: float = 0.0,
+    dtype: DTypeLike | None = None,
     out: Array | None = None,
     num_threads: int | None = None,
 ) -> Array:
-    """Gaussian blur.
+    """Gaussian blur, and derivatives of the blurred image.
 
     Parameters
     ----------
@@ -67,15 +86,20 @@ def gaussian(
         Standard deviation in pixels, above 0; a pair is (vertical, horizontal).
     truncate : float
         The kernel is cut at this many standard deviations: radius ⌊truncate · sigma + 1/2⌋.
+    order : int or (int, int)
+        Which derivative, 0 to 10; a pair is (vertical, horizontal). 0 blurs; (0, 1) is ∂/∂x of the blurred
+        image.
     ksize : int or (int, int), optional
         Extent of the kernel, odd, in place of `truncate`; a pair is (vertical, horizontal).
+    dtype : dtype, optional
+        dtype of the result. Default: the image's; for derivatives of integers float32.
     border, cval, out, num_threads
         As in `sobel`.
 
     Returns
     -------
     ndarray
-        The shape (smaller for "valid") and dtype of `image`. uint8 images are smoothed in integers with
+        The shape of `image` (smaller for "valid"). uint8 images are smoothed to uint8 in integers with
         weights of 1/256, bit for bit as OpenCV does at the same `ksize` and sigmas.
 
     Raises
@@ -99,17 +123,29 @@ def gaussian(
     source = _checks.image(image)
     sigmas = _checks.positive_pair(sigma, "sigma")
     radii = gaussian_radii(sigma, truncate, ksize)
-    operation = _gaussian_stencil(sigmas, radii, source.dtype == np.uint8)
+    orders = _orders(order)
+    result = _gaussian_dtype(source.dtype, {"dtype": dtype, "order": orders})
+    fixed = source.dtype == result == np.uint8 and not any(orders)
     return stencil.apply(
-        operation, source, border=border, cval=cval, dtype=source.dtype, out=out, num_threads=num_threads
+        gaussian_stencil(sigmas, radii, orders, fixed),
+        source,
+        border=border,
+        cval=cval,
+        dtype=result,
+        out=out,
+        num_threads=num_threads,
     )
 
 
 @lru_cache(maxsize=64)
-def _gaussian_stencil(sigmas: tuple[float, float], radii: Pair, in_256ths: bool) -> Stencil:
-    weights = coefficients.gaussian_256 if in_256ths else coefficients.gaussian
-    operation = stencil.separable((weights(sigmas[0], radii[0]), weights(sigmas[1], radii[1])))
-    return stencil.scaled(operation, scale=2.0**-16, half_up=True) if in_256ths else operation
+def gaussian_stencil(sigmas: tuple[float, float], radii: Pair, orders: Pair, fixed: bool) -> Stencil:
+    """The derivatives `orders` of a Gaussian blur; `fixed`: in weights of 1/256, without derivatives."""
+    if fixed:
+        lines = [coefficients.gaussian_256(s, radius) for s, radius in zip(sigmas, radii, strict=True)]
+        return stencil.scaled(stencil.separable((lines[0], lines[1])), fixed=True)
+    pairs = zip(sigmas, radii, orders, strict=True)
+    down, along = (coefficients.gaussian_derivative(s, radius, n) for s, radius, n in pairs)
+    return stencil.separable((down, along))
 
 
 @register(halo=_box_halo, output_dtype=keeps_dtype)
@@ -157,15 +193,4 @@ def box(
     >>> ck.filters.box(np.array([[0, 0, 9, 0, 0]], np.uint8), (1, 3))
     array([[0, 3, 3, 3, 0]], dtype=uint8)
     """
-    source = _checks.image(image)
-    height, width = _box_size(size)
-    operation = _box_stencil(height, width, source.dtype == np.uint8)
-    return stencil.apply(
-        operation, source, border=border, cval=cval, dtype=source.dtype, out=out, num_threads=num_threads
-    )
-
-
-@lru_cache(maxsize=64)
-def _box_stencil(height: int, width: int, half_up: bool) -> Stencil:
-    operation = stencil.separable((np.ones(height), np.ones(width)))
-    return stencil.scaled(operation, divisor=float(height * width), half_up=half_up)
+    return box_ops.apply(_box_size(size), image, border=border, cval=cval, out=out, num_threads=num_threads)

@@ -30,6 +30,9 @@ MOST_REMEMBERED = 1 << 15
 MOST_ROWS = 4096
 """Rows of scratch under one tile of outputs, of about a kilobyte each."""
 
+NEAR_ROWS = 160
+"""Of a strip that stays in the first-level cache."""
+
 
 def refusal(problem: Problem) -> str | None:
     """Why `DepthwiseConv` cannot compute it; None where it can."""
@@ -47,19 +50,21 @@ def refusal(problem: Problem) -> str | None:
 def work(problem: Problem, lanes: int) -> Work:
     """The steps of `DepthwiseConv`; `lanes`: the elements of a vector."""
     vertical, horizontal = problem.axes
-    maps = problem.images * problem.groups
+    maps, in_fours = problem.images * problem.groups, problem.outputs // 4 * 4
+    singly = problem.outputs - in_fours
     in_chunks = vertical.kernel >= 3 and vertical.stride <= 2 and vertical.dilation == 1
-    products = maps * problem.outputs * problem.channels * problem.taps
-    products *= vertical.output * whole(horizontal.output, lanes)
+    products = maps * problem.channels * problem.taps * vertical.output * whole(horizontal.output, lanes)
+    strip = problem.channels * horizontal.stride * (8 * vertical.stride + vertical.extent)
     rows, columns = (axis.output * axis.stride + axis.extent for axis in (vertical, horizontal))
-    packed = maps * problem.channels * rows * columns
     return {
         "plan": 1,
         "weights": problem.weights,
         "call": 1,
-        "products": products * in_chunks,
-        "products by rows": products * (not in_chunks),
-        **packing(packed, horizontal.stride),
+        "products": products * in_fours,
+        "single products": products * singly * in_chunks,
+        "single products by rows": products * singly * (not in_chunks),
+        "far reads": products * (in_fours / 4 + singly) * (strip > NEAR_ROWS),
+        **packing(maps * problem.channels * rows * columns, horizontal.stride),
         "rows": maps * problem.channels * rows,
         "tiles": maps * problem.outputs * -(-horizontal.output // lanes) * -(-vertical.output // 8),
         "outputs": maps * problem.outputs * problem.pixels,

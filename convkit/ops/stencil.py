@@ -7,16 +7,18 @@ output, chooses the accumulator and calls the kernel.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from convkit import _checks, _dispatch, _threads
 from convkit._checks import Array, Pair
+from convkit.ops import rows
+from convkit.ops.rows import RowKernel
 
 Border: TypeAlias = Literal["constant", "edge", "reflect", "symmetric", "wrap", "valid"]
-Combine: TypeAlias = Literal["sum", "magnitude", "angle"]
+Combine: TypeAlias = Literal["sum", "magnitude", "angle", "polar"]
 BORDERS: tuple[str, ...] = get_args(Border)
 """The borders, in the order of the kernel's codes."""
 
@@ -24,16 +26,29 @@ EXACT_FLOAT32 = 2**24
 """Integers below this are float32 numbers, and so is every sum that stays below."""
 
 
+LARGEST_INT16 = 2**15 - 1
+
+
+class Weights(NamedTuple):
+    """A 2-D kernel without the rows and columns of zeros around it, and where it lies in its extent."""
+
+    values: Array
+    row: int
+    column: int
+
+
 @dataclass(frozen=True)
 class Stencil:
     """A sum over taps, or two of them and how to combine them; then ``scale / divisor``, ``delta``, rounding.
 
-    Each part is a table of taps (row, column, weight) over the rows, and, where the part is separable,
-    another over the line which that sum gives. `gain` is at least Σ|weight|, and `integral` tells whether
-    every weight is an integer: what the choice of the accumulator needs.
+    Each part is a kernel over the rows, and, where the part is separable, another along the line which that
+    sum gives. `gain` is at least Σ|weight|, and `integral` tells whether every weight is an integer: what the
+    choice of the accumulator needs. With `fixed` there is one separable part, whose kernels are integers from
+    0 on with sums of 256: uint8 images keep their range, and are rounded half up. So it is with a `division`
+    (see `ops.box`), where all weights are 1.
     """
 
-    parts: tuple[tuple[Array, Array | None], ...]
+    parts: tuple[tuple[Weights, Weights | None], ...]
     extent: Pair
     anchor: Pair
     gain: float
@@ -43,12 +58,14 @@ class Stencil:
     divisor: float = 1.0
     delta: float = 0.0
     half_up: bool = False
+    fixed: bool = False
+    division: Pair | None = None
 
 
 def dense(kernel: Array, anchor: Pair) -> Stencil:
     """The correlation with a 2-D `kernel` whose element at `anchor` lies on the output pixel."""
     return Stencil(
-        parts=((_taps(kernel), None),),
+        parts=((_weights(kernel), None),),
         extent=kernel.shape,
         anchor=anchor,
         gain=float(np.abs(kernel).sum()),
@@ -60,7 +77,9 @@ def separable(*pairs: tuple[Array, Array], anchor: Pair | None = None, combine: 
     """One or two correlations, each with a vertical and a horizontal kernel; two have the same lengths."""
     extent = len(pairs[0][0]), len(pairs[0][1])
     return Stencil(
-        parts=tuple((_taps(vertical[:, None]), _taps(horizontal[None])) for vertical, horizontal in pairs),
+        parts=tuple(
+            (_weights(vertical[:, None]), _weights(horizontal[None])) for vertical, horizontal in pairs
+        ),
         extent=extent,
         anchor=(extent[0] // 2, extent[1] // 2) if anchor is None else anchor,
         gain=float(sum(np.abs(v).sum() * np.abs(h).sum() for v, h in pairs)),
@@ -81,6 +100,8 @@ def apply(
 ) -> Array:
     """`stencil` at every pixel of an HW or HWC `image`, into `out` or a fresh array of `dtype`.
 
+    Of a "polar" stencil, lengths and angles, side by side along an axis in front.
+
     Raises
     ------
     ValueError
@@ -88,22 +109,70 @@ def apply(
     TypeError
         A dtype that is none of uint8, uint16, int16, float32 and float64.
     """
+    polar = stencil.combine == "polar"
+    source, result, code, fill = prepare(stencil.extent, image, border, cval, dtype, out, stack=2 * polar)
+    threads = _threads.threads_for(result.size * work(stencil), num_threads)
+    element = accumulator(stencil, source.dtype, result.dtype)
+    kernel = _dispatch.native().family("narrow" if element == np.int16 else "stencil", element)
+    if polar:
+        kernel.run(as_hwc(source), as_hwc(result[0]), stencil, code, fill, threads, as_hwc(result[1]))
+        return result
+    return rows.execute(row_kernel(kernel, stencil, code, fill), source, result, threads)
+
+
+def prepare(
+    extent: Pair,
+    image: ArrayLike,
+    border: Border,
+    cval: float,
+    dtype: DTypeLike,
+    out: Array | None,
+    stack: int = 0,
+) -> tuple[Array, Array, int, float]:
+    """The checked image, the array to write to, the border's code and `cval`, for a kernel of `extent`.
+
+    The array has an axis of length `stack` in front, unless that is 0.
+    """
     source = _checks.image(image)
     result_dtype = _checks.image_dtype(dtype)
     code = BORDERS.index(_checks.choice(border, "border", BORDERS))
     fill = _checks.fill_value(cval, source.dtype)
-    shape = _output_shape(source.shape, stencil.extent, border)
-    result = _checks.output(out, shape, result_dtype, source)
-    taps = sum(len(rows) + (0 if line is None else len(line)) for rows, line in stencil.parts)
-    threads = _threads.threads_for(result.size * max(taps, 1), num_threads)
-    kernel = _dispatch.native().family("stencil", accumulator(stencil, source.dtype, result_dtype))
-    kernel.run(_hwc(source), _hwc(result), stencil, code, fill, threads)
-    return result
+    shape = _output_shape(source.shape, extent, border)
+    if stack:
+        shape = (stack, *shape)
+    return source, _checks.output(out, shape, result_dtype, source), code, fill
+
+
+def row_kernel(family: Any, operation: Any, code: int, fill: float) -> RowKernel:
+    """`family.run` of an `operation`, which has an extent and an anchor, as a kernel of rows."""
+    border = BORDERS[code]
+
+    def run(source: Array, target: Array, first: int, threads: int) -> None:
+        here = operation
+        if border == "valid":
+            source = source[first:]
+        elif first:
+            here = replace(operation, anchor=(operation.anchor[0] - first, operation.anchor[1]))
+        family.run(as_hwc(source), as_hwc(target), here, code, fill, threads)
+
+    return RowKernel.of(run, operation.extent, operation.anchor, border)
+
+
+def work(stencil: Stencil) -> int:
+    """Multiply-adds for each element of the output."""
+    return sum(
+        down.values.size + (0 if along is None else along.values.size) for down, along in stencil.parts
+    )
 
 
 def accumulator(stencil: Stencil, image: np.dtype[Any], out: np.dtype[Any]) -> np.dtype[Any]:
-    """The element type to sum in: float32 where it is as good as float64, or as good as the image."""
+    """The element type to sum in: the narrowest that is as good as float64, or as good as the image.
+
+    int16 stands for the kernels of 16-bit integers, which take uint8 images alone.
+    """
     float32, float64 = _checks.FLOATS
+    if image == np.uint8 and _is_narrow(stencil, out):
+        return np.dtype(np.int16)
     if float64 in (image, out):
         return float64
     if image == float32:
@@ -116,8 +185,21 @@ def accumulator(stencil: Stencil, image: np.dtype[Any], out: np.dtype[Any]) -> n
     return float32 if image == np.uint8 else float64
 
 
+def _is_narrow(stencil: Stencil, out: np.dtype[Any]) -> bool:
+    """Whether 16-bit integers hold every result of an image of uint8."""
+    plain = (stencil.scale, stencil.divisor, stencil.delta) == (1.0, 1.0, 0.0)
+    fits = stencil.integral and plain and stencil.gain * 255 <= LARGEST_INT16
+    return (
+        stencil.fixed
+        or stencil.division is not None
+        or (fits and (stencil.combine == "sum" or (stencil.combine == "magnitude" and out == np.float32)))
+    )
+
+
 def scaled(stencil: Stencil, **changes: Any) -> Stencil:
     """`stencil` with another scale, divisor, delta or rounding."""
+    if all(getattr(stencil, name) == value for name, value in changes.items()):
+        return stencil
     return replace(stencil, **changes)
 
 
@@ -133,15 +215,19 @@ def _output_shape(shape: tuple[int, ...], extent: Pair, border: str) -> tuple[in
     return (height, width, *shape[2:])
 
 
-def _taps(kernel: Array) -> Array:
-    """The weights of a 2-D kernel that are not zero, as rows of (row, column, weight)."""
-    row, column = np.nonzero(kernel)
-    return np.stack([row, column, kernel[row, column]], axis=1, dtype=np.float64)
+def _weights(kernel: Array) -> Weights:
+    """The smallest rectangle that holds all weights but zeros; a kernel of zeros keeps one."""
+    rows, columns = np.flatnonzero(kernel.any(1)), np.flatnonzero(kernel.any(0))
+    top, bottom = (rows[0], rows[-1] + 1) if len(rows) else (0, 1)
+    left, right = (columns[0], columns[-1] + 1) if len(columns) else (0, 1)
+    values = np.ascontiguousarray(kernel[top:bottom, left:right], np.float64)
+    return Weights(values, int(top), int(left))
 
 
 def _is_integral(kernel: Array) -> bool:
     return bool((kernel == np.rint(kernel)).all())
 
 
-def _hwc(image: Array) -> Array:
+def as_hwc(image: Array) -> Array:
+    """`image` with an axis of channels."""
     return image if image.ndim == 3 else image[:, :, None]

@@ -6,6 +6,7 @@ import pytest
 import convkit as ck
 
 IMAGE = np.zeros((6, 7), np.uint8)
+STACK = np.zeros((2, 3, 6, 7), np.uint8)
 f = ck.filters
 
 
@@ -89,9 +90,13 @@ def test_images(value, error, message):
         ),
         (lambda: f.filter2d(IMAGE, [[1]], scale="2"), TypeError, "scale is '2'"),
         (lambda: f.sepfilter2d(IMAGE, [[1]], [1]), ValueError, "kernel_x has shape .*expected 1-D"),
-        (lambda: f.box(IMAGE, 3, out=IMAGE), ValueError, "out overlaps an input"),
         (lambda: f.box(IMAGE, 3, out=np.empty((7, 6), np.uint8)), ValueError, r"out has shape \(7, 6\)"),
         (lambda: f.box(IMAGE, 3, out=[0]), TypeError, "out is list"),
+        (lambda: f.box(IMAGE, 3, channel_axis=0), ValueError, "without an axis for channels"),
+        (lambda: f.box(STACK, 3, channel_axis=4), ValueError, "channel_axis is 4; expected an axis of image"),
+        (lambda: f.box(STACK, 3, channel_axis="last"), TypeError, "channel_axis is 'last'; expected an int"),
+        (lambda: f.box(STACK, 3, channel_axis=1, out=IMAGE), ValueError, "expected the layout of image"),
+        (lambda: f.box(STACK, 3, channel_axis=1, out=[0]), TypeError, "out is list"),
     ],
 )
 def test_arguments(call, error, message):

@@ -159,4 +159,6 @@ def test_nan_and_inf_stay_in_the_receptive_field(isa, name, bad):
     result = registry.get(name).function(image, **arguments)
     touched = np.zeros(image.shape, bool)
     touched[9:12, 19:22] = True
+    if name == "laplacian":  # half of its weights are zero, which read nothing
+        touched[9:12:2, 20] = touched[10, 19:22:2] = False
     np.testing.assert_array_equal(np.isfinite(result), ~touched)

@@ -6,7 +6,7 @@ import pytest
 from convkit import _reference
 from convkit.ops import stencil
 
-F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
+S16, F32, F64 = np.dtype(np.int16), np.dtype(np.float32), np.dtype(np.float64)
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,10 @@ F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
         ("u2", "u2", [[0.5]], F64),
         ("f4", "f4", [[1e9]], F32),
         ("f4", "f8", [[1]], F64),
-        ("u1", "f8", [[1]], F64),
+        ("u1", "f8", [[1]], S16),
+        ("u1", "i2", [[64, -64]], S16),
+        ("u1", "f4", [[65, -64]], F32),
+        ("u1", "f8", [[65, -64]], F64),
         ("f8", "f4", [[1]], F64),
     ],
 )

@@ -1,0 +1,260 @@
+"""Linear stencils of uint8 images in 16-bit integers: twice the lanes of float32, and exact.
+
+Sums are taken modulo 2¹⁶, so that only the result has to fit; `ops.stencil` tells which do. A Gaussian has weights of
+1/256 in both sums: after the first, a line holds unsigned numbers below 2¹⁶ less 2¹⁵, the second is made of 32-bit
+sums of signed products, and all is rounded once.
+"""
+from cpython.buffer cimport PyBUF_RECORDS, PyBUF_RECORDS_RO, PyBuffer_Release, PyObject_GetBuffer
+from libc.math cimport sqrtf
+from libc.stdint cimport uint8_t
+from libc.string cimport memset
+
+from convkit._native.finish cimport add_lines
+from convkit._native.image cimport is_packed, place, store_line
+from convkit._native.parts cimport Part, free_parts, read_frame, read_parts, sum_along, sum_down
+from convkit._native.simd cimport (
+    STENCIL_ROWS, VL, pixel, prefetch_far, real, vec, vec_load, vec_load_pixels, vec_set, vec_shift_down, vec_store,
+    vec_store_pixels, vec_upper_product, vec_wide, wide_add_products, wide_merge, wide_pair, wide_pairs, wide_set,
+    wide_upper
+)
+from convkit._native.sums cimport Taps, Target
+from convkit._native.tiles cimport Frame, Tile, run_tiles
+
+cdef enum:
+    MEAN_VECTORS = 4
+
+cdef struct Plan:
+    Part parts[2]
+    int part_count
+    bint magnitude
+    bint fixed
+    bint mean
+    real half  # of the area
+    unsigned short factor
+    int shift
+    bint in_place
+
+
+# ---- the second sum of a Gaussian -------------------------------------------------------------------
+cdef inline vec fixed_vector(const real* line, const Taps* taps, Py_ssize_t step, const bint single) noexcept nogil:
+    """VL outputs; where pixels have a `single` channel, neighbours are multiplied where they lie."""
+    cdef vec_wide start = wide_set((256 << 15) + (1 << 15))  # 256 · 2¹⁵ is what the line lacks, 2¹⁵ is 1/2
+    cdef vec_wide a = start, b = start, weights
+    cdef vec last
+    cdef Py_ssize_t q
+    line += taps.column * step
+    for q in range(0, taps.columns - 1, 2):
+        weights = wide_pair(<short>taps.weights[q], <short>taps.weights[q + 1])
+        if single:
+            a, b = a + wide_pairs(vec_load(line), weights), b + wide_pairs(vec_load(line + 1), weights)
+        else:
+            wide_add_products(&a, &b, vec_load(line), vec_load(line + step), weights)
+        line += 2 * step
+    weights = wide_pair(<short>taps.weights[taps.columns - 1], 0)  # the number is odd
+    last = vec_load(line)
+    if single:
+        a, b = a + wide_pairs(last, weights), b + wide_pairs(vec_load(line + 1), weights)
+        return wide_merge(a, b)
+    wide_add_products(&a, &b, last, last, weights)
+    return wide_upper(a, b)
+
+
+cdef void fixed_line(const Taps* taps, Py_ssize_t step, const real* line, pixel* to, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t x = 0
+    while x < n:
+        if step == 1:
+            vec_store_pixels(
+                to + x, fixed_vector(line + x, taps, 1, True), fixed_vector(line + x + VL, taps, 1, True))
+        else:
+            vec_store_pixels(
+                to + x, fixed_vector(line + x, taps, step, False), fixed_vector(line + x + VL, taps, step, False))
+        x += 2 * VL
+
+
+# ---- means ------------------------------------------------------------------------------------------
+cdef inline void roll_block(
+    const pixel** rows, Py_ssize_t height, Py_ssize_t x, real* line, Py_ssize_t step, const int width
+) noexcept nogil:
+    """The sums of `height` rows, for each of STENCIL_ROWS rows: the row below is added, the uppermost taken away."""
+    cdef vec sums[MEAN_VECTORS]
+    cdef Py_ssize_t k
+    cdef int r, v
+    for v in range(width):
+        sums[v] = vec_load_pixels(rows[0] + x + v * VL)
+    for k in range(1, height):
+        for v in range(width):
+            sums[v] = sums[v] + vec_load_pixels(rows[k] + x + v * VL)
+    for v in range(width):
+        vec_store(line + x + v * VL, sums[v])
+    for r in range(1, STENCIL_ROWS):
+        for v in range(width):
+            sums[v] = (
+                sums[v] + vec_load_pixels(rows[height + r - 1] + x + v * VL) - vec_load_pixels(rows[r - 1] + x + v * VL)
+            )
+            vec_store(line + r * step + x + v * VL, sums[v])
+
+
+cdef void roll_rows(
+    const pixel** rows, const pixel** ahead, Py_ssize_t height, real* line, Py_ssize_t step, Py_ssize_t n
+) noexcept nogil:
+    cdef Py_ssize_t x = 0
+    cdef int r
+    while x + MEAN_VECTORS * VL <= n:
+        if ahead != NULL:
+            for r in range(STENCIL_ROWS):
+                prefetch_far(ahead[r] + x)
+                prefetch_far(ahead[r] + x + MEAN_VECTORS * VL // 2)
+        roll_block(rows, height, x, line, step, MEAN_VECTORS)
+        x += MEAN_VECTORS * VL
+    while x + VL <= n:
+        roll_block(rows, height, x, line, step, 1)
+        x += VL
+    if x < n:  # the last vector overlaps the one before: nothing is read past the row's end
+        roll_block(rows, height, max(n - VL, 0), line, step, 1)
+
+
+cdef void roll_tile(const Frame* frame, const Tile* tile, real* line) noexcept nogil:
+    cdef Py_ssize_t channels = frame.channels, step = frame.line_step
+    if tile.before:
+        roll_rows(tile.rows_before, NULL, frame.rows, line, step, tile.before * channels)
+    line += tile.before * channels
+    roll_rows(tile.rows, tile.ahead, frame.rows, line, step, tile.inner * channels)
+    if tile.after:
+        roll_rows(tile.rows_after, NULL, frame.rows, line + tile.inner * channels, step, tile.after * channels)
+
+
+cdef inline vec mean_vector(const Plan* plan, const real* line, Py_ssize_t step) noexcept nogil:
+    """⌊(sum + ⌊area / 2⌋) / area⌋ of unsigned numbers, by a product."""
+    cdef vec total = vec_set(plan.half) + vec_load(line)
+    cdef Py_ssize_t q
+    for q in range(1, plan.parts[0].along.columns):
+        total = total + vec_load(line + q * step)
+    return vec_shift_down(vec_upper_product(total, plan.factor), plan.shift)
+
+
+cdef void mean_line(const Plan* plan, Py_ssize_t step, const real* line, pixel* to, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t x = 0
+    while x < n:
+        vec_store_pixels(to + x, mean_vector(plan, line + x, step), mean_vector(plan, line + x + VL, step))
+        x += 2 * VL
+
+
+# ---- the sums ---------------------------------------------------------------------------------------
+cdef void first_sum(
+    const Plan* plan, const Frame* frame, const Tile* tile, int p, const Target* to
+) noexcept nogil:
+    sum_down(frame, tile, &plan.parts[p], <real>-32768 if plan.fixed else 0, to, p == 0)
+
+
+cdef void second_sum(
+    const Plan* plan, const Frame* frame, int p, const real* line, const Target* to, Py_ssize_t n
+) noexcept nogil:
+    sum_along(frame, &plan.parts[p], line, to, n)
+
+
+cdef void clip_line(real* line, Py_ssize_t n, real low, real high) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        line[i] = low if line[i] < low else high if line[i] > high else line[i]
+
+
+cdef void magnitude_line(const real* a, const real* b, Py_ssize_t n, float* to) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        to[i] = sqrtf(<float>a[i] * <float>a[i] + <float>b[i] * <float>b[i])
+
+
+cdef void finish(const Plan* plan, const Frame* frame, const Tile* tile, int row, real* a, real* b) noexcept nogil:
+    """Store output row `row` of the tile from the sums of its parts."""
+    cdef Py_ssize_t n = tile.pixels * frame.channels, y = tile.y + row
+    cdef float* lengths = <float*>tile.lines
+    if plan.magnitude:
+        if is_packed(&frame.out):
+            lengths = <float*>place(&frame.out, y, tile.x)
+        magnitude_line(a, b, n, lengths)
+        if not is_packed(&frame.out):
+            store_line(&frame.out, y, tile.x, tile.pixels, lengths)
+        return
+    if plan.part_count == 2:
+        add_lines(a, b, n)
+    if frame.out.kind == c"B":
+        clip_line(a, n, 0, 255)
+    elif frame.out.kind == c"H":
+        clip_line(a, n, 0, 32767)
+    store_line(&frame.out, y, tile.x, tile.pixels, a)
+
+
+cdef void run_smooth(const void* described, const Frame* frame, Tile* tile) noexcept nogil:
+    """The output rows of a Gaussian or a mean that a tile has come to: pixels again."""
+    cdef const Plan* plan = <const Plan*>described
+    cdef Py_ssize_t n = tile.pixels * frame.channels
+    cdef pixel* pixels = <pixel*>(tile.lines + STENCIL_ROWS * frame.line_step)
+    cdef const real* line = tile.lines
+    cdef Target middle
+    cdef int r
+    middle.line, middle.step, middle.rows = tile.lines, frame.line_step, STENCIL_ROWS
+    if plan.mean:
+        roll_tile(frame, tile, tile.lines)
+    else:
+        first_sum(plan, frame, tile, 0, &middle)
+    for r in range(tile.count):
+        if plan.mean:
+            mean_line(plan, frame.channels, line, pixels, n)
+        else:
+            fixed_line(&plan.parts[0].along, frame.channels, line, pixels, n)
+        store_line(&frame.out, tile.y + r, tile.x, tile.pixels, <const uint8_t*>pixels)
+        line += frame.line_step
+
+
+cdef void run_rows(const void* described, const Frame* frame, Tile* tile) noexcept nogil:
+    """The output rows that a tile has come to, with lines of scratch between the sums and behind them."""
+    cdef const Plan* plan = <const Plan*>described
+    cdef Py_ssize_t group = STENCIL_ROWS * frame.line_step, n = tile.pixels * frame.channels
+    cdef real* sums = tile.lines + group
+    cdef Target middle, to
+    cdef int p, r
+    middle.line, middle.step, middle.rows = tile.lines, frame.line_step, STENCIL_ROWS
+    for p in range(plan.part_count):
+        to.line, to.step, to.rows = sums + p * group, frame.line_step, tile.count
+        if plan.in_place:
+            to.line = <real*>place(&frame.out, tile.y, tile.x)
+            to.step = frame.out.row_step
+        if plan.parts[p].along.weights == NULL:
+            first_sum(plan, frame, tile, p, &to)
+            continue
+        first_sum(plan, frame, tile, p, &middle)
+        to.rows = 1
+        for r in range(tile.count):
+            second_sum(plan, frame, p, tile.lines + r * frame.line_step, &to, n)
+            to.line += to.step
+    if not plan.in_place:
+        for r in range(tile.count):
+            finish(plan, frame, tile, r, sums + r * frame.line_step, sums + group + r * frame.line_step)
+
+
+# ---- from Python ------------------------------------------------------------------------------------
+def run(image not None, out not None, stencil not None, int border, double cval, int threads):
+    """Write `stencil` of the uint8 `image` into `out`: checked HWC arrays of any strides (see `ops.stencil`)."""
+    cdef Py_buffer source, target
+    cdef Plan plan
+    cdef Frame frame
+    memset(&plan, 0, sizeof(Plan))
+    memset(&frame, 0, sizeof(Frame))
+    PyObject_GetBuffer(image, &source, PyBUF_RECORDS_RO)
+    PyObject_GetBuffer(out, &target, PyBUF_RECORDS)
+    try:
+        read_frame(&frame, &source, &target, stencil, border, cval)
+        plan.part_count = read_parts(plan.parts, &frame, stencil)
+        plan.magnitude, plan.fixed = stencil.combine == "magnitude", stencil.fixed
+        if stencil.division is not None:
+            plan.mean, plan.half = True, <real>(frame.rows * frame.columns // 2)
+            plan.factor, plan.shift = stencil.division
+        plan.in_place = (
+            plan.part_count == 1 and not plan.fixed and not plan.mean and is_packed(&frame.out) and frame.out.kind == c"h"
+        )
+        frame.lines = 1 if plan.in_place else 1 + plan.part_count
+        run_tiles(&plan, &frame, run_smooth if plan.fixed or plan.mean else run_rows, threads)
+    finally:
+        free_parts(plan.parts)
+        PyBuffer_Release(&target)
+        PyBuffer_Release(&source)

@@ -1,0 +1,89 @@
+# What a linear stencil is made of: one or two sums over taps, each dense, or down the rows and then along the line.
+from convkit._native.border cimport BORDER_VALID
+from convkit._native.image cimport grid_of
+from convkit._native.simd cimport (
+    STENCIL_ROWS, STENCIL_VECTORS, pixel, real, scratch_alloc, scratch_free
+)
+from convkit._native.sums cimport LINE_VECTORS, Taps, Target, sum_rows
+from convkit._native.tiles cimport Frame, Tile
+
+cdef struct Part:
+    Taps down
+    Taps along  # without weights: no second sum
+
+
+cdef inline void sum_down(
+    const Frame* frame, const Tile* tile, const Part* part, real start, const Target* to, bint first
+) noexcept nogil:
+    """The first sum of a part: at the left end, between, and at the right end."""
+    cdef Target target = to[0]
+    cdef const Taps* taps = &part.down
+    cdef Py_ssize_t step = frame.channels
+    if tile.before:
+        sum_rows[pixel](tile.rows_before + taps.row, NULL, taps, step, start, &target, tile.before * step,
+                        STENCIL_ROWS, STENCIL_VECTORS)
+    target.line = to.line + tile.before * step
+    sum_rows[pixel](tile.rows + taps.row, tile.ahead if first else NULL, taps, step, start, &target,
+                    tile.inner * step, STENCIL_ROWS, STENCIL_VECTORS)
+    if tile.after:
+        target.line = to.line + (tile.before + tile.inner) * step
+        sum_rows[pixel](tile.rows_after + taps.row, NULL, taps, step, start, &target, tile.after * step,
+                        STENCIL_ROWS, STENCIL_VECTORS)
+
+
+cdef inline void sum_along(
+    const Frame* frame, const Part* part, const real* line, const Target* to, Py_ssize_t n
+) noexcept nogil:
+    """The second sum of a part, of one line."""
+    sum_rows[real](&line, NULL, &part.along, frame.channels, 0, to, n, 1, LINE_VECTORS)
+
+
+# ---- from Python ------------------------------------------------------------------------------------
+cdef inline int read_taps(Taps* taps, weights) except -1:
+    """From `ops.stencil.Weights`; the caller frees them."""
+    cdef const double[:, ::1] values = weights.values
+    cdef Py_ssize_t i, j
+    taps.row, taps.column = weights.row, weights.column
+    taps.rows, taps.columns = values.shape[0], values.shape[1]
+    taps.holes = False
+    taps.weights = <real*>scratch_alloc(taps.rows * taps.columns * sizeof(real))
+    if taps.weights == NULL:
+        raise MemoryError("no memory for the kernel's weights")
+    for i in range(taps.rows):
+        for j in range(taps.columns):
+            taps.weights[i * taps.columns + j] = <real>values[i, j]
+            taps.holes |= values[i, j] == 0
+    return 0
+
+
+cdef inline int read_parts(Part* parts, Frame* frame, stencil) except -1:
+    """How many parts `ops.stencil.Stencil` has."""
+    cdef int count = 0
+    frame.window = frame.columns if stencil.parts[0][1] is None else 1
+    for down, along in stencil.parts:
+        read_taps(&parts[count].down, down)
+        if along is not None:
+            read_taps(&parts[count].along, along)
+        count += 1
+    return count
+
+
+cdef inline void free_parts(Part* parts) noexcept:
+    cdef int p
+    for p in range(2):
+        scratch_free(parts[p].down.weights)
+        scratch_free(parts[p].along.weights)
+
+
+cdef inline int read_frame(
+    Frame* frame, const Py_buffer* image, const Py_buffer* out, stencil, int border, double cval
+) except -1:
+    frame.image, frame.out = grid_of(image), grid_of(out)
+    frame.height, frame.width, frame.channels = image.shape[0], image.shape[1], image.shape[2]
+    frame.out_height, frame.out_width = out.shape[0], out.shape[1]
+    frame.rows, frame.columns = stencil.extent
+    frame.border, frame.cval = border, <pixel>cval
+    frame.first_row = frame.first_column = 0
+    if border != BORDER_VALID:
+        frame.first_row, frame.first_column = -stencil.anchor[0], -stencil.anchor[1]
+    return 0

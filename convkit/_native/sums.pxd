@@ -1,0 +1,119 @@
+# Sums over taps: a tile of outputs, whose sums stay in registers while the rows under them pass by.
+from convkit._native.simd cimport (
+    STENCIL_ROWS, STENCIL_VECTORS, VL, pixel, prefetch_far, real, vec, vec_load, vec_load_pixels, vec_pin, vec_set,
+    vec_store, vec_store_part
+)
+
+cdef enum:
+    LINE_VECTORS = 8  # of one row: enough independent sums to hide their latency
+
+ctypedef fused sample:
+    pixel
+    real
+
+cdef struct Taps:
+    Py_ssize_t row, column  # of the first weight, in the extent of the whole kernel
+    Py_ssize_t rows, columns
+    bint holes  # weights of zero, which must read nothing
+    real* weights
+
+cdef struct Target:
+    real* line  # where to
+    Py_ssize_t step  # from one row to the next
+    int rows  # how many are wanted
+
+
+cdef inline vec load(const sample* source) noexcept nogil:
+    if sample is pixel:
+        return vec_load_pixels(source)
+    else:
+        return vec_load(source)
+
+
+cdef inline void add(vec* sums, const vec* seen, real weight, const int width) noexcept nogil:
+    cdef int v
+    for v in range(width):
+        sums[v] = sums[v] + vec_set(weight) * seen[v]
+
+
+cdef inline void sum_tile(
+    const sample** rows, const Taps* taps, Py_ssize_t step, real start, Py_ssize_t x, const Target* to, Py_ssize_t n,
+    const int height, const int width, const bint holes,
+) noexcept nogil:
+    """`height` × `width` vectors from element `x` on: each output sums its taps from the first to the last."""
+    cdef vec sums[STENCIL_ROWS][LINE_VECTORS]
+    cdef vec seen[LINE_VECTORS]
+    cdef const real* weight = taps.weights
+    cdef Py_ssize_t i, q, kh = taps.rows, kw = taps.columns
+    cdef int r, v, e
+    for r in range(height):
+        for v in range(width):
+            sums[r][v] = vec_set(start)
+    for e in range(height - 1):  # rows that only the first outputs see
+        for q in range(kw):
+            for v in range(width):
+                seen[v] = vec_pin(load(rows[e] + x + (taps.column + q) * step + v * VL))
+            for r in range(height):
+                if r <= e and e - r < kh and (not holes or weight[(e - r) * kw + q] != 0):
+                    add(sums[r], seen, weight[(e - r) * kw + q], width)
+    for i in range(height - 1, kh):  # rows that all see
+        for q in range(kw):
+            for v in range(width):
+                seen[v] = vec_pin(load(rows[i] + x + (taps.column + q) * step + v * VL))
+            for r in range(height):
+                if not holes or weight[(i - r) * kw + q] != 0:
+                    add(sums[r], seen, weight[(i - r) * kw + q], width)
+    for e in range(height - 1):  # rows that only the last outputs see
+        i = kh + e
+        if i < height - 1:
+            continue
+        for q in range(kw):
+            for v in range(width):
+                seen[v] = vec_pin(load(rows[i] + x + (taps.column + q) * step + v * VL))
+            for r in range(height):
+                if r > e and (not holes or weight[(i - r) * kw + q] != 0):
+                    add(sums[r], seen, weight[(i - r) * kw + q], width)
+    for r in range(height):
+        if r < to.rows:
+            for v in range(width):
+                if width == 1 and n - x < VL:
+                    vec_store_part(to.line + r * to.step + x, sums[r][v], n - x)
+                else:
+                    vec_store(to.line + r * to.step + x + v * VL, sums[r][v])
+
+
+cdef inline void sum_row(
+    const sample** rows, const sample** ahead, const Taps* taps, Py_ssize_t step, real start, const Target* to,
+    Py_ssize_t n, const int height, const int width, const bint holes,
+) noexcept nogil:
+    """`height` rows of `n` elements; `ahead`, if it is given, are rows that will be read soon."""
+    cdef Py_ssize_t x = 0, line
+    cdef int r
+    while x + width * VL <= n:
+        if ahead != NULL:
+            for r in range(height):
+                line = 0
+                while line < width * VL * <Py_ssize_t>sizeof(sample):
+                    prefetch_far(<const char*>(ahead[r] + x) + line)
+                    line += 64
+        sum_tile(rows, taps, step, start, x, to, n, height, width, holes)
+        x += width * VL
+    while x + VL <= n:
+        sum_tile(rows, taps, step, start, x, to, n, height, 1, holes)
+        x += VL
+    if x < n:  # the last vector overlaps the one before: nothing is read past the row's end
+        sum_tile(rows, taps, step, start, max(n - VL, 0), to, n, height, 1, holes)
+
+
+cdef inline void sum_rows(
+    const sample** rows, const sample** ahead, const Taps* taps, Py_ssize_t step, real start, const Target* to,
+    Py_ssize_t n, const int height, const int width,
+) noexcept nogil:
+    """line[i] = start + Σ weight · rows[row][i + column · step], for as many rows as are wanted.
+
+    Rows of fewer than a vector's elements are read as if they had as many.
+    """
+    if taps.holes:
+        sum_row(rows, ahead, taps, step, start, to, n, height, width, True)
+    else:
+        sum_row(rows, ahead, taps, step, start, to, n, height, width, False)

@@ -1,0 +1,201 @@
+# An image in tiles: bands of rows, for the threads, and strips of columns, for the caches.
+#
+# A tile goes down its strip, STENCIL_ROWS output rows at a time. Where the image holds `pixel`s side by side, its
+# rows are read where they lie, and only what the border adds at either end is copied; else the last rows that the
+# kernel covers are kept in a ring, as pixels, with what the border adds. So sums never ask where the image ends,
+# and each output is summed in one order wherever a band, a strip or a vector happens to start.
+from cython.parallel cimport prange, threadid
+
+from convkit._native.border cimport BORDER_VALID, border_index
+from convkit._native.image cimport Grid, is_packed, load_line, place
+from convkit._native.simd cimport (
+    STENCIL_ROWS, STENCIL_VECTORS, VL, pixel, real, scratch_alloc, scratch_free
+)
+
+cdef enum:
+    LINES_BYTES = 32 * 1024  # the lines between two sums: they stay in the first cache
+    RING_BYTES = 512 * 1024  # the rows that a kernel covers: they stay in the second
+
+cdef struct Frame:
+    Grid image
+    Grid out
+    Py_ssize_t height, width, channels
+    Py_ssize_t out_height, out_width
+    Py_ssize_t rows, columns  # extent of the kernel
+    Py_ssize_t first_row, first_column  # of the kernel's first tap, relative to the output pixel
+    Py_ssize_t window  # columns that the first sum covers: the kernel's, or 1 where a second sum follows
+    int lines  # of scratch, for each of STENCIL_ROWS rows
+    int border
+    pixel cval
+    Py_ssize_t band, strip, strips
+    Py_ssize_t line_step  # elements from one line of scratch to the next
+    Py_ssize_t ring_step, edge_step
+    bint direct  # rows are read where they lie
+
+cdef struct Tile:
+    bint direct
+    Py_ssize_t y, x, pixels  # of the output
+    int count  # rows
+    Py_ssize_t before, inner, after  # pixels of the first sum: at the left end, read in the image or the ring, ...
+    const pixel** rows  # for each of the three what its kernel covers
+    const pixel** rows_before
+    const pixel** rows_after
+    const pixel** ahead  # or NULL
+    real* lines
+
+ctypedef void (*RowsFunction)(const void* plan, const Frame* frame, Tile* tile) noexcept nogil
+
+
+# ---- borders ----------------------------------------------------------------------------------------
+cdef inline void load_bordered(
+    const Frame* frame, Py_ssize_t row, Py_ssize_t column, Py_ssize_t pixels, pixel* line
+) noexcept nogil:
+    """`pixels` pixels of row `row` from `column` on, either of which may lie outside the image."""
+    cdef Py_ssize_t channels = frame.channels, y, x, i, c, at
+    cdef Py_ssize_t left = min(max(-column, 0), pixels)
+    cdef Py_ssize_t right = min(max(column + pixels - frame.width, 0), pixels)
+    y = border_index(row, frame.height, frame.border)
+    if y < 0:
+        fill(line, frame.cval, pixels * channels)
+        return
+    if left + right < pixels:
+        load_line(&frame.image, y, column + left, pixels - left - right, line + left * channels)
+    for i in range(left + right):
+        at = i if i < left else i + pixels - left - right
+        x = border_index(column + at, frame.width, frame.border)
+        if x < 0:
+            fill(line + at * channels, frame.cval, channels)
+        elif left + right < pixels and 0 <= x - column < pixels:
+            for c in range(channels):
+                line[at * channels + c] = line[(x - column) * channels + c]
+        else:
+            load_line(&frame.image, y, x, 1, line + at * channels)
+
+
+cdef inline void fill(pixel* line, pixel value, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        line[i] = value
+
+
+# ---- a tile -----------------------------------------------------------------------------------------
+cdef inline void load_ring_row(const Frame* frame, const Tile* tile, Py_ssize_t row, pixel* line) noexcept nogil:
+    cdef Py_ssize_t column = tile.x + frame.first_column
+    cdef Py_ssize_t wide = tile.before + tile.inner + tile.after
+    if not tile.direct:
+        load_bordered(frame, row, column, wide + frame.window - 1, line)
+        return
+    if tile.before:
+        load_bordered(frame, row, column, tile.before + frame.window - 1, line)
+    if tile.after:
+        column += wide - tile.after
+        load_bordered(frame, row, column, tile.after + frame.window - 1, line + frame.edge_step)
+
+
+cdef inline const pixel* find_row(
+    const Frame* frame, const Tile* tile, Py_ssize_t row, const pixel* outside
+) noexcept nogil:
+    """A row of the image, or of the border, at the first column that is read in the image itself."""
+    cdef Py_ssize_t y = border_index(row, frame.height, frame.border)
+    if y < 0:
+        return outside
+    return <const pixel*>place(&frame.image, y, tile.x + frame.first_column + tile.before)
+
+
+cdef inline void run_tile(
+    const void* plan, const Frame* frame, RowsFunction run_rows, Py_ssize_t index, char* scratch
+) noexcept nogil:
+    cdef Py_ssize_t top = index // frame.strips * frame.band
+    cdef Py_ssize_t bottom = min(top + frame.band, frame.out_height)
+    cdef Py_ssize_t reach = frame.rows + STENCIL_ROWS - 1, y = top, k, row, ready, wide, beyond
+    cdef Tile tile
+    cdef pixel* outside
+    cdef pixel* ring
+    tile.rows = <const pixel**>scratch
+    tile.rows_before = tile.rows + reach + STENCIL_ROWS
+    tile.rows_after = tile.rows_before + reach
+    tile.lines = <real*>(scratch + table_bytes(frame))
+    outside = <pixel*>(tile.lines + frame.lines * STENCIL_ROWS * frame.line_step)
+    ring = outside + frame.line_step
+    tile.x = index % frame.strips * frame.strip
+    tile.pixels = min(frame.strip, frame.out_width - tile.x)
+    wide = tile.pixels + frame.columns - frame.window
+    beyond = tile.x + frame.first_column + wide + frame.window - 1 - frame.width
+    tile.before = min(max(-(tile.x + frame.first_column), 0), wide)
+    tile.after = min(max(beyond, 0), wide - tile.before)
+    tile.direct = frame.direct and (wide - tile.before - tile.after) * frame.channels >= 4 * VL
+    if tile.direct:
+        fill(outside, frame.cval, frame.line_step)
+    else:
+        tile.before = tile.after = 0
+    tile.ahead = tile.rows + reach if tile.direct else NULL
+    tile.inner = wide - tile.before - tile.after
+    ready = top + frame.first_row
+    while y < bottom:
+        tile.y, tile.count = y, <int>min(bottom - y, <Py_ssize_t>STENCIL_ROWS)
+        while ready < y + frame.first_row + frame.rows + tile.count - 1:
+            load_ring_row(frame, &tile, ready, ring + (ready - top - frame.first_row) % reach * frame.ring_step)
+            ready += 1
+        for k in range(reach):
+            row = min(y + frame.first_row + k, ready - 1)
+            tile.rows_before[k] = ring + (row - top - frame.first_row) % reach * frame.ring_step
+            tile.rows_after[k] = tile.rows_before[k] + frame.edge_step
+            tile.rows[k] = find_row(frame, &tile, row, outside) if tile.direct else tile.rows_before[k]
+        if tile.direct:
+            for k in range(STENCIL_ROWS):
+                row = min(ready + k, bottom + frame.first_row + frame.rows - 2)
+                tile.rows[reach + k] = find_row(frame, &tile, row, outside)
+        run_rows(plan, frame, &tile)
+        y += STENCIL_ROWS
+
+
+# ---- all tiles --------------------------------------------------------------------------------------
+cdef inline Py_ssize_t table_bytes(const Frame* frame) noexcept nogil:
+    cdef Py_ssize_t entries = 3 * (frame.rows + STENCIL_ROWS - 1) + STENCIL_ROWS
+    return (entries * <Py_ssize_t>sizeof(void*) + 63) // 64 * 64
+
+
+cdef inline void cut(Frame* frame, int threads) noexcept:
+    """Choose bands (enough for every thread, tall beside the kernel) and strips (lines stay in cache)."""
+    cdef Py_ssize_t reach = frame.rows + STENCIL_ROWS - 1, margin = frame.columns - 1, least
+    cdef Py_ssize_t tile = STENCIL_VECTORS * VL
+    cdef Py_ssize_t lines_bytes = frame.lines * STENCIL_ROWS * frame.channels * <Py_ssize_t>sizeof(real)
+    cdef Py_ssize_t ring_bytes = reach * frame.channels * <Py_ssize_t>sizeof(pixel)
+    frame.band = min(max(frame.out_height // (4 * threads), 16, frame.rows), max(64, 4 * frame.rows))
+    frame.band = (frame.band + STENCIL_ROWS - 1) // STENCIL_ROWS * STENCIL_ROWS
+    least = max(8 * frame.columns, tile)
+    frame.strip = max(min(LINES_BYTES // lines_bytes, RING_BYTES // ring_bytes - margin), least)
+    frame.strips = (frame.out_width + frame.strip - 1) // frame.strip
+    frame.strip = (frame.out_width + frame.strips - 1) // frame.strips  # of one width
+    frame.strip = min((frame.strip + tile - 1) // tile * tile, frame.out_width)
+    frame.strips = (frame.out_width + frame.strip - 1) // frame.strip
+    frame.direct = is_packed(&frame.image) and frame.image.itemsize == sizeof(pixel)
+    # Whole vectors are read from the last tap on: a few more than the pixels, to a cache line.
+    frame.line_step = ((frame.strip + margin) * frame.channels + 4 * VL + 63) // 64 * 64
+    frame.edge_step = (2 * frame.columns * frame.channels + VL + 63) // 64 * 64
+    frame.ring_step = max(2 * frame.edge_step, frame.line_step)
+
+
+cdef inline int run_tiles(const void* plan, Frame* frame, RowsFunction run_rows, int threads) except -1:
+    """Call `run_rows` for all rows of all tiles."""
+    cdef Py_ssize_t tiles, i, bytes_each
+    cdef char* scratch
+    cut(frame, threads)
+    tiles = (frame.out_height + frame.band - 1) // frame.band * frame.strips
+    threads = <int>min(threads, tiles)
+    bytes_each = table_bytes(frame) + frame.lines * STENCIL_ROWS * frame.line_step * <Py_ssize_t>sizeof(real)
+    bytes_each += frame.line_step * <Py_ssize_t>sizeof(pixel)
+    bytes_each += (frame.rows + STENCIL_ROWS - 1) * frame.ring_step * <Py_ssize_t>sizeof(pixel)
+    bytes_each = (bytes_each + 63) // 64 * 64
+    scratch = <char*>scratch_alloc(threads * bytes_each)
+    if scratch == NULL:
+        raise MemoryError(f"no {threads * bytes_each} bytes for a kernel of {frame.rows}x{frame.columns}")
+    with nogil:
+        if threads == 1:
+            for i in range(tiles):
+                run_tile(plan, frame, run_rows, i, scratch)
+        else:
+            for i in prange(tiles, num_threads=threads, schedule="dynamic"):
+                run_tile(plan, frame, run_rows, i, scratch + threadid() * bytes_each)
+    scratch_free(scratch)
+    return 0

@@ -1,0 +1,184 @@
+"""A chain of filters run band by band: which rows each filter reads and writes, planned once.
+
+The rows of the last image are cut into bands. For each band every filter of the chain writes just the rows
+that the next one lacks, with all threads, into a window on its image that holds no more rows than are still
+read: so all that lies between two filters stays in the cache, and no row is computed twice. Borders are the
+image's own: a kernel is told which row of its source it starts from, and no band reads beyond the rows at
+hand except where the image itself ends.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from copy import copy
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from convkit import _checks
+from convkit._checks import Array
+from convkit.filters.registry import Filter
+from convkit.ops import rows
+from convkit.ops.rows import RowKernel
+
+CACHE_BYTES = 1536 * 1024
+"""What windows may take for each thread: inside a second-level cache of 2 MB. Of smaller ones some is read
+from the third, which costs less than the calls for more bands do."""
+
+SMALL_BYTES = 512 * 1024
+IMAGE_SHARE = 7
+"""Windows take at most this part of the image, where that is not small in any case."""
+
+MIN_BAND = 8
+
+
+@dataclass(frozen=True)
+class Step:
+    """A kernel of a chain, prepared for images of one shape and dtype."""
+
+    name: str
+    kernel: RowKernel
+    height: int  # of the source
+    shape: tuple[int, ...]  # of the result
+    dtype: np.dtype[Any]
+
+    def reads(self, start: int, stop: int) -> tuple[int, int]:
+        """Rows of the source that the output rows `start` to `stop` depend on, mirrored ones too."""
+        above, below = self.kernel.above, self.kernel.below
+        first = max(0, min(start - above, self.height - 1 - below))
+        return first, min(self.height, max(stop + below, above + 1))
+
+    @property
+    def reach(self) -> int:
+        """Rows that an output row depends on beside its own."""
+        return self.kernel.above + self.kernel.below
+
+    @property
+    def row_bytes(self) -> int:
+        return int(np.prod(self.shape[1:])) * self.dtype.itemsize
+
+
+class Move(NamedTuple):
+    """What one filter does for one band; rows count from the start of the windows that hold them."""
+
+    kept: slice  # rows of its own window that are still needed, moved to the front first
+    read: slice
+    first: int  # the row, of those that are read, under the first one that is written
+    write: slice
+
+
+def prepare(
+    found: Filter, arguments: dict[str, Any], shape: tuple[int, ...], dtype: np.dtype[Any]
+) -> list[Step]:
+    """The filter `found` as steps on images of `shape` and `dtype`; raises what the filter would.
+
+    An empty list where it is more than kernels of rows.
+    """
+    steps = []
+    for kernel, result_shape, result_dtype in rows.prepare(found.function, shape, dtype, arguments):
+        steps.append(Step(found.name, kernel, shape[0], result_shape, result_dtype))
+        shape = result_shape
+    return steps
+
+
+class Banded:
+    """Steps, each of which reads what the one before it writes, as bands for `threads` threads."""
+
+    def __init__(self, steps: Sequence[Step], image_bytes: int, threads: int) -> None:
+        self.steps = tuple(steps)
+        self.threads = threads
+        self.band = band_rows(self.steps, image_bytes, threads)
+        self.bands, self.windows = schedule(self.steps, self.band)
+
+    @property
+    def window_bytes(self) -> int:
+        """Bytes of the images between the filters that are held."""
+        return sum(n * step.row_bytes for n, step in zip(self.windows, self.steps, strict=False))
+
+    def run(self, image: Array, out: Array | None = None) -> Array:
+        """The last step's image, into `out` or a fresh array."""
+        last = self.steps[-1]
+        result = _checks.output(out, last.shape, last.dtype, image)
+        between = [
+            _checks.empty((n, *step.shape[1:]), step.dtype)
+            for n, step in zip(self.windows, self.steps, strict=False)
+        ]
+        kernels = [step.kernel.run for step in self.steps]
+        images = list(pairwise([image, *between, result]))
+        threads = self.threads
+        for band in self.bands:
+            for kernel, (source, target), (kept, read, first, write) in zip(
+                kernels, images, band, strict=True
+            ):
+                if kept.start:
+                    target[: kept.stop - kept.start] = target[kept]
+                if write.start < write.stop:
+                    kernel(source[read], target[write], first, threads)
+        return result
+
+    def timed(self) -> tuple[Banded, list[float]]:
+        """The same with a list beside it, in which the seconds of each step add up."""
+        seconds = [0.0] * len(self.steps)
+        clocked = copy(self)
+        clocked.steps = tuple(
+            replace(step, kernel=_clocked(step.kernel, seconds, i)) for i, step in enumerate(self.steps)
+        )
+        return clocked, seconds
+
+
+def _clocked(kernel: RowKernel, seconds: list[float], index: int) -> RowKernel:
+    def run(source: Array, target: Array, first: int, threads: int) -> None:
+        start = time.perf_counter()
+        kernel.run(source, target, first, threads)
+        seconds[index] += time.perf_counter() - start
+
+    return kernel._replace(run=run)
+
+
+def band_rows(steps: Sequence[Step], image_bytes: int, threads: int) -> int:
+    """Rows of a band: as many as let the windows stay in the cache."""
+    room = min(threads * CACHE_BYTES, max(image_bytes // IMAGE_SHARE, SMALL_BYTES))
+    each = sum(step.row_bytes for step in steps[:-1])
+    beside = sum(a.row_bytes * b.reach for a, b in pairwise(steps))  # rows that the next step still reads
+    return min(max(MIN_BAND, (room - beside) // max(each, 1)), steps[-1].shape[0])
+
+
+def schedule(steps: Sequence[Step], band: int) -> tuple[list[list[Move]], list[int]]:
+    """What every step does for each band of the last image, and the rows that each window must hold."""
+    height = steps[-1].shape[0]
+    done = [0] * len(steps)  # the row that each step writes next
+    bases = [0] * len(steps)  # the row that each window starts with; the last image has no window
+    windows = [0] * (len(steps) - 1)
+    bands = []
+    for start in range(0, height, band):
+        ends: list[int] = []
+        end = min(start + band, height)
+        for step in reversed(steps):
+            ends.insert(0, end)
+            end = step.reads(end - 1, end)[1]
+        moves = []
+        base = 0  # of the source
+        for i, step in enumerate(steps):
+            low, high = step.reads(done[i], max(ends[i], done[i] + 1))
+            kept = slice(0, 0)
+            if i < len(windows):
+                need = steps[i + 1].reads(done[i + 1], done[i + 1] + 1)[0]
+                kept = slice(need - bases[i], done[i] - bases[i])
+                bases[i] = need
+                windows[i] = max(windows[i], ends[i] - need)
+            end = max(ends[i], done[i])
+            moves.append(
+                Move(
+                    kept,
+                    slice(low - base, high - base),
+                    done[i] - low,
+                    slice(done[i] - bases[i], end - bases[i]),
+                )
+            )
+            done[i] = end
+            base = bases[i]
+        bands.append(moves)
+    return bands, windows

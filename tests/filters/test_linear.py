@@ -1,0 +1,203 @@
+"""Derivatives of Gaussians, polar gradients, kernels that are taken apart, and the sums of wide images."""
+
+import numpy as np
+import pytest
+
+import convkit as ck
+from convkit import _reference
+from convkit.ops import box, factors
+
+F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
+RNG = np.random.default_rng(0)
+
+
+# ---- Gaussians and gradients ------------------------------------------------------------------------
+def derivative(sigma, radius, order):
+    """By differences of the continuous function, ever finer."""
+    x = np.arange(-radius, radius + 1.0)
+    phi = np.exp(-(x**2) / (2 * sigma**2))
+    hermite = {0: 1, 1: x / sigma**2, 2: x**2 / sigma**4 - sigma**-2, 3: x**3 / sigma**6 - 3 * x / sigma**4}
+    return hermite[order] * phi / phi.sum()  # of a correlation: odd orders change their sign
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0), (2, 0), (1, 2), (3, 3)])
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float32, np.float64])
+def test_derivatives_of_a_gaussian(isa, order, dtype):
+    image = (RNG.random((30, 41, 2)) * 200).astype(dtype)
+    found = ck.filters.gaussian(image, (1.2, 0.8), order=order)
+    kernel = np.outer(derivative(1.2, 5, order[0]), derivative(0.8, 3, order[1]))
+    assert found.dtype == (dtype if dtype == np.float64 else np.float32)
+    expected = _reference.correlate(image, kernel, "reflect")
+    np.testing.assert_allclose(found, expected, atol=1e-4 if found.dtype == F32 else 1e-11)
+
+
+def test_a_gaussian_in_another_dtype():
+    image = RNG.integers(0, 256, (20, 30), np.uint8)
+    exact = ck.filters.gaussian(image.astype(np.float64), 1.0)
+    np.testing.assert_allclose(ck.filters.gaussian(image, 1.0, dtype=np.float32), exact, atol=1e-4)
+    np.testing.assert_array_equal(ck.filters.gaussian(image, 1.0, order=1, dtype=np.int16).dtype, np.int16)
+
+
+@pytest.mark.parametrize("name", ["sobel", "scharr", "prewitt", "gaussian_gradient"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(1, 1), (17, 33), (9, 21, 3)])
+def test_polar_is_both(isa, threads, name, dtype, shape):
+    image = (RNG.random(shape) * 200).astype(dtype)
+    call = getattr(ck.filters, name)
+    more = {"sigma": 1.0} if name == "gaussian_gradient" else {}
+    length, turn = call(image, direction="polar", num_threads=threads, **more)
+    np.testing.assert_allclose(length, call(image, direction="magnitude", **more), rtol=3e-7)
+    np.testing.assert_array_equal(turn, call(image, direction="angle", **more))
+    out = np.empty((2, *shape[::-1]), length.dtype).transpose(0, *range(len(shape), 0, -1))
+    assert call(image, direction="polar", out=out, **more) is out
+    np.testing.assert_array_equal(out, [length, turn])
+
+
+@pytest.mark.parametrize(("dtype", "error"), [(np.float32, 5e-7), (np.float64, 1e-15)])
+def test_angles(isa, dtype, error):
+    """Of every pair of numbers, even of zeros and infinities."""
+    around = np.linspace(0, 2 * np.pi, 5001)
+    x, y = (np.array([f(around) * 10.0**e for e in (-30, 0, 30)]).astype(dtype) for f in (np.cos, np.sin))
+    np.testing.assert_allclose(turn_of(x, y), np.arctan2(y, x), rtol=0, atol=error * np.pi)
+    special = np.array([0.0, -0.0, 1.0, -1.0, np.inf, -np.inf], dtype)
+    x, y = (grid.ravel()[None] for grid in np.meshgrid(special, special))
+    x[x == 0] = y[y == 0] = 0  # sums have no zeros below 0
+    np.testing.assert_allclose(turn_of(x, y), np.arctan2(y, x), rtol=0, atol=error * np.pi)
+    nan = np.array([[np.nan, 1.0, np.nan]], dtype)
+    assert np.isnan(turn_of(nan, nan[:, ::-1])[0, ::2]).all()
+
+
+def turn_of(x, y):
+    """The angle of each (x, y), which two kernels of one weight pick from an image of both."""
+    from convkit.ops import stencil
+
+    pick = [(np.ones(1), np.eye(1, 2, column)[0]) for column in range(2)]
+    image = np.stack([x, y], -1).reshape(len(x), -1)
+    operation = stencil.separable(*pick, combine="angle", anchor=(0, 0))
+    options = {"border": "edge", "cval": 0.0, "dtype": image.dtype, "out": None, "num_threads": 1}
+    return stencil.apply(operation, image, **options)[:, ::2]
+
+
+# ---- kernels that are taken apart -------------------------------------------------------------------
+OUTER = np.outer(RNG.standard_normal(7), RNG.standard_normal(9))
+
+
+@pytest.mark.parametrize(
+    ("kernel", "count"),
+    [
+        (OUTER, 1),
+        (np.float64(np.float32(OUTER)), 1),
+        (OUTER + np.outer(RNG.standard_normal(7), RNG.standard_normal(9)), 2),
+        (RNG.standard_normal((7, 9)), None),
+        (np.outer([3, 10, 3], [-1, 0, 1]), 1),
+        (np.outer([0, 2, 4], [6, 0, 9]), 1),
+        (np.outer([1, 2, 1], [1, 0, -1]) + np.eye(3), None),
+        (np.zeros((3, 3)), None),
+        (np.array([[0.5]]), 1),
+    ],
+)
+def test_factors(kernel, count):
+    found = factors.factors(kernel, F32)
+    assert (found is None) == (count is None)
+    if found:
+        assert len(found) == count
+        product = sum(np.outer(*pair) for pair in found)
+        np.testing.assert_allclose(product, kernel, rtol=2**-22)
+        integral = (kernel == np.rint(kernel)).all()
+        assert not integral or all((line == np.rint(line)).all() for pair in found for line in pair)
+
+
+@pytest.mark.parametrize("border", ["constant", "edge", "reflect", "symmetric", "wrap", "valid"])
+@pytest.mark.parametrize("method", ["auto", "direct", "separable", "fft"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
+def test_methods_agree(isa, method, border, dtype):
+    image = (RNG.random((40, 51, 2)) * 200).astype(dtype)
+    out = np.float64 if dtype == np.float64 else np.float32
+    options = {"border": border, "cval": 3.0, "anchor": (1, 7), "delta": 2.0, "scale": 0.5, "dtype": out}
+    found = ck.filters.filter2d(image, OUTER, method=method, **options)
+    expected = 0.5 * _reference.correlate(image, OUTER, border, 3.0, (1, 7)) + 2
+    np.testing.assert_allclose(found, expected, atol=5e-4 if out == np.float32 else 1e-11)
+
+
+def test_fft_of_a_kernel_larger_than_the_image():
+    image, kernel = RNG.standard_normal((5, 700)), RNG.standard_normal((40, 90))
+    found = ck.filters.filter2d(image, kernel, method="fft", border="wrap")
+    np.testing.assert_allclose(found, _reference.correlate(image, kernel, "wrap"), atol=1e-11)
+
+
+def test_explain():
+    explain = ck.filters.explain
+    assert explain(OUTER) == "separable: an outer product: 16 products a pixel instead of 63"
+    assert explain(OUTER, method="direct") == "direct: asked for; 63 products a pixel"
+    assert explain(np.float32(OUTER), np.float64).startswith("direct")
+    assert explain(RNG.standard_normal((45, 45))).startswith("fft")
+    assert explain(np.ones((44, 46)) + np.eye(44, 46), method="auto").startswith(
+        "direct"
+    )  # integers stay exact
+    with pytest.raises(ValueError, match="no sum of 2 outer products; pass method='auto'"):
+        explain(RNG.standard_normal((5, 5)), method="separable")
+    with pytest.raises(ValueError, match="method is 'svd'"):
+        explain(OUTER, method="svd")
+
+
+# ---- wide images, where rows are read in place; boxes of every size ---------------------------------
+WIDE = (11, 700)
+
+
+@pytest.mark.parametrize("channels", [(), (3,)])
+@pytest.mark.parametrize("border", ["constant", "edge", "reflect", "symmetric", "wrap", "valid"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
+@pytest.mark.parametrize("name", ["filter2d", "gaussian", "sobel"])
+def test_rows_in_place(isa, name, dtype, border, channels):
+    """A packed image and the same one with gaps between its pixels have the same bits, which are right."""
+    image = (RNG.random((*WIDE, *channels)) * 200).astype(dtype)
+    kernel = RNG.standard_normal((3, 6))
+    arguments = {"filter2d": {"kernel": kernel}, "gaussian": {"sigma": 1.0}, "sobel": {"direction": "y"}}[
+        name
+    ]
+    apart = np.repeat(image, 2, 1)[:, ::2]
+    call = getattr(ck.filters, name)
+    found = call(image, border=border, cval=7, **arguments)
+    np.testing.assert_array_equal(found, call(apart, border=border, cval=7, **arguments))
+    if name == "filter2d" and dtype == np.float64:
+        np.testing.assert_allclose(found, _reference.correlate(image, kernel, border, 7), atol=1e-11)
+
+
+SIZES = [2, (9, 9), (1, 10), (10, 1), 13, (16, 16), (15, 17), (31, 33), (40, 5), (129, 3), 70]
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int16])
+def test_boxes_are_exact(isa, threads, size, dtype):
+    limits = np.iinfo(dtype)
+    image = RNG.integers(limits.min, limits.max, (90, 150), dtype, endpoint=True)
+    found = ck.filters.box(image, size, num_threads=threads)
+    kernel = np.ones(np.broadcast_to(size, 2))
+    sums = box_sums(image, kernel.shape)
+    expected = _reference.to_dtype(sums / kernel.size, dtype, half_up=dtype == np.uint8)
+    np.testing.assert_array_equal(found, expected)
+
+
+def box_sums(image, shape):
+    rows, columns = shape
+    sides = [(n // 2, n - 1 - n // 2) for n in shape]
+    padded = np.pad(image.astype(np.int64), sides, "reflect")
+    total = np.pad(padded.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
+    bands = total[rows:] - total[:-rows]
+    return bands[:, columns:] - bands[:, :-columns]
+
+
+def test_division_by_a_product():
+    for area in range(2, box.SMALL**2 + 1):
+        factor, shift = box.division(area)
+        sums = np.arange(255 * area + 1) + area // 2
+        assert max(factor, sums[-1]) < 2**16
+        np.testing.assert_array_equal(sums * factor >> 16 >> shift, sums // area)
+
+
+def test_a_bright_image_stays_bright():
+    image = np.full((40, 300), 255, np.uint8)
+    for size in (3, 16, 31, 63, 200):
+        np.testing.assert_array_equal(ck.filters.box(image, size), image)
+    for sigma in (0.3, 1.0, 5.0):
+        np.testing.assert_array_equal(ck.filters.gaussian(image, sigma), image)
