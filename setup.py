@@ -74,6 +74,7 @@ FAMILIES = [
     Family("convkit._native.threshold", reals=PIXELS),
     Family("convkit._native.running", reals=("u8",)),
     Family("convkit._native.canny", reals=("u8",)),
+    Family("convkit._native.layout"),
     Family("convkit._native.peak", reals=("f32",)),
     Family("convkit._native.cpu", isas=("baseline",), reals=("",)),
 ]

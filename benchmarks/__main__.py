@@ -16,7 +16,9 @@ from benchmarks import (
     filter_cases,
     filter_report,
     filters,
+    io,
     layers,
+    layout,
     machine,
     peers,
     report,
@@ -133,6 +135,11 @@ def main() -> int:
     table.add_argument("--isa", choices=_dispatch.available(), default=_dispatch.available()[-1])
     table.add_argument("--seconds", type=float, default=60)
     table.add_argument("--seed", type=int, default=0)
+    table = commands.add_parser("layout", help="a 4K photo to a BCHW batch and back")
+    table.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    table.add_argument("--rounds", type=int, default=7)
+    table = commands.add_parser("io", help="imread beside OpenCV's decoder")
+    table.add_argument("--rounds", type=int, default=3)
     stack = commands.add_parser("spills", help="inner loops that keep vectors on the stack (needs objdump)")
     stack.add_argument("module", nargs="?", default="convkit._kernels_avx512")
     stack.add_argument("--compilers", nargs="+", default=[], help="look at what these build instead")
@@ -142,6 +149,12 @@ def main() -> int:
     if chosen.command == "costs":
         os.environ["CONVKIT_ISA"] = chosen.isa
         costs.main(chosen.isa, chosen.seconds, chosen.seed)
+        return 0
+    if chosen.command == "io":
+        io.main(chosen.rounds)
+        return 0
+    if chosen.command == "layout":
+        layout.main(chosen.threads, chosen.rounds)
         return 0
     (run_filters if chosen.command == "filters" else run_conv)(chosen)
     return 0

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from benchmarks import bank
-from convkit import cli
+from convkit.cli import show
 from convkit.filters import registry
 from convkit.filters.pipeline import Pipeline
 
@@ -62,7 +62,7 @@ def photo(shape: tuple[int, int]) -> np.ndarray:
 
     import convkit as ck
 
-    gray = ck.to_gray(ck.imread(get_sample_data(cli.PHOTO, asfileobj=False)))
+    gray = ck.to_gray(ck.imread(get_sample_data(show.PHOTO, asfileobj=False)))
     return cv2.resize(gray, shape[::-1], interpolation=cv2.INTER_CUBIC)
 
 
@@ -127,7 +127,7 @@ def named() -> list[Case]:
     seen = {case.chain.stages[0].filter.name for case in cases if len(case.chain.stages) == 1}
     for name in registry.names():
         if name not in seen:
-            cases.append(Case(name, Pipeline(cli._sample(name)), FOUR_K, sample_dtype(name)))
+            cases.append(Case(name, Pipeline(show.sample(name)), FOUR_K, sample_dtype(name)))
     return cases
 
 
@@ -135,7 +135,7 @@ def sample_dtype(name: str) -> str:
     """uint8 where a filter takes it."""
     image = np.zeros((32, 32), np.uint8)
     try:
-        Pipeline(cli._sample(name))(image)
+        Pipeline(show.sample(name))(image)
     except TypeError:
         return "float32"
     return "uint8"

@@ -7,8 +7,30 @@ from convkit._info import build_info
 from convkit._options import options
 from convkit._version import __version__
 from convkit.errors import ConvkitError
-from convkit.io import imread, imwrite
-from convkit.layout import bgr_to_rgb, from_bchw, rgb_to_bgr, to_bchw, to_chw, to_gray, to_hwc
+from convkit.io import ImageInfo, Images, Video, VideoWriter, images, imread, imread_pages, imwrite, probe
+from convkit.layout import (
+    Letterboxed,
+    bgr_to_rgb,
+    center_crop,
+    describe,
+    from_bchw,
+    hsv_to_rgb,
+    lab_to_rgb,
+    letterbox,
+    premultiply,
+    resize,
+    rgb_to_bgr,
+    rgb_to_hsv,
+    rgb_to_lab,
+    rgb_to_ycrcb,
+    to_bchw,
+    to_chw,
+    to_gray,
+    to_hwc,
+    to_uint8,
+    unpremultiply,
+    ycrcb_to_rgb,
+)
 from convkit.ops.conv import Conv2dPlan, conv2d, conv2d_plan
 from convkit.ops.conv_transpose import conv_transpose2d
 
@@ -19,27 +41,48 @@ if TYPE_CHECKING:
 __all__ = [
     "Conv2dPlan",
     "ConvkitError",
+    "ImageInfo",
+    "Images",
+    "Letterboxed",
     "Pipeline",
+    "Video",
+    "VideoWriter",
     "__version__",
     "bgr_to_rgb",
     "build_info",
+    "center_crop",
     "conv2d",
     "conv2d_plan",
     "conv_transpose2d",
+    "describe",
     "errors",
     "filters",
     "from_bchw",
+    "hsv_to_rgb",
+    "images",
     "imread",
+    "imread_pages",
     "imwrite",
     "io",
+    "lab_to_rgb",
+    "letterbox",
     "options",
+    "premultiply",
+    "probe",
+    "resize",
     "rgb_to_bgr",
+    "rgb_to_hsv",
+    "rgb_to_lab",
+    "rgb_to_ycrcb",
     "shapes",
     "to_bchw",
     "to_chw",
     "to_gray",
     "to_hwc",
+    "to_uint8",
+    "unpremultiply",
     "viz",
+    "ycrcb_to_rgb",
 ]
 
 

@@ -31,6 +31,7 @@ FAMILIES = {
     "depthwise": "convkit._native.depthwise",
     "weave": "convkit._native.weave",
     "stencil": "convkit._native.stencil",
+    "layout": "convkit._native.layout",
     "narrow": "convkit._native.narrow",
     "box": "convkit._native.box",
     "box_narrow": "convkit._native.box_narrow",

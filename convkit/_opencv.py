@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import functools
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from convkit.errors import ConvkitError
@@ -16,6 +19,32 @@ def opencv() -> Any:
     except ImportError as error:
         raise ConvkitError(_advice(error)) from error
     return cv2
+
+
+_lock = threading.Lock()
+_silent = 0
+_level = 0
+
+
+@contextmanager
+def quiet(cv2: Any) -> Iterator[None]:
+    """Keep OpenCV's log off the terminal while an exception tells what is wrong; then as it was.
+
+    The level is the process's: the first of several threads keeps it, the last puts it back.
+    """
+    global _silent, _level
+    set_level = cv2.setLogLevel if hasattr(cv2, "setLogLevel") else cv2.utils.logging.setLogLevel  # 4.x, 5.x
+    with _lock:
+        if _silent == 0:
+            _level = set_level(0)
+        _silent += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _silent -= 1
+            if _silent == 0:
+                set_level(_level)
 
 
 def _advice(error: ImportError) -> str:

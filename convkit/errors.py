@@ -13,9 +13,43 @@ class ImageFileError(ConvkitError, OSError):
     """An image file could not be read or written; names the file and the reason."""
 
 
+class ImageNotFound(ImageFileError, FileNotFoundError):
+    """There is no such file, or no such folder."""
+
+
+class ImageIsDirectory(ImageFileError, IsADirectoryError):
+    """The name is a folder's."""
+
+
+class ImagePermission(ImageFileError, PermissionError):
+    """The file may not be read, or not be written."""
+
+
+class ImageExists(ImageFileError, FileExistsError):
+    """The file is there already, and was not to be replaced."""
+
+
 class UnsupportedFormat(ImageFileError):
-    """The bytes are no image format that convkit reads, or the name ends in none that it writes."""
+    """The bytes are no image that convkit reads, or the name ends in nothing that it writes."""
 
 
 class CorruptImage(ImageFileError):
-    """The file starts like an image and cannot be decoded."""
+    """The file starts like an image, and is cut short or damaged."""
+
+
+class ImageTooLarge(ImageFileError):
+    """The file, or the image that its header promises, is larger than was allowed."""
+
+
+_OF_SYSTEM: dict[type[OSError], type[ImageFileError]] = {
+    FileNotFoundError: ImageNotFound,
+    NotADirectoryError: ImageNotFound,
+    IsADirectoryError: ImageIsDirectory,
+    PermissionError: ImagePermission,
+    FileExistsError: ImageExists,
+}
+
+
+def of_file(error: OSError, name: str) -> ImageFileError:
+    """The system's `error` about the file `name` as one of convkit's, which is still the system's too."""
+    return _OF_SYSTEM.get(type(error), ImageFileError)(error.errno, error.strerror, name)

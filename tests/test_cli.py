@@ -11,6 +11,7 @@ import pytest
 
 import convkit as ck
 from convkit import cli
+from convkit.cli import show
 from convkit.filters import registry
 
 rng = np.random.default_rng(23)
@@ -117,7 +118,17 @@ def test_one_thread_gives_the_same_bits(folder, capsys):
         (["apply", "gaussian(sigma=-1)", "in.png", "-o", "o.png"], "sigma"),
         (["apply", "__import__('os')", "in.png", "-o", "o.png"], "no filter"),
         (["apply", "sobel", "none.png", "-o", "o.png"], "none.png: No such file"),
-        (["apply", "sobel", ".", "-o", "o.png"], "Is a directory"),
+        (["apply", "sobel", ".", "-o", "o.png"], ". is a folder, and o.png names a file"),
+        (["apply", "sobel", ".", "-o", "."], ". is the input folder itself"),
+        (["apply", "sobel", ".", "-o", "out", "--pattern", "*.jpg"], ". has no files like *.jpg"),
+        (["apply", "sobel", ".", "-o", "out", "--workers", "0"], "num_threads is 0"),
+        (
+            ["apply", "sobel", ".", "-o", "out", "--report", "none/r.json"],
+            "none/r.json: there is no such folder",
+        ),
+        (["apply", "sobel", "in.png", "-o", "o.png", "--workers", "2"], "--workers is for a folder"),
+        (["apply", "sobel", "in.png", "-o", "o.mp4"], "in.png is an image and o.mp4 a video"),
+        (["apply", "sobel", "in.mp4", "-o", "o.mp4", "--stretch"], "flickers"),
         (["apply", "sobel", "text.png", "-o", "o.png"], "text.png begins with"),
         (["apply", "sobel", "in.png", "-o", "none/o.png"], "none/o.png: No such file"),
         (["apply", "sobel", "in.png", "-o", "o.xyz"], "ends in '.xyz'"),
@@ -166,7 +177,7 @@ def test_demo_draws_every_filter(folder, capsys):
 
 def test_demo_has_sample_values_for_every_parameter_without_a_default():
     for name in registry.names():
-        assert set(cli._required(name)) <= cli.SAMPLES.keys(), f"add a sample for {name} to SAMPLES"
+        assert set(show.required(name)) <= show.SAMPLES.keys(), f"add a sample for {name} to SAMPLES"
 
 
 def test_info(capsys):
@@ -250,3 +261,133 @@ def test_cut_files_are_one_line(folder, name):
 def test_terminals_that_lack_signs(folder):
     told = by_shell("apply", "box(3)", "in.png", "-o", "out.png", PYTHONIOENCODING="ascii")
     assert (told.returncode, told.stderr) == (0, "")
+
+
+# ---- folders ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def photos(folder):
+    """Five images in two folders, a corrupt one among them."""
+    for i, name in enumerate(("a.png", "b.jpg", "sub/c.png", "sub/deep/d.tiff")):
+        path = folder / "in" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        ck.imwrite(path, np.roll(PHOTO, i, axis=0))
+    (folder / "in" / "sub" / "bad.png").write_bytes((folder / "in.png").read_bytes()[:99])
+    (folder / "in" / "notes.txt").write_text("no image")
+    return folder
+
+
+def files(folder):
+    return sorted(str(p.relative_to(folder)) for p in Path(folder).rglob("*") if p.is_file())
+
+
+def test_a_folder_is_mirrored_and_one_corrupt_file_costs_no_other(photos, capsys):
+    status, out, err = run(
+        capsys, "apply", "sobel", "in", "-o", "out", "--report", "report.json", "--workers", "2"
+    )
+    assert status == 1
+    assert files("out") == ["a.png", "b.jpg", "sub/c.png", "sub/deep/d.tiff"]
+    assert out.startswith("out: 5 files, 4 written, 1 failed, sobel in ")
+    assert "|x| rounded and saturated" in out
+    assert err.count("\n") == 1
+    assert err.startswith("convkit: error: in/sub/bad.png is a PNG file that is cut short")
+    expected = np.clip(np.rint(ck.filters.sobel(PHOTO)), 0, 255)
+    np.testing.assert_array_equal(ck.imread("out/a.png"), expected)
+    np.testing.assert_array_equal(
+        ck.imread("out/sub/deep/d.tiff"), ck.filters.sobel(np.roll(PHOTO, 3, axis=0))
+    )
+    report = json.loads(Path("report.json").read_text(encoding="utf-8"))
+    assert [report[key] for key in ("total", "written", "skipped", "failed", "pipeline")] == [
+        5,
+        4,
+        0,
+        1,
+        "sobel",
+    ]
+    assert [f["status"] for f in report["files"] if "bad" in f["input"]] == ["failed"]
+    assert all("cut short" in f["error"] for f in report["files"] if f["status"] == "failed")
+
+
+def test_what_is_there_is_left(photos, capsys):
+    (photos / "in" / "sub" / "bad.png").unlink()
+    assert run(capsys, "apply", "box(3)", "in", "-o", "out", "--pattern", "*.png")[0] == 0
+    assert files("out") == ["a.png"]
+    before = os.stat("out/a.png").st_mtime_ns
+    status, out, _ = run(capsys, "apply", "box(3)", "in", "-o", "out", "--skip-existing")
+    assert (status, "3 written, 1 skipped" in out) == (0, True)
+    assert os.stat("out/a.png").st_mtime_ns == before
+    assert run(capsys, "apply", "box(3)", "in", "-o", "in/out")[0] == 0
+    status, out, _ = run(capsys, "apply", "box(3)", "in", "-o", "in/out")  # and not its own output
+    assert "4 files, 4 written" in out
+
+
+def test_stopping_at_the_first_failure(photos, capsys):
+    for i in range(40):
+        (photos / "in" / f"{i:02}.png").write_bytes(b"none")
+    argv = ("apply", "sobel", "in", "-o", "out", "--on-error", "stop", "--workers", "1", "--report", "r.json")
+    status, out, err = run(capsys, *argv)
+    assert (status, err.count("\n")) == (1, 1)
+    assert "not begun" in out
+    assert json.loads(Path("r.json").read_text())["failed"] == 1
+
+
+def test_names_and_one_thread_each_give_the_same_bits(photos, capsys):
+    ck.imwrite("in/图像 🖼.png", PHOTO)
+    for workers in ("1", "3"):
+        run(capsys, "apply", "gaussian(sigma=2)", "in", "-o", workers, "--workers", workers)
+    assert files("1") == files("3")
+    for name in files("1"):
+        assert (photos / "1" / name).read_bytes() == (photos / "3" / name).read_bytes()
+
+
+def test_a_pipe_sees_no_bar_and_a_killed_run_can_be_finished(photos):
+    (photos / "in" / "sub" / "bad.png").unlink()
+    big = np.tile(PHOTO, (40, 40, 1))
+    for i in range(12):
+        ck.imwrite(f"in/{i:02}.png", big)
+    command = [sys.executable, "-m", "convkit", "apply", "gaussian(sigma=3)", "in", "-o", "out"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(ck.__file__).parents[1])}
+    killed = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    while not list(Path("out").glob("0*.png")):
+        assert killed.poll() is None
+    killed.kill()
+    killed.communicate()
+    for name in files("out"):
+        assert ".tmp" in name or ck.imread(f"out/{name}").ndim == 3
+    done = by_shell("apply", "gaussian(sigma=3)", "in", "-o", "out", "--skip-existing")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "skipped" in done.stdout
+    for name in files("in"):
+        if not name.endswith(".txt"):
+            assert ck.imread(f"out/{name}").shape == ck.imread(f"in/{name}").shape
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pseudo-terminals")
+def test_a_terminal_sees_a_bar(photos):
+    import pty
+    import termios
+
+    reading, writing = pty.openpty()
+    termios.tcsetwinsize(writing, (24, 80))
+    command = [sys.executable, "-m", "convkit", "apply", "sobel", "in", "-o", "out"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(ck.__file__).parents[1])}
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=writing, check=False)
+    os.close(writing)
+    assert done.returncode == 1
+    assert b"files/s" in os.read(reading, 1 << 16)
+    os.close(reading)
+
+
+# ---- video ------------------------------------------------------------------------------------------
+
+
+def test_a_video_frame_by_frame(folder, capsys):
+    with ck.VideoWriter("in.avi", 10) as writer:
+        for i in range(6):
+            writer.write(np.full((48, 64, 3), 40 * i, np.uint8))
+    status, out, err = run(capsys, "apply", "gaussian(sigma=2)", "in.avi", "-o", "out.mp4")
+    assert (status, err) == (0, "")
+    assert out.startswith("out.mp4: 6 frames of 64×48, gaussian(sigma=2) of in.avi in ")
+    found = ck.Video("out.mp4")
+    assert (found.fps, found.size, len(list(found))) == (10, (48, 64), 6)

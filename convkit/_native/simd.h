@@ -306,6 +306,13 @@ INLINE void vec_store_pixels(stored *p, vec a, vec b) {
 #define VEC_THIRD(p) \
   __builtin_shufflevector(__builtin_shufflevector(a, b, LANES(LANE_THIRD, p)), c, LANES(LANE_THIRD_C, p))
 
+/* The way back: lanes of a, b and c by turns, in two steps too. */
+#define LANE_BRAID(i, p) \
+  (VL * (p) + (i)) % 3 == 0 ? (VL * (p) + (i)) / 3 : (VL * (p) + (i)) % 3 == 1 ? VL + (VL * (p) + (i)) / 3 : 0
+#define LANE_BRAID_C(i, p) (VL * (p) + (i)) % 3 == 2 ? VL + (VL * (p) + (i)) / 3 : (i)
+#define VEC_BRAID(p) \
+  __builtin_shufflevector(__builtin_shufflevector(a, b, LANES(LANE_BRAID, p)), c, LANES(LANE_BRAID_C, p))
+
 #if VECTOR_BYTES == 32 && VL == 8
 /* Inside each half of 16 bytes, then pair by pair: two instructions, where gcc would take three and two tables. */
 typedef double vec_pairs __attribute__((vector_size(VECTOR_BYTES)));
@@ -338,6 +345,11 @@ INLINE void vec_transpose(vec *v) { vec_interleave(v, VL); }
 INLINE vec vec_third_0(vec a, vec b, vec c) { return VEC_THIRD(0); }
 INLINE vec vec_third_1(vec a, vec b, vec c) { return VEC_THIRD(1); }
 INLINE vec vec_third_2(vec a, vec b, vec c) { return VEC_THIRD(2); }
+
+/* The first, second and third register of the lanes of a, b and c by turns. */
+INLINE vec vec_braid_0(vec a, vec b, vec c) { return VEC_BRAID(0); }
+INLINE vec vec_braid_1(vec a, vec b, vec c) { return VEC_BRAID(1); }
+INLINE vec vec_braid_2(vec a, vec b, vec c) { return VEC_BRAID(2); }
 
 /* Lanes 1, 2, ... of a, and after them the last lane of b, or the last but one. */
 INLINE vec vec_shift_last(vec a, vec b) { return __builtin_shufflevector(a, b, LANES(LANE_SHIFT, 0)); }
@@ -477,6 +489,16 @@ INLINE void prefetch(const void *p) { __builtin_prefetch(p, 0, 3); }
 INLINE void prefetch_far(const void *p) { __builtin_prefetch(p, 0, 2); }
 /* The same for a line that is about to be written. */
 INLINE void prefetch_write(const real *p) { __builtin_prefetch(p, 1, 3); }
+
+/* A store around the caches, p aligned as a vector: the line is not read before it is written. Another thread
+ * sees it after the fence. */
+#if defined(__x86_64__) && !defined(CONVKIT_INT16)
+INLINE void vec_stream(real *p, vec v) { X86(stream)(p, v); }
+INLINE void stream_fence(void) { _mm_sfence(); }
+#else
+INLINE void vec_stream(real *p, vec v) { vec_store(p, v); }
+INLINE void stream_fence(void) {}
+#endif
 
 #define LINE (64 / (ptrdiff_t)sizeof(real)) /* elements of a cache line */
 

@@ -36,18 +36,18 @@ cdef inline void add(vec* sums, const vec* seen, real weight, const int width) n
         sums[v] = sums[v] + vec_set(weight) * seen[v]
 
 
-cdef inline void sum_some(
+cdef inline void sum_taps(
     const sample** rows, const Taps* taps, Py_ssize_t step, Py_ssize_t x, vec (*sums)[LINE_VECTORS],
-    const int height, const int width,
+    const int height, const int width, const bint holes,
 ) noexcept nogil:
-    """Tap by tap, but for those of weight zero."""
+    """Tap by tap, but for those of weight zero: what is loaded feeds one output."""
     cdef Py_ssize_t i, q
     cdef real weight
     cdef int r, v
     for i in range(taps.rows):
         for q in range(taps.columns):
             weight = taps.weights[i * taps.columns + q]
-            if weight == 0:
+            if holes and weight == 0:
                 continue
             for r in range(height):
                 for v in range(width):
@@ -99,8 +99,8 @@ cdef inline void sum_tile(
     for r in range(height):
         for v in range(width):
             sums[r][v] = vec_set(start)
-    if holes:
-        sum_some(rows, taps, step, x, sums, height, width)
+    if holes or height == 1:
+        sum_taps(rows, taps, step, x, sums, height, width, holes)
     else:
         sum_all(rows, taps, step, x, sums, height, width)
     for r in range(height):

@@ -1,52 +1,12 @@
-"""What each file format is called, how its bytes begin and end, and which images it holds."""
+"""What each file format is called, how its bytes begin, and which images it holds."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from convkit._checks import Array
 from convkit.errors import UnsupportedFormat
-
-# ---- is the file whole? -----------------------------------------------------------------------------
-# A decoder fills what is missing with gray and says nothing, so the end is looked at first.
-
-
-def _jpeg_end(data: bytes) -> str | None:
-    # The marker need not be last, as cameras append padding and previews; but it must come after the start of
-    # the picture's own scan (SOS), for a thumbnail in the header has one too. Scan data cannot contain it.
-    at = 2
-    while data[at : at + 1] == b"\xff" and data[at + 1 : at + 2] != b"\xda":
-        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-    return None if data.find(b"\xff\xd9", at) >= 0 else "it has no end-of-image marker"
-
-
-def _png_end(data: bytes) -> str | None:
-    return None if b"IEND\xaeB`\x82" in data[-(1 << 16) :] else "it has no IEND chunk"
-
-
-def _bmp_end(data: bytes) -> str | None:
-    return _shorter(data, int.from_bytes(data[2:6], "little"))
-
-
-def _webp_end(data: bytes) -> str | None:
-    return _shorter(data, int.from_bytes(data[4:8], "little") + 8)
-
-
-def _shorter(data: bytes, promised: int) -> str | None:
-    return (
-        f"it has {len(data)} of the {promised} bytes that its header promises"
-        if len(data) < promised
-        else None
-    )
-
-
-def _unknown_end(data: bytes) -> str | None:
-    return None
-
-
-# ---- the formats ------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +18,6 @@ class Format:
     magic: tuple[bytes, ...]
     dtypes: tuple[str, ...]
     channels: tuple[int, ...]
-    cut_short: Callable[[bytes], str | None] = _unknown_end
 
     def starts(self, data: bytes) -> bool:
         """Whether `data` begins as this format does."""
@@ -72,8 +31,8 @@ class Format:
 
 
 FORMATS = (
-    Format("PNG", (".png",), (b"\x89PNG\r\n\x1a\n",), ("uint8", "uint16"), (1, 3, 4), _png_end),
-    Format("JPEG", (".jpg", ".jpeg", ".jpe"), (b"\xff\xd8\xff",), ("uint8",), (1, 3), _jpeg_end),
+    Format("PNG", (".png",), (b"\x89PNG\r\n\x1a\n",), ("uint8", "uint16"), (1, 3, 4)),
+    Format("JPEG", (".jpg", ".jpeg", ".jpe"), (b"\xff\xd8\xff",), ("uint8",), (1, 3)),
     Format(
         "TIFF",
         (".tif", ".tiff"),
@@ -81,8 +40,8 @@ FORMATS = (
         ("uint8", "uint16", "int16", "float32", "float64"),
         (1, 3, 4),
     ),
-    Format("WebP", (".webp",), (b"RIFF",), ("uint8",), (3, 4), _webp_end),
-    Format("BMP", (".bmp", ".dib"), (b"BM",), ("uint8",), (1, 3, 4), _bmp_end),
+    Format("WebP", (".webp",), (b"RIFF",), ("uint8",), (3, 4)),
+    Format("BMP", (".bmp", ".dib"), (b"BM",), ("uint8",), (1, 3, 4)),
     Format("PGM", (".pgm",), (b"P2", b"P5"), ("uint8", "uint16"), (1,)),
     Format("PPM", (".ppm",), (b"P3", b"P6"), ("uint8", "uint16"), (3,)),
     Format("PNM", (".pnm",), (b"P1", b"P4"), ("uint8", "uint16"), (1, 3)),

@@ -2,48 +2,153 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-from typing import Any, Literal
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from convkit._checks import IMAGE_DTYPES, Array, choice
-from convkit._opencv import opencv
-from convkit.errors import CorruptImage, UnsupportedFormat
-from convkit.io.formats import channel_count, names, sniff
+from convkit._checks import IMAGE_DTYPES, Array, choice, image_dtype, integer
+from convkit._opencv import opencv, quiet
+from convkit.errors import CorruptImage, ImageTooLarge, UnsupportedFormat
+from convkit.io import headers
+from convkit.io.formats import channel_count
+from convkit.io.headers import Broken, Header, Unsupported
+from convkit.io.source import Source, load
 from convkit.layout import bgr_to_rgb, to_gray
 
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
 Mode = Literal["unchanged", "color", "gray"]
+Orientation = Literal["exif", "ignore"]
+
+MAX_PIXELS = 89_478_485
+"""A quarter of a gigabyte of RGB: Pillow's limit, which files from strangers are used to."""
+
+MAX_BYTES = 1 << 30
+
+RGB_DECODERS = {*((kind, "uint8") for kind in headers.READERS if kind != "BMP"), ("PNG", "uint16")}
+"""Those that give RGB when asked for it. OpenCV's gives 16-bit TIFF as BGR all the same, and BMP slowly."""
 
 
-def imread(path: str | os.PathLike[str], mode: Mode = "unchanged") -> Array:
-    """Read an image file: RGB order, dtype kept.
+@dataclass(frozen=True)
+class ImageInfo:
+    """What a file's header says about its image.
+
+    Attributes
+    ----------
+    format : str
+        "PNG", "JPEG", "TIFF", "WebP", "BMP", "PGM", "PPM", "PNM" or "PFM".
+    height, width : int
+        As stored, before the orientation is applied.
+    channels : int
+        1, 3 or 4.
+    dtype : numpy.dtype
+    orientation : int
+        As EXIF counts: 1 upright; 2 to 8 mirrored or turned.
+    pages : int
+    """
+
+    format: str
+    height: int
+    width: int
+    channels: int
+    dtype: np.dtype[Any]
+    orientation: int
+    pages: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of what `imread` gives by default: turned upright, HW or HWC."""
+        size = (self.width, self.height) if self.orientation >= 5 else (self.height, self.width)
+        return size if self.channels == 1 else (*size, self.channels)
+
+
+def probe(source: Source, *, max_bytes: int = MAX_BYTES) -> ImageInfo:
+    """What the file's header says, without decoding its pixels.
 
     Parameters
     ----------
-    path : str or path-like
-        PNG, JPEG, TIFF, WebP, BMP, PNM or PFM, told by its bytes and not by its name.
+    source, max_bytes
+        See `imread`.
+
+    Returns
+    -------
+    ImageInfo
+
+    Raises
+    ------
+    ConvkitError
+        As `imread` does for a file that is missing, no image, or cut short.
+
+    Examples
+    --------
+    >>> import io, numpy as np, convkit as ck
+    >>> ck.probe(b"P5 3 2 255\\n" + bytes(6))  # doctest: +ELLIPSIS
+    ImageInfo(format='PGM', height=2, width=3, channels=1, dtype=dtype('uint8'), orientation=1, pages=1)
+    """
+    data, found, name = load(source, integer(max_bytes, "max_bytes", 1))
+    header = _header(data, found.name, name)
+    return ImageInfo(
+        found.name,
+        header.height,
+        header.width,
+        header.channels,
+        np.dtype(header.dtype),
+        header.orientation,
+        1 + len(header.pages),
+    )
+
+
+def imread(
+    source: Source,
+    mode: Mode = "unchanged",
+    *,
+    orientation: Orientation = "exif",
+    max_pixels: int = MAX_PIXELS,
+    max_bytes: int = MAX_BYTES,
+    dtype: DTypeLike | None = None,
+) -> Array:
+    """Read an image file: RGB order, dtype kept, upright.
+
+    Parameters
+    ----------
+    source : str, path-like, bytes or binary file
+        A file's name, its bytes, or an open file, read from where it stands. PNG, JPEG, TIFF, WebP, BMP, PNM
+        or PFM, told by the bytes and not by the name.
     mode : {"unchanged", "color", "gray"}
-        "unchanged": HW for gray, HWC for RGB and RGBA (a palette is looked up; gray with alpha becomes RGBA).
-        "color": always three channels, alpha dropped. "gray": always HW, by the rule of `to_gray`.
+        "unchanged": HW for gray, HWC for RGB and RGBA (a palette is looked up; gray with alpha becomes RGBA,
+        four inks become RGB). "color": always three channels, alpha dropped. "gray": always HW, by the rule
+        of `to_gray`.
+    orientation : {"exif", "ignore"}
+        "exif" turns a photo upright, as its EXIF block asks for; "ignore" leaves pixels in stored order.
+    max_pixels : int
+        The most pixels of one channel; a header that promises more is refused before anything is decoded.
+    max_bytes : int
+        The most bytes of the file, and of the decoded image.
+    dtype : dtype, optional
+        Of the result. Values are kept, so a dtype that cannot hold all of the file's is refused.
 
     Returns
     -------
     array, HW or HWC
-        uint8, uint16, int16, float32 or float64, as stored; pixels in stored order, so the EXIF orientation
-        of a photo is not applied. Of a file with several pages, the first.
+        uint8, uint16, int16, float32 or float64, as stored. Of a file with several pages, the first.
 
     Raises
     ------
-    FileNotFoundError, IsADirectoryError, PermissionError
-        As opening the file does.
+    ConvkitError
+        In every case below: each is an `ImageFileError`, and an `OSError` as well.
+    ImageNotFound, ImageIsDirectory, ImagePermission
+        As opening the file does: `FileNotFoundError`, `IsADirectoryError`, `PermissionError` catch them too.
     UnsupportedFormat
         The bytes are none of these formats, or hold another kind of number.
     CorruptImage
         The file begins like an image and is cut short or cannot be decoded.
-    ConvkitError
-        OpenCV cannot be loaded; says what to install.
+    ImageTooLarge
+        More than `max_pixels` or `max_bytes`.
+    TypeError
+        `dtype` does not hold the file's values; names the conversion.
 
     Examples
     --------
@@ -55,38 +160,220 @@ def imread(path: str | os.PathLike[str], mode: Mode = "unchanged") -> Array:
     ([255, 0, 0], (2, 3))
     """
     choice(mode, "mode", ("unchanged", "color", "gray"))
-    name = os.fsdecode(path)
-    image = _rgb(_decode(Path(name).read_bytes(), name))
-    if mode == "gray":
-        return to_gray(image)
-    if mode == "color":
-        return np.repeat(image[..., None], 3, axis=2) if image.ndim == 2 else image[..., :3].copy()
-    return image
+    choice(orientation, "orientation", ("exif", "ignore"))
+    data, found, name = load(source, integer(max_bytes, "max_bytes", 1))
+    header = _header(data, found.name, name)
+    _check_limits([header], max_pixels, max_bytes, name)
+    _check_kind(header, mode, dtype, name)
+    image = _checked(_decode(_upright(data, header), header, found.name, name), header, found.name, name)
+    if orientation == "exif":
+        image = _turned(image, header.orientation)
+    return _as_asked(image, mode, dtype)
 
 
-def _decode(data: bytes, name: str) -> Array:
-    """The pixels of a file's bytes, in OpenCV's BGR order."""
-    if not data:
-        raise CorruptImage(f"{name} is empty")
-    found = sniff(data)
-    if found is None:
-        raise UnsupportedFormat(f"{name} begins with {data[:8]!r}, which is none of {names()}")
-    if reason := found.cut_short(data):
-        raise CorruptImage(f"{name} is a {found.name} file cut short: {reason}")
+def imread_pages(
+    source: Source,
+    mode: Mode = "unchanged",
+    *,
+    orientation: Orientation = "exif",
+    max_pixels: int = MAX_PIXELS,
+    max_bytes: int = MAX_BYTES,
+    dtype: DTypeLike | None = None,
+) -> list[Array]:
+    """Read all pages of a TIFF; of another format, its one image.
+
+    Parameters
+    ----------
+    source, mode, orientation, dtype
+        See `imread`; pages may differ in size and kind.
+    max_pixels, max_bytes
+        Of all pages together.
+
+    Returns
+    -------
+    list of arrays, HW or HWC
+
+    Raises
+    ------
+    ConvkitError, TypeError
+        As `imread` does.
+
+    Examples
+    --------
+    >>> import convkit as ck
+    >>> [page.shape for page in ck.imread_pages(b"P5 3 2 255\\n" + bytes(6))]
+    [(2, 3)]
+    """
+    choice(mode, "mode", ("unchanged", "color", "gray"))
+    choice(orientation, "orientation", ("exif", "ignore"))
+    data, found, name = load(source, integer(max_bytes, "max_bytes", 1))
+    header = _header(data, found.name, name)
+    pages = [header, *header.pages]
+    _check_limits(pages, max_pixels, max_bytes, name)
+    for page in pages:
+        _check_kind(page, mode, dtype, name)
+    decoded: Sequence[Array | None]
+    if len(pages) == 1:
+        decoded = [_decode(_upright(data, header), header, found.name, name)]
+    else:
+        decoded = _decode_pages(_upright(data, header), found.name, name)
+        if len(decoded) != len(pages):
+            raise CorruptImage(f"{name} promises {len(pages)} pages, and {len(decoded)} can be decoded")
+    images = []
+    for page, pixels in zip(pages, decoded, strict=True):
+        image = _checked(pixels, page, found.name, name)
+        images.append(
+            _as_asked(_turned(image, page.orientation if orientation == "exif" else 1), mode, dtype)
+        )
+    return images
+
+
+# ---- before decoding --------------------------------------------------------------------------------
+
+
+def _header(data: bytes, kind: str, name: str) -> Header:
+    try:
+        return headers.read(kind, data)
+    except Broken as error:
+        raise CorruptImage(f"{name} is a {kind} file that is cut short or damaged: {error}") from None
+    except Unsupported as error:
+        raise UnsupportedFormat(f"{name} is a {error}, which convkit does not read") from None
+
+
+def _check_limits(pages: list[Header], max_pixels: int, max_bytes: int, name: str) -> None:
+    limit = integer(max_pixels, "max_pixels", 1)
+    pixels = sum(page.pixels for page in pages)
+    first = f"{pages[0].width}×{pages[0].height}"
+    size = first if len(pages) == 1 else f"{len(pages)} pages, the first of {first}"
+    if pixels > limit:
+        raise ImageTooLarge(
+            f"{name} promises {size} pixels, more than max_pixels={limit}; pass a larger max_pixels if it "
+            "can be trusted"
+        )
+    decoded = sum(page.pixels * page.channels * np.dtype(page.dtype).itemsize for page in pages)
+    if decoded > max_bytes:
+        raise ImageTooLarge(
+            f"{name} promises {size} pixels, {decoded} bytes, more than max_bytes={max_bytes}; pass a larger "
+            "max_bytes if it can be trusted"
+        )
+
+
+def _check_kind(header: Header, mode: Mode, dtype: DTypeLike | None, name: str) -> None:
+    if header.gray_alpha and mode == "unchanged":
+        raise UnsupportedFormat(
+            f'{name} is a TIFF of gray with alpha, which cannot be read; pass mode="gray" to leave it out'
+        )
+    if dtype is None:
+        return
+    wanted, stored = image_dtype(dtype), np.dtype(header.dtype)
+    if not np.can_cast(stored, wanted):
+        scaled = (
+            "ck.to_uint8(image)"
+            if wanted == np.uint8 and stored.kind != "f"
+            else f"image.astype({str(wanted)!r})"
+        )
+        raise TypeError(
+            f"{name} holds {stored}, and {wanted} does not hold all its values; leave dtype out and pass "
+            f"{scaled}"
+        )
+
+
+def _upright(data: bytes, header: Header) -> bytes:
+    """The file with its orientation taken out, where the decoder would apply it unasked."""
+    if header.orientation == 1 and all(page.orientation == 1 for page in header.pages):
+        return data
+    patched = bytearray(data)
+    for place, value in header.tags:
+        patched[place : place + len(value)] = value
+    return bytes(patched)
+
+
+# ---- decoding ---------------------------------------------------------------------------------------
+
+
+def _decode(data: bytes, header: Header, kind: str, name: str) -> Array | None:
+    """The pixels in RGB order; None where the decoder gives none."""
+    cv2 = opencv()
+    flags = cv2.IMREAD_UNCHANGED
+    direct = header.channels == 3 and (kind, header.dtype) in RGB_DECODERS
+    if direct:
+        flags = getattr(cv2, "IMREAD_COLOR_RGB", cv2.IMREAD_COLOR)
+        flags |= cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
+    try:
+        with quiet(cv2):
+            pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    except cv2.error as error:
+        raise CorruptImage(f"{name} is a {kind} file that cannot be decoded: {error.err}") from error
+    if pixels is None or (direct and hasattr(cv2, "IMREAD_COLOR_RGB")):
+        return pixels  # type: ignore[no-any-return]
+    return _rgb(pixels, cv2)
+
+
+def _decode_pages(data: bytes, kind: str, name: str) -> Sequence[Array | None]:
     cv2 = opencv()
     try:
-        pixels: Any = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+        with quiet(cv2):
+            _, pages = cv2.imdecodemulti(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error as error:
-        raise CorruptImage(f"{name} is a {found.name} file that cannot be decoded: {error.err}") from error
-    if pixels is None:
-        raise CorruptImage(f"{name} is a {found.name} file that cannot be decoded")
-    if pixels.dtype not in IMAGE_DTYPES:
+        raise CorruptImage(f"{name} is a {kind} file that cannot be decoded: {error.err}") from error
+    return [_rgb(page, cv2) for page in pages]
+
+
+def _rgb(image: Array, cv2: Any) -> Array:
+    """OpenCV's BGR as RGB, in place where OpenCV knows the dtype."""
+    channels = channel_count(image)
+    if channels not in (3, 4):
+        return image
+    if image.dtype in (np.uint8, np.uint16, np.float32):
+        code = cv2.COLOR_BGR2RGB if channels == 3 else cv2.COLOR_BGRA2RGBA
+        swapped: Array = cv2.cvtColor(image, code, dst=image)
+        return swapped
+    return bgr_to_rgb(image)
+
+
+def _checked(image: Array | None, header: Header, kind: str, name: str) -> Array:
+    """`image` if it is what the header promised."""
+    if image is None:
+        raise CorruptImage(f"{name} is a {kind} file that cannot be decoded")
+    if image.dtype not in IMAGE_DTYPES:
         raise UnsupportedFormat(
-            f"{name} holds {pixels.dtype} pixels; expected one of {', '.join(map(str, IMAGE_DTYPES))}"
+            f"{name} holds {image.dtype} pixels; expected one of {', '.join(map(str, IMAGE_DTYPES))}"
         )
-    image: Array = pixels
+    if header.channels == 3 and channel_count(image) == 4:  # inks
+        image = np.ascontiguousarray(image[..., :3])
+    if image.shape[:2] != (header.height, header.width) or image.dtype != header.dtype:
+        raise CorruptImage(
+            f"{name} is a {kind} file that promises {header.width}×{header.height} pixels of {header.dtype}, "
+            f"and decodes to {image.shape[1]}×{image.shape[0]} of {image.dtype}"
+        )
+    if header.transparent is not None and image.ndim == 2:
+        top = np.iinfo(image.dtype).max
+        alpha = np.where(image == header.transparent, 0, top).astype(image.dtype)
+        image = np.dstack([image, image, image, alpha])
     return image
 
 
-def _rgb(image: Array) -> Array:
-    return image if channel_count(image) not in (3, 4) else bgr_to_rgb(image)
+# ---- after decoding ---------------------------------------------------------------------------------
+
+
+def _turned(image: Array, orientation: int) -> Array:
+    """A stored image as it is to be seen; `orientation` is EXIF's number."""
+    if orientation >= 5:
+        image = image.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        image = image[::-1]
+    if orientation in (2, 3, 6, 7):
+        image = image[:, ::-1]
+    return np.ascontiguousarray(image)
+
+
+def _as_asked(image: Array, mode: Mode, dtype: DTypeLike | None) -> Array:
+    if mode == "gray":
+        image = to_gray(image)
+    elif mode == "color":
+        image = (
+            np.repeat(image[..., None], 3, axis=2)
+            if image.ndim == 2
+            else np.ascontiguousarray(image[..., :3])
+        )
+    return image if dtype is None else image.astype(dtype, copy=False)

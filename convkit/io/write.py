@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convkit._checks import Array, as_array
-from convkit._opencv import opencv
-from convkit.errors import ImageFileError
+from convkit._checks import Array, as_array, choice, flag, integer
+from convkit._opencv import opencv, quiet
+from convkit.errors import ImageFileError, of_file
+from convkit.io import headers
 from convkit.io.formats import FORMATS, Format, channel_count, for_name, names
 from convkit.layout import rgb_to_bgr
 
@@ -19,7 +20,14 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 
-def imwrite(path: str | os.PathLike[str], image: ArrayLike) -> None:
+def imwrite(
+    path: str | os.PathLike[str],
+    image: ArrayLike,
+    *,
+    quality: int | None = None,
+    compression: int | str | None = None,
+    overwrite: bool = True,
+) -> None:
     """Write an image file in the format that the name's ending asks for.
 
     The file appears whole or not at all: it is written beside its place, flushed to the disk and renamed.
@@ -32,18 +40,25 @@ def imwrite(path: str | os.PathLike[str], image: ArrayLike) -> None:
     image : array, HW or HWC with 1, 3 or 4 channels
         RGB order. PNG: uint8, uint16. TIFF: those, int16, float32, float64. PFM: float32. PGM and PPM:
         uint8, uint16. JPEG, WebP, BMP: uint8. Nothing is converted: what a format cannot hold is refused.
-        JPEG is written at quality 95, the others without loss (WebP forgets the colour of pixels whose alpha
-        is 0).
+    quality : int, optional
+        1 to 100, of JPEG (95 where it is not given) and of WebP, which is otherwise written without loss (but
+        forgets the colour of pixels whose alpha is 0).
+    compression : int or str, optional
+        Of PNG, 0 to 9, fast to small; of TIFF, "none", "lzw" or "deflate". No pixel depends on it.
+    overwrite : bool
+        False refuses to replace a file.
 
     Raises
     ------
-    UnsupportedFormat
-        The name ends in nothing that convkit writes.
+    ConvkitError
+        In each case but the next: an `ImageFileError`, and an `OSError` as well.
     TypeError, ValueError
         The format cannot hold this dtype, this number of channels or this size; names those that can and a
-        conversion.
-    FileNotFoundError, IsADirectoryError, PermissionError
-        As opening the file for writing does.
+        conversion. `quality` or `compression` is not for this format, or out of range.
+    UnsupportedFormat
+        The name ends in nothing that convkit writes.
+    ImageNotFound, ImageIsDirectory, ImagePermission, ImageExists
+        As opening the file for writing does: `FileNotFoundError` and the others of its kind catch them too.
 
     Examples
     --------
@@ -58,7 +73,11 @@ def imwrite(path: str | os.PathLike[str], image: ArrayLike) -> None:
     target = for_name(name)
     pixels = as_array(image, "image")
     _check_held(pixels, target)
-    _put(os.path.realpath(name), _encode(pixels, target, name), name)
+    data = _encode(pixels, target, _settings(target, quality, compression), name)
+    try:
+        _put(os.path.realpath(name), data, flag(overwrite, "overwrite"))
+    except OSError as error:
+        raise of_file(error, name) from None
 
 
 # ---- what a format holds ----------------------------------------------------------------------------
@@ -95,9 +114,9 @@ def _dtype_mending(image: Array, target: Format) -> str:
         return f"image.astype(np.{target.dtypes[0]})"
     if image.dtype == np.bool_:
         return "image.astype(np.uint8) * 255"
-    if image.dtype == np.uint16:
-        return "(image // 257).astype(np.uint8)"
-    return "np.clip(np.rint(image), 0, 255).astype(np.uint8), scaled to 0..255 first if need be"
+    if image.dtype.kind == "f":
+        return "ck.to_uint8(image, range=(0, 1)), or the range that it has"
+    return "ck.to_uint8(image)"
 
 
 def _channel_mending(channels: int, target: Format) -> str:
@@ -109,12 +128,49 @@ def _channel_mending(channels: int, target: Format) -> str:
 # ---- bytes and files --------------------------------------------------------------------------------
 
 
-def _encode(image: Array, target: Format, name: str) -> bytes:
+TIFF_COMPRESSION = {"none": 1, "lzw": 5, "deflate": 8}  # by the numbers of its tag 259
+
+
+def _settings(target: Format, quality: int | None, compression: int | str | None) -> list[int]:
+    """What the encoder is told, as OpenCV's pairs of a key and a value."""
     cv2 = opencv()
-    ordered = rgb_to_bgr(image) if channel_count(image) > 1 else np.ascontiguousarray(image)
+    settings: list[int] = []
+    if target.name == "JPEG":
+        settings = [cv2.IMWRITE_JPEG_QUALITY, 95]
+    if target.name == "TIFF":  # where nothing is said, OpenCV 4 rounds float32 colours
+        settings = [cv2.IMWRITE_TIFF_COMPRESSION, TIFF_COMPRESSION["lzw"]]
+    if target.name == "WebP":
+        settings = [cv2.IMWRITE_WEBP_QUALITY, 101]  # above 100: without loss
+    if quality is not None:
+        if target.name not in ("JPEG", "WebP"):
+            raise ValueError(f"{target.name} has no quality: leave it out, or write .jpg or .webp")
+        settings[1] = _between(quality, "quality", 1, 100)
+    if compression is not None:
+        if target.name == "PNG":
+            settings += [cv2.IMWRITE_PNG_COMPRESSION, _between(compression, "compression", 0, 9)]
+        elif target.name == "TIFF":
+            settings[1] = TIFF_COMPRESSION[choice(compression, "compression", tuple(TIFF_COMPRESSION))]
+        else:
+            raise ValueError(
+                f"{target.name} has no choice of compression: leave it out, or write .png or .tiff"
+            )
+    return settings
+
+
+def _between(value: int | str, name: str, low: int, high: int) -> int:
+    number = integer(value, name, low)
+    if number > high:
+        raise ValueError(f"{name} is {number}; expected at most {high}")
+    return number
+
+
+def _encode(image: Array, target: Format, settings: list[int], name: str) -> bytes:
+    cv2 = opencv()
+    ordered = np.ascontiguousarray(image) if channel_count(image) == 1 else _bgr(image, cv2)
     suffix = target.suffixes[0]
     try:
-        done, data = cv2.imencode(suffix, ordered)
+        with quiet(cv2):
+            done, data = cv2.imencode(suffix, ordered, settings)
     except cv2.error as error:
         raise ImageFileError(f"{name} cannot be encoded as {target.name}: {error.err}") from error
     if not done:
@@ -122,27 +178,41 @@ def _encode(image: Array, target: Format, name: str) -> bytes:
             f"{name} cannot be encoded as {target.name}: the encoder refused an image of shape {image.shape}"
         )
     encoded: bytes = data.tobytes()
+    if target.name == "BMP" and headers.read("BMP", encoded).channels != channel_count(image):
+        raise ImageFileError(
+            f"{name}: this OpenCV writes BMP without alpha; write .png, or pass image[..., :3]"
+        )
     return encoded
 
 
-def _put(place: str, data: bytes, name: str) -> None:
-    """Write `data` beside `place` and rename; every failure names the file that was asked for."""
+def _bgr(image: Array, cv2: Any) -> Array:
+    if image.dtype in (np.uint8, np.uint16, np.float32):
+        code = cv2.COLOR_RGB2BGR if image.shape[2] == 3 else cv2.COLOR_RGBA2BGRA
+        swapped: Array = cv2.cvtColor(np.ascontiguousarray(image), code)
+        return swapped
+    return rgb_to_bgr(image)
+
+
+def _put(place: str, data: bytes, overwrite: bool) -> None:
+    """Write `data` beside `place` and put it there in one step."""
     if os.path.isdir(place):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), name)
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     if os.path.exists(place) and not os.access(place, os.W_OK):
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), name)
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     beside = os.path.join(os.path.dirname(place), f".convkit-{os.urandom(8).hex()}.tmp")
     try:
         with open(beside, "xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        with contextlib.suppress(FileNotFoundError):
-            os.chmod(beside, os.stat(place).st_mode & 0o7777)
-        os.replace(beside, place)
-    except BaseException as error:
+        if overwrite:
+            with contextlib.suppress(FileNotFoundError):
+                os.chmod(beside, os.stat(place).st_mode & 0o7777)
+            os.replace(beside, place)
+        else:
+            os.link(beside, place)  # unlike a look beforehand, this cannot be overtaken
+            os.unlink(beside)
+    except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(beside)
-        if isinstance(error, OSError):
-            raise OSError(error.errno, error.strerror, name) from None
         raise

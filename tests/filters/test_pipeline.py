@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import convkit as ck
-from convkit import _threads, cli
+from convkit import _threads
+from convkit.cli import show
 from convkit.filters import bands, registry
 from convkit.filters.pipeline import Pipeline
 
@@ -78,7 +79,7 @@ def test_any_chain_bands_and_threads(isa, draw, cut, seed):
 @pytest.mark.parametrize("name", BANDED)
 def test_filters_with_a_halo_are_kernels_of_rows(name):
     """What filters an image calls `ops.rows.execute`: chains would run it on whole images otherwise."""
-    ((found, arguments),) = Pipeline(cli._sample(name)).stages
+    ((found, arguments),) = Pipeline(show.sample(name)).stages
     steps = bands.prepare(found, arguments, PHOTO.shape, PHOTO.dtype)
     assert steps
     halo = found.halo(found.arguments(**arguments))

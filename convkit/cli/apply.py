@@ -1,0 +1,81 @@
+"""`convkit apply`: a chain of filters over a file, a video or a folder."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from contextlib import AbstractContextManager, nullcontext
+
+from convkit._options import options
+from convkit.cli import folder
+from convkit.cli.fit import fitted
+from convkit.cli.progress import progress
+from convkit.cli.told import Told, count
+from convkit.filters import pipeline
+from convkit.filters.pipeline import Pipeline
+from convkit.io import Video, VideoWriter, imread, imwrite
+from convkit.io.folder import SUFFIXES
+from convkit.io.formats import Format, channel_count, for_name
+from convkit.io.video import CODECS
+
+FOLDERS_ONLY = ("pattern", "workers", "on_error", "skip_existing", "report")
+FRAME = Format("a video", (), (), ("uint8",), (1, 3))
+
+
+def run(arguments: argparse.Namespace) -> Told:
+    """Parse the chain, then see what the input is."""
+    chain = pipeline.parse(arguments.pipeline)
+    if os.path.isdir(arguments.input):
+        return folder.run(chain, arguments)
+    for name in FOLDERS_ONLY:
+        if getattr(arguments, name) not in (None, False):
+            raise ValueError(f"--{name.replace('_', '-')} is for a folder, and {arguments.input} is none")
+    threads: AbstractContextManager[None] = nullcontext()
+    if arguments.threads is not None:
+        threads = options(num_threads=arguments.threads)
+    with threads:
+        if arguments.output.lower().endswith(tuple(CODECS)):
+            return _video(chain, arguments)
+        return _file(chain, arguments)
+
+
+def _file(chain: Pipeline, arguments: argparse.Namespace) -> Told:
+    target = for_name(arguments.output)
+    image = imread(arguments.input, arguments.mode)
+    notes = []
+    if channel_count(image) == 4:  # a derivative of an opaque alpha is 0: the result would be invisible
+        image = image[..., :3]
+        notes.append("alpha dropped")
+    start = time.perf_counter()
+    result = chain(image)
+    elapsed = time.perf_counter() - start
+    result, note = fitted(result, target, image.dtype, arguments.stretch)
+    imwrite(arguments.output, result)
+    size = f"{result.shape[1]}×{result.shape[0]}"
+    done = (
+        f"{arguments.output}: {size} {result.dtype}, {chain} of {arguments.input} in {elapsed * 1e3:.1f} ms"
+    )
+    return Told("; ".join([done, *notes, *([note] if note else [])]))
+
+
+def _video(chain: Pipeline, arguments: argparse.Namespace) -> Told:
+    if arguments.input.lower().endswith(SUFFIXES):
+        raise ValueError(
+            f"{arguments.input} is an image and {arguments.output} a video; expected two of a kind"
+        )
+    if arguments.stretch:
+        raise ValueError("--stretch maps each frame by itself, which flickers; leave it out for a video")
+    if arguments.mode != "unchanged":
+        raise ValueError("--mode is for images; frames of a video are in colour")
+    start, frames, note = time.perf_counter(), 0, ""
+    with Video(arguments.input) as video, VideoWriter(arguments.output, video.fps) as writer:
+        for frame in progress(video, video.frames, "frame"):
+            result, note = fitted(chain(frame), FRAME, frame.dtype, stretch=False)
+            writer.write(result)
+            frames += 1
+    done = (
+        f"{arguments.output}: {count(frames, 'frame')} of {video.size[1]}×{video.size[0]}, {chain} of "
+        f"{arguments.input} in {time.perf_counter() - start:.1f} s"
+    )
+    return Told("; ".join([done, *([note] if note else [])]))

@@ -1,0 +1,149 @@
+"""`convkit apply` over a folder: files in threads, each written whole or not at all, failures kept apart."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+
+from convkit._checks import thread_count
+from convkit._options import options
+from convkit._threads import default_threads
+from convkit.cli.fit import fitted
+from convkit.cli.progress import progress
+from convkit.cli.told import Told, count, one_line
+from convkit.errors import ConvkitError, ImageNotFound
+from convkit.filters.pipeline import Pipeline
+from convkit.io import imread, imwrite
+from convkit.io.folder import SUFFIXES, below
+from convkit.io.formats import channel_count, for_name
+from convkit.io.video import CODECS
+
+FAILURES = (ConvkitError, OSError, ValueError, TypeError, MemoryError)
+"""What one file may raise without costing the others."""
+
+
+@dataclass
+class Result:
+    """What became of one file: "written", "skipped" or "failed"."""
+
+    input: str
+    output: str
+    status: str
+    seconds: float = 0.0
+    note: str = ""
+    error: str = ""
+
+
+def run(chain: Pipeline, arguments: argparse.Namespace) -> Told:
+    """Filter every file of the input folder into the same place of the output folder."""
+    source, target = arguments.input, arguments.output
+    names = _names(source, target, arguments.pattern)
+    if arguments.report and not os.path.isdir(os.path.dirname(os.path.abspath(arguments.report))):
+        raise ImageNotFound(f"{arguments.report}: there is no such folder")
+    workers = default_threads() if arguments.workers is None else thread_count(arguments.workers)
+    threads = 1 if arguments.threads is None else thread_count(arguments.threads)  # files are enough to share
+    start = time.perf_counter()
+    results: list[Result] = []
+    for result in progress(_each(chain, arguments, names, workers, threads), len(names), "file"):
+        results.append(result)
+        if result.status == "failed" and arguments.on_error == "stop":
+            break
+    seconds = time.perf_counter() - start
+    results.sort(key=lambda result: result.input)
+    if arguments.report:
+        _report(arguments.report, chain, results, len(names), seconds)
+    return _summary(target, chain, results, len(names), seconds)
+
+
+def _names(source: str, target: str, pattern: str | None) -> list[str]:
+    if target.lower().endswith((*SUFFIXES, *CODECS)) or os.path.isfile(target):
+        raise ValueError(f"{source} is a folder, and {target} names a file; expected a folder to write to")
+    inside, outside = os.path.realpath(target), os.path.realpath(source)
+    if inside == outside:
+        raise ValueError(f"{target} is the input folder itself; expected another one to write to")
+    names = below(source, pattern)
+    if inside.startswith(os.path.join(outside, "")):
+        own = os.path.join(os.path.relpath(inside, outside), "")
+        names = [name for name in names if not name.startswith(own)]
+    if not names:
+        raise ImageNotFound(f"{source} has no {'images' if pattern is None else f'files like {pattern}'}")
+    return names
+
+
+def _each(
+    chain: Pipeline, arguments: argparse.Namespace, names: list[str], workers: int, threads: int
+) -> Iterator[Result]:
+    """The results as they come; what has not begun is given up with the iterator."""
+    pool = ThreadPoolExecutor(workers, "convkit-apply")
+    try:
+        futures = [pool.submit(_one, chain, arguments, name, threads) for name in names]
+        for future in as_completed(futures):
+            yield future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _one(chain: Pipeline, arguments: argparse.Namespace, name: str, threads: int) -> Result:
+    given, wanted = os.path.join(arguments.input, name), os.path.join(arguments.output, name)
+    result = Result(given, wanted, "written")
+    if arguments.skip_existing and os.path.exists(wanted):
+        result.status = "skipped"
+        return result
+    start = time.perf_counter()
+    try:
+        with options(num_threads=threads):
+            result.note = _filter(chain, given, wanted, arguments.mode, arguments.stretch)
+    except FAILURES as error:
+        result.status, result.error = "failed", one_line(error)
+    result.seconds = round(time.perf_counter() - start, 6)
+    return result
+
+
+def _filter(chain: Pipeline, given: str, wanted: str, mode: str, stretch: bool) -> str:
+    target = for_name(wanted)
+    image = imread(given, mode)  # type: ignore[arg-type] # argparse let no other word pass
+    notes = []
+    if channel_count(image) == 4:
+        image = image[..., :3]
+        notes.append("alpha dropped")
+    result, note = fitted(chain(image), target, image.dtype, stretch)
+    os.makedirs(os.path.dirname(wanted), exist_ok=True)
+    imwrite(wanted, result)
+    return "; ".join([*notes, *([note] if note else [])])
+
+
+def _summary(target: str, chain: Pipeline, results: list[Result], total: int, seconds: float) -> Told:
+    failed = [result for result in results if result.status == "failed"]
+    for result in failed:
+        where = "" if result.error.startswith(result.input) else f"{result.input}: "
+        print(f"convkit: error: {where}{result.error}", file=sys.stderr)
+    numbers = {
+        status: sum(r.status == status for r in results) for status in ("written", "skipped", "failed")
+    }
+    numbers["not begun"] = total - len(results)
+    listed = ", ".join(f"{number} {status}" for status, number in numbers.items() if number)
+    notes = sorted({result.note for result in results if result.note})
+    text = f"{target}: {count(total, 'file')}, {listed}, {chain} in {seconds:.1f} s"
+    return Told("; ".join([text, *notes]), 1 if failed else 0)
+
+
+def _numbers(results: list[Result]) -> dict[str, int]:
+    return {status: sum(r.status == status for r in results) for status in ("written", "skipped", "failed")}
+
+
+def _report(path: str, chain: Pipeline, results: list[Result], total: int, seconds: float) -> None:
+    report = {
+        "pipeline": str(chain),
+        "seconds": round(seconds, 3),
+        "total": total,
+        **_numbers(results),
+        "files": [asdict(result) for result in results],
+    }
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(report, file, indent=2, ensure_ascii=False)

@@ -1,0 +1,135 @@
+"""Many image files as one sequence, read ahead in threads."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, overload
+
+from convkit import _checks, _threads
+from convkit._checks import Array
+from convkit.errors import ImageNotFound
+from convkit.io.formats import FORMATS
+from convkit.io.read import Mode, imread
+
+SUFFIXES = tuple(suffix for known in FORMATS for suffix in known.suffixes)
+AHEAD = 2
+"""Images that each thread may be ahead of its reader."""
+
+
+class Images(Sequence[Array]):
+    """What `images` returns: arrays by their place, read when they are asked for, and the `paths` of them."""
+
+    def __init__(self, paths: Sequence[str], mode: Mode, num_threads: int | None, settings: dict[str, Any]):
+        self.paths = tuple(paths)
+        self._mode = mode
+        self._threads = num_threads
+        self._settings = settings
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} images, from {self.paths[0]} on>" if self.paths else "<0 images>"
+
+    @overload
+    def __getitem__(self, index: int) -> Array: ...
+    @overload
+    def __getitem__(self, index: slice) -> Images: ...
+    def __getitem__(self, index: int | slice) -> Array | Images:
+        if isinstance(index, slice):
+            return Images(self.paths[index], self._mode, self._threads, self._settings)
+        return self._read(self.paths[index])
+
+    def __iter__(self) -> Iterator[Array]:
+        """Read in order, some images ahead; an error is raised in its image's turn."""
+        threads = self._threads or _threads.default_threads()
+        waiting: deque[Future[Array]] = deque()
+        with ThreadPoolExecutor(threads, "convkit-images") as pool:
+            try:
+                for path in self.paths:
+                    waiting.append(pool.submit(self._read, path))
+                    if len(waiting) > AHEAD * threads:
+                        yield waiting.popleft().result()
+                while waiting:
+                    yield waiting.popleft().result()
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
+
+    def _read(self, path: str) -> Array:
+        return imread(path, self._mode, **self._settings)
+
+
+def images(
+    source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    mode: Mode = "unchanged",
+    *,
+    num_threads: int | None = None,
+    **settings: Any,
+) -> Images:
+    """The images of a folder, of a pattern, or of a list of names: lazy, sized, to be gone through often.
+
+    Parameters
+    ----------
+    source : str, path-like, or a list of them
+        A folder: all files below it whose names end as an image format's. A pattern such as ``in/**/*.png``,
+        where ``**`` stands for any folders: all files that it matches. Both are sorted by name. A list: as
+        it is.
+    mode
+        See `imread`, which the further keyword arguments go to as well.
+    num_threads : int, optional
+        Threads that read ahead; see `options`.
+
+    Returns
+    -------
+    Images
+        ``len``, indexing and iteration give arrays; ``paths`` are the names. A file that cannot be read
+        raises `imread`'s exception in its turn; reading others goes on by indexing.
+
+    Raises
+    ------
+    ImageNotFound
+        There is no such folder, or nothing matches.
+
+    Examples
+    --------
+    >>> import tempfile, os, numpy as np, convkit as ck
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for i in range(3):
+    ...         ck.imwrite(os.path.join(folder, f"{i}.png"), np.full((2, 2), i, np.uint8))
+    ...     photos = ck.images(os.path.join(folder, "*.png"))
+    ...     len(photos), [int(photo.max()) for photo in photos], int(photos[-1].max())
+    (3, [0, 1, 2], 2)
+    """
+    _checks.choice(mode, "mode", ("unchanged", "color", "gray"))
+    if num_threads is not None:
+        _checks.thread_count(num_threads)
+    return Images(_names(source), mode, num_threads, settings)
+
+
+def below(folder: str, pattern: str | None = None) -> list[str]:
+    """The files below `folder` that match `pattern`, else those named as an image format's, sorted."""
+    names = glob.glob(pattern or "**/*", root_dir=folder, recursive=True)
+    return sorted(
+        name
+        for name in names
+        if (pattern or name.lower().endswith(SUFFIXES)) and os.path.isfile(os.path.join(folder, name))
+    )
+
+
+def _names(source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> list[str]:
+    if not isinstance(source, (str, os.PathLike)):
+        names = [os.fsdecode(name) for name in source]
+        where = "the list"
+    elif os.path.isdir(source):
+        where = os.fsdecode(source)
+        names = [os.path.join(where, name) for name in below(where)]
+    else:
+        where = os.fsdecode(source)
+        names = sorted(name for name in glob.glob(where, recursive=True) if os.path.isfile(name))
+    if not names:
+        raise ImageNotFound(f"{where} has no images; expected a folder, or a pattern such as in/**/*.png")
+    return names

@@ -1,0 +1,39 @@
+"""BMP: a file header, a header of one of several sizes, a palette, rows (Microsoft's BITMAPINFOHEADER)."""
+
+from __future__ import annotations
+
+import struct
+
+from convkit.io.headers.header import Broken, Header, Unsupported, holds
+
+RLE8, RLE4, BITFIELDS = 1, 2, 3
+WITH_ALPHA = 56  # bytes of the smallest header with a mask for alpha
+
+
+def read(data: bytes) -> Header:
+    """The header; uncompressed rows must all be there."""
+    size, rows, dib = struct.unpack_from("<I4xII", data, 2)
+    holds(data, size)
+    if dib == 12:
+        width, height, _, bits = struct.unpack_from("<HHHH", data, 18)
+        compression = stored = colours = 0
+        entry = 3
+    elif dib >= 40:
+        width, height, _, bits, compression, stored = struct.unpack_from("<iiHHII", data, 18)
+        (colours,) = struct.unpack_from("<I", data, 46)
+        entry = 4
+    else:
+        raise Broken(f"its header has {dib} bytes")
+    if bits not in (1, 4, 8, 15, 16, 24, 32) or compression > BITFIELDS:
+        raise Unsupported(f"BMP of {bits} bits with compression {compression}")
+    height = abs(height)
+    line = (width * bits + 31) // 32 * 4
+    holds(data, rows + (stored if compression in (RLE8, RLE4) else line * height))
+    channels = 3
+    if bits <= 8:
+        count = min(colours or 2**bits, 2**bits)
+        palette = [data[14 + dib + entry * i : 14 + dib + entry * i + 3] for i in range(count)]
+        channels = 1 if all(len(set(colour)) == 1 for colour in palette) else 3
+    elif bits == 32 and compression == BITFIELDS and dib >= WITH_ALPHA:
+        channels = 4 if any(data[66:70]) else 3
+    return Header(height, width, channels, "uint8")

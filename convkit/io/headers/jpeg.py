@@ -1,0 +1,69 @@
+"""JPEG: a chain of segments, and scans between them (ITU-T T.81, annex B)."""
+
+from __future__ import annotations
+
+import re
+import struct
+
+from convkit.io.headers import exif
+from convkit.io.headers.header import Broken, Header, Parts, Unsupported
+
+FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+SEQUENTIAL = (0xC0, 0xC1)
+END, SCAN, APP1 = 0xD9, 0xDA, 0xE1
+END_OF_IMAGE = bytes([0xFF, END])
+ALONE = {0x01, *range(0xD0, 0xD8)}
+# Where scan data end: a marker that is neither a stuffed 0xFF nor a restart nor padding.
+MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
+
+
+def _scan_end(data: bytes, at: int, only: bool) -> int:
+    """Where the scan that starts at `at` ends; `only`: it is not followed by another."""
+    if only:  # and cannot contain the last marker, wherever that is
+        end = data.rfind(END_OF_IMAGE, at)
+        return end if end >= 0 else len(data)
+    found = MARKER.search(data, at)
+    return found.start() if found else len(data)
+
+
+def read(data: bytes) -> Header:
+    """The header; the chain is followed to the marker that ends the image."""
+    frame: tuple[int, int, int, int] | None = None
+    orientation, scans, parts, at, sequential = 1, 0, Parts(), 2, False
+    while True:
+        parts.add()
+        marker = data[at + 1] if at + 1 < len(data) else -1
+        if marker == -1 or data[at] != 0xFF:
+            raise Broken("it has no end-of-image marker")
+        if marker == 0xFF:  # padding
+            at += 1
+        elif marker in ALONE:
+            at += 2
+        elif marker == END:
+            break
+        else:
+            (length,) = struct.unpack_from(">H", data, at + 2)
+            if length < 2:
+                raise Broken(f"a segment at byte {at} has a length of {length}")
+            if marker in FRAMES and frame is None:
+                frame = struct.unpack_from(">BHHB", data, at + 4)
+                sequential = marker in SEQUENTIAL
+            elif marker == APP1 and data[at + 4 : at + 10] == b"Exif\0\0" and orientation == 1:
+                orientation = exif.orientation(data[at + 4 : at + 2 + length])
+            at += 2 + length
+            if marker == SCAN:
+                scans += 1
+                at = _scan_end(
+                    data, at, only=sequential and frame is not None and frame[3] == data[at - length + 2]
+                )
+    if frame is None or not scans:
+        raise Broken("it has no picture between its first and its last marker")
+    precision, height, width, components = frame
+    if precision != 8:
+        raise Unsupported(f"JPEG of {precision} bits")
+    if height == 0:
+        raise Unsupported("JPEG that tells its height at its end")
+    channels = {1: 1, 3: 3, 4: 3}.get(components)  # four inks become three colours
+    if channels is None:
+        raise Unsupported(f"JPEG of {components} components")
+    return Header(height, width, channels, "uint8", orientation)

@@ -1,0 +1,47 @@
+"""PNG: a chain of chunks, each with its length and checksum (ISO/IEC 15948)."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+from convkit.io.headers import exif
+from convkit.io.headers.header import Broken, Header, Parts
+
+CHANNELS = {0: 1, 2: 3, 3: 3, 4: 4, 6: 4}  # of what is decoded: gray with alpha becomes RGBA
+DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
+
+
+def read(data: bytes) -> Header:
+    """The header; the chain is followed to its end, and the checksums that pixels depend on are checked."""
+    width, height, depth, kind = struct.unpack_from(">IIBB", data, 16)
+    if data[12:16] != b"IHDR" or depth not in DEPTHS.get(kind, ()):
+        raise Broken("its first chunk is no header of a PNG")
+    orientation, transparent, has_data, parts = 1, b"", False, Parts()
+    at, name = 8, b""
+    while name != b"IEND":
+        parts.add()
+        if at + 12 > len(data):
+            raise Broken("it has no IEND chunk")
+        length, name = struct.unpack_from(">I4s", data, at)
+        end = at + 12 + length
+        if end > len(data):
+            raise Broken(f"it ends inside its chunk {name!r}")
+        if name[:1].isupper():
+            checksum = zlib.crc32(memoryview(data)[at + 4 : end - 4])
+            if checksum != int.from_bytes(data[end - 4 : end], "big"):
+                raise Broken(f"the checksum of its chunk {name!r} at byte {at} is wrong")
+            has_data = has_data or name == b"IDAT"
+        elif name == b"eXIf":
+            orientation = exif.orientation(data[at + 8 : end - 4])
+        elif name == b"tRNS":
+            transparent = data[at + 8 : end - 4]
+        at = end
+    if not has_data:
+        raise Broken("it has no IDAT chunk")
+    key = None
+    if transparent and kind == 0:
+        key = int.from_bytes(transparent[:2], "big") * (255 // (2**depth - 1) if depth < 8 else 1)
+    channels = 4 if transparent and kind in (0, 2, 3) else CHANNELS[kind]
+    dtype = "uint16" if depth == 16 else "uint8"
+    return Header(height, width, channels, dtype, orientation, transparent=key)

@@ -1,0 +1,55 @@
+"""The Netpbm family: numbers as text, then pixels (PBM, PGM, PPM), and PFM, its kin of floats."""
+
+from __future__ import annotations
+
+import re
+
+from convkit.io.headers.header import Broken, Header, Unsupported, holds
+
+# A number, after white space and comments.
+NUMBER = re.compile(rb"(?:\s|#[^\n\r]*[\n\r])+(\d{1,9})(?!\d)")
+PFM = re.compile(rb"P[Ff]\s+(\d{1,9})\s+(\d{1,9})\s+[-+]?[0-9.]+(?:[eE][-+]?\d+)?\s")
+TEXT = (b"P1", b"P2", b"P3")
+COMMENT = re.compile(rb"#[^\n\r]*")
+
+
+def read(data: bytes) -> Header:
+    """The header; all pixels must be there, and white space behind the last one that is text."""
+    magic, at, numbers = data[:2], 2, []
+    for _ in range(2 if magic in (b"P1", b"P4") else 3):
+        found = NUMBER.match(data, at)
+        if found is None:
+            raise Broken("its header is cut short")
+        numbers.append(int(found[1]))
+        at = found.end()
+    width, height, top = (*numbers, 1)[:3]
+    if not 1 <= top <= 65535:
+        raise Unsupported(f"PNM whose white is {top}")
+    channels = 3 if magic in (b"P3", b"P6") else 1
+    dtype = "uint16" if top > 255 else "uint8"
+    if magic in TEXT:
+        _check_text(data, at, width * height * channels, magic == b"P1")
+    else:
+        line = (width + 7) // 8 if magic == b"P4" else width * channels * (2 if top > 255 else 1)
+        holds(data, at + 1 + line * height)
+    return Header(height, width, channels, dtype)
+
+
+def _check_text(data: bytes, at: int, numbers: int, bits: bool) -> None:
+    if len(data) - at < numbers:  # each takes a byte at least
+        raise Broken(f"it has fewer than its {numbers} numbers")
+    text = COMMENT.sub(b"", data[at:])
+    found = text.count(b"0") + text.count(b"1") if bits else len(text.split())
+    if found < numbers or (not bits and found == numbers and not text[-1:].isspace()):
+        raise Broken(f"it has {found} of its {numbers} numbers, or ends inside the last")
+
+
+def read_float(data: bytes) -> Header:
+    """The header of a PFM; all pixels must be there."""
+    found = PFM.match(data)
+    if found is None:
+        raise Broken("its header is cut short or malformed")
+    width, height = int(found[1]), int(found[2])
+    channels = 3 if data[:2] == b"PF" else 1
+    holds(data, found.end() + 4 * width * height * channels)
+    return Header(height, width, channels, "float32")

@@ -1,0 +1,160 @@
+"""TIFF and BigTIFF: a chain of directories of tags, one for each page (Adobe's TIFF 6.0)."""
+
+from __future__ import annotations
+
+import struct
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from convkit.io.headers.header import Broken, Header, Parts, Unsupported
+
+SIZES = {
+    1: 1,
+    2: 1,
+    3: 2,
+    4: 4,
+    5: 8,
+    6: 1,
+    7: 1,
+    8: 2,
+    9: 4,
+    10: 8,
+    11: 4,
+    12: 8,
+    13: 4,
+    16: 8,
+    17: 8,
+    18: 8,
+}
+INTEGERS = {1: "u1", 3: "u2", 4: "u4", 13: "u4", 16: "u8"}
+WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 256, 257, 258, 259, 262
+STRIPS, ORIENTATION, SAMPLES, ROWS, STRIP_BYTES, PLANAR = 273, 274, 277, 278, 279, 284
+TILE_WIDTH, TILE_HEIGHT, TILES, TILE_BYTES, SAMPLE_FORMAT = 322, 323, 324, 325, 339
+READ = {*range(256, 260), 262, 273, 274, 277, 278, 279, 284, *range(322, 326), 339}
+PALETTE, INKS, SUBSAMPLED, LOG_LUV = 3, 5, 6, 32845
+DTYPES = {
+    **{(1, bits): "uint8" for bits in range(1, 9)},
+    **{(1, bits): "uint16" for bits in (10, 12, 14, 16)},
+    (2, 16): "int16",
+    (3, 32): "float32",
+    (3, 64): "float64",
+}
+
+NUMBERS = 100  # of a tag that cost about as much as one directory entry
+Tags: TypeAlias = dict[int, np.ndarray[Any, np.dtype[np.int64]]]
+
+
+class Layout(NamedTuple):
+    """What tells a BigTIFF from a TIFF: how numbers of entries, and places, are written."""
+
+    order: str
+    first: int  # where the place of the first directory is
+    entries: str
+    place: str
+
+
+def read(data: bytes) -> Header:
+    """The header of the first page, with the others' in it; all that a directory points at must be there."""
+    order = "<" if data[:2] == b"II" else ">"
+    big = data[2:4] in (b"+\0", b"\0+")
+    layout = Layout(order, 8, "Q", "Q") if big else Layout(order, 4, "H", "I")
+    (at,) = struct.unpack_from(order + layout.place, data, layout.first)
+    pages: list[Header] = []
+    seen: set[int] = set()
+    parts = Parts()
+    while at:
+        if at in seen:
+            raise Broken("its pages follow each other in a circle")
+        seen.add(at)
+        header, at = _page(data, at, layout, parts)
+        pages.append(header)
+    if not pages:
+        raise Broken("it has no page")
+    tags = tuple(tag for page in pages for tag in page.tags)
+    return pages[0]._replace(pages=tuple(pages[1:]), tags=tags)
+
+
+def _page(data: bytes, at: int, layout: Layout, parts: Parts) -> tuple[Header, int]:
+    """A page's header, and where the next one's is; 0: there is none."""
+    order, place = layout.order, layout.place
+    inline = struct.calcsize(place)
+    entry = 4 + 2 * inline
+    (entries,) = struct.unpack_from(order + layout.entries, data, at)
+    start = at + struct.calcsize(layout.entries)
+    end = start + entries * entry
+    if end + inline > len(data):
+        raise Broken("it ends inside a directory of tags")
+    parts.add(entries)
+    tags: Tags = {}
+    upright: tuple[tuple[int, bytes], ...] = ()
+    for i in range(start, end, entry):
+        tag, kind, count = struct.unpack_from(f"{order}HH{place}", data, i)
+        size = SIZES.get(kind, 1) * count
+        value = i + entry - inline
+        if size > inline:
+            (value,) = struct.unpack_from(order + place, data, value)
+        if value + size > len(data):
+            raise Broken(f"its tag {tag} lies behind its end")
+        if tag in READ and kind in INTEGERS and count and tag not in tags:
+            parts.add(count // NUMBERS)
+            tags[tag] = np.frombuffer(data, order + INTEGERS[kind], count, value).astype(np.int64)
+            if tag == ORIENTATION and kind == 3:
+                upright = ((value, struct.pack(order + "H", 1)),)
+    (following,) = struct.unpack_from(order + place, data, end)
+    return _header(data, tags, upright), following
+
+
+def _header(data: bytes, tags: Tags, upright: tuple[tuple[int, bytes], ...]) -> Header:
+    def first(tag: int, default: int = 0) -> int:
+        return int(tags[tag][0]) if tag in tags else default
+
+    height, width, samples = first(HEIGHT), first(WIDTH), first(SAMPLES, 1)
+    bits, kind = first(BITS, 1), first(SAMPLE_FORMAT, 1)
+    if kind == 4:  # of nobody's choice
+        kind = 1
+    dtype = "float32" if first(PHOTOMETRIC) == LOG_LUV else DTYPES.get((kind, bits))
+    if dtype is None:
+        name = {1: "unsigned integers", 2: "integers", 3: "floats"}.get(kind, "numbers")
+        raise Unsupported(f"TIFF of {name} of {bits} bits")
+    photometric = first(PHOTOMETRIC)
+    channels = 3 if photometric in (PALETTE, INKS) else samples
+    if channels > 4:
+        raise Unsupported(f"TIFF of {samples} channels")
+    places, sizes = (TILES, TILE_BYTES) if TILES in tags else (STRIPS, STRIP_BYTES)
+    if places not in tags or sizes not in tags or len(tags[places]) != len(tags[sizes]):
+        raise Broken("it does not say where its pixels are")
+    if (tags[places] < 0).any() or (tags[sizes] < 0).any() or (tags[sizes] > len(data) - tags[places]).any():
+        raise Broken("some of its pixels lie behind its end")
+    _check_pieces(tags, height, width, 0 if photometric == SUBSAMPLED else samples * bits)
+    turned = first(ORIENTATION, 1)
+    return Header(
+        height,
+        width,
+        1 if channels == 2 else channels,
+        dtype,
+        turned if 1 <= turned <= 8 else 1,
+        gray_alpha=channels == 2,
+        tags=upright,
+    )
+
+
+def _check_pieces(tags: Tags, height: int, width: int, bits: int) -> None:
+    """Refuse fewer strips or tiles than the picture has, and fewer bytes where they are not compressed."""
+    planar = PLANAR in tags and tags[PLANAR][0] == 2
+    samples = int(tags[SAMPLES][0]) if planar and SAMPLES in tags else 1
+    if TILES in tags:
+        across, down = (int(tags[t][0]) if t in tags else 0 for t in (TILE_WIDTH, TILE_HEIGHT))
+        if across < 1 or down < 1:
+            raise Broken("its tiles have no size")
+        pieces, found = -(-width // across) * -(-height // down) * samples, len(tags[TILES])
+    else:
+        rows = min(int(tags[ROWS][0]) if ROWS in tags else height, height)
+        if rows < 1:
+            raise Broken("its strips have no rows")
+        pieces, found = -(-height // rows) * samples, len(tags[STRIPS])
+    if found < pieces:
+        raise Broken(f"it has {found} of its {pieces} pieces")
+    plain = COMPRESSION not in tags or tags[COMPRESSION][0] == 1
+    if plain and TILES not in tags and int(tags[STRIP_BYTES].sum()) < (width * bits + 7) // 8 * height:
+        raise Broken("its strips are shorter than its rows")

@@ -1,0 +1,73 @@
+"""Where the bytes of an image come from: a file by name, an open file, or bytes at hand."""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import Any, BinaryIO
+
+from convkit.errors import CorruptImage, ImageFileError, ImageTooLarge, UnsupportedFormat, of_file
+from convkit.io.formats import Format, names, sniff
+
+Source = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
+
+HEAD = 4096
+"""Bytes that are read first: what is no image is not read to its end."""
+
+PIECE = 1 << 20
+
+
+def load(source: Source, max_bytes: int) -> tuple[bytes, Format, str]:
+    """All bytes of `source`, the format that they begin as, and a name for messages."""
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        name, data = f"<{len(source)} bytes>", bytes(source)
+        _check_size(len(data), max_bytes, name)
+        return data, _format(data, name), name
+    if hasattr(source, "read"):
+        name = str(getattr(source, "name", f"<{type(source).__name__}>"))
+        return _read(source, max_bytes, name)
+    name = os.fsdecode(source)
+    try:
+        with open(name, "rb", buffering=0) as file:
+            status = os.fstat(file.fileno())
+            if stat.S_ISREG(status.st_mode):
+                _check_size(status.st_size, max_bytes, name)
+            return _read(file, max_bytes, name)
+    except ImageFileError:
+        raise
+    except OSError as error:
+        raise of_file(error, name) from None
+
+
+def _read(file: Any, max_bytes: int, name: str) -> tuple[bytes, Format, str]:
+    pieces = [_piece(file, HEAD, name)]
+    found = _format(pieces[0], name)
+    size = len(pieces[0])
+    while piece := _piece(file, PIECE, name):
+        size += len(piece)
+        _check_size(size, max_bytes, name)
+        pieces.append(piece)
+    return b"".join(pieces), found, name
+
+
+def _piece(file: Any, size: int, name: str) -> bytes:
+    piece = file.read(size)
+    if not isinstance(piece, (bytes, bytearray, memoryview)):
+        raise TypeError(f"{name} gives {type(piece).__name__}; expected bytes: open it in mode 'rb'")
+    return bytes(piece)
+
+
+def _format(data: bytes, name: str) -> Format:
+    if not data:
+        raise CorruptImage(f"{name} is empty")
+    found = sniff(data)
+    if found is None:
+        raise UnsupportedFormat(f"{name} begins with {data[:8]!r}, which is none of {names()}")
+    return found
+
+
+def _check_size(size: int, max_bytes: int, name: str) -> None:
+    if size > max_bytes:
+        raise ImageTooLarge(
+            f"{name} is longer than max_bytes={max_bytes}; pass a larger max_bytes if it can be trusted"
+        )

@@ -1,0 +1,233 @@
+"""Videos by OpenCV: frames as RGB images, sizes that may not change, and nothing half-written left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from convkit._checks import Array, as_array, positive
+from convkit._opencv import opencv, quiet
+from convkit.errors import CorruptImage, ImageFileError, UnsupportedFormat, of_file
+
+CODECS = {".mp4": "mp4v", ".mov": "mp4v", ".m4v": "mp4v", ".mkv": "mp4v", ".avi": "MJPG", ".webm": "VP80"}
+
+
+class Video:
+    """The frames of a video file, to be gone through again and again.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Whatever OpenCV's FFmpeg reads.
+
+    Attributes
+    ----------
+    fps : float
+    size : pair of ints
+        Height and width.
+    frames : int
+        As the file says, which for some containers is an estimate; 0 where it does not say.
+
+    Raises
+    ------
+    ImageNotFound, ImageIsDirectory, ImagePermission
+        As opening the file does.
+    UnsupportedFormat
+        The file is no video that can be read.
+
+    Examples
+    --------
+    >>> import tempfile, os, numpy as np, convkit as ck
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "ramp.avi")
+    ...     with ck.VideoWriter(path, fps=25) as writer:
+    ...         for value in range(5):
+    ...             writer.write(np.full((48, 64, 3), 50 * value, np.uint8))
+    ...     with ck.Video(path) as video:
+    ...         video.fps, video.size, [frame.shape for frame in video][:2]
+    (25.0, (48, 64), [(48, 64, 3), (48, 64, 3)])
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = os.fsdecode(path)
+        capture = self._open()
+        cv2 = opencv()
+        self.fps = float(capture.get(cv2.CAP_PROP_FPS))
+        self.size = (
+            int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT)),
+            int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)),
+        )
+        self.frames = max(int(capture.get(cv2.CAP_PROP_FRAME_COUNT)), 0)
+        capture.release()
+
+    def __repr__(self) -> str:
+        return f"<Video {self.path}: {self.size[1]}×{self.size[0]}, {self.fps:g} fps, {self.frames} frames>"
+
+    def __iter__(self) -> Iterator[Array]:
+        """Frames from the first on, HWC uint8, RGB; `CorruptImage` where promised ones are missing."""
+        cv2 = opencv()
+        capture, count = self._open(), 0
+        try:
+            while True:
+                found, frame = capture.read()
+                if not found:
+                    break
+                count += 1
+                yield cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
+        finally:
+            capture.release()
+        if self.frames - count > max(1, self.frames // 100):  # containers round their lengths
+            raise CorruptImage(f"{self.path} promises {self.frames} frames, and {count} can be decoded")
+
+    def __enter__(self) -> Video:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing is left open: each pass over the frames opens the file and closes it."""
+
+    def _open(self) -> Any:
+        cv2 = opencv()
+        try:
+            with open(self.path, "rb"):
+                pass
+        except OSError as error:
+            raise of_file(error, self.path) from None
+        with quiet(cv2):
+            capture = cv2.VideoCapture(self.path, cv2.CAP_FFMPEG)
+        if not capture.isOpened():
+            raise UnsupportedFormat(f"{self.path} is no video that OpenCV's FFmpeg can read")
+        return capture
+
+
+class VideoWriter:
+    """Write RGB frames to a video file, which appears when the writer is closed.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Ends in .mp4, .mov, .m4v, .mkv, .avi or .webm.
+    fps : number
+        Frames a second.
+    codec : str, optional
+        Four letters; where it is not given, MPEG-4 (.avi: Motion JPEG, .webm: VP8).
+
+    Raises
+    ------
+    UnsupportedFormat
+        The name ends in none of these, or this OpenCV cannot write this codec.
+    ImageFileError
+        The file could not be written.
+
+    Examples
+    --------
+    See `Video`.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], fps: float, *, codec: str | None = None) -> None:
+        self.path = os.fsdecode(path)
+        self.fps = positive(fps, "fps")
+        suffix = Path(self.path).suffix.lower()
+        if suffix not in CODECS:
+            raise UnsupportedFormat(
+                f"{self.path} ends in {suffix or 'no suffix'!r}; expected one of {', '.join(CODECS)}"
+            )
+        self._codec = CODECS[suffix] if codec is None else codec
+        if len(self._codec) != 4:
+            raise ValueError(f"codec is {codec!r}; expected four letters, such as 'mp4v'")
+        self.size: tuple[int, int] | None = None
+        self._beside = os.path.join(
+            os.path.dirname(os.path.realpath(self.path)), f".convkit-{os.urandom(8).hex()}{suffix}"
+        )
+        self._writer: Any = None
+
+    def write(self, frame: ArrayLike) -> None:
+        """Append a frame, HW or HWC uint8 in RGB order; the first one decides the size.
+
+        Raises
+        ------
+        ValueError
+            Another size than the first frame's; an odd height or width, which codecs cut off; another number
+            of channels; the writer is closed.
+        TypeError
+            Another dtype.
+        """
+        image = as_array(frame, "frame")
+        if image.dtype != np.uint8:
+            raise TypeError(
+                f"frame has dtype {image.dtype}; expected uint8: pass ck.to_uint8(frame, range=...)"
+            )
+        if image.ndim == 2:
+            image = np.repeat(image[..., None], 3, axis=2)
+        if image.ndim != 3 or image.shape[2] != 3:
+            raise ValueError(f"frame has shape {image.shape}; expected HW, or HWC with 3 channels")
+        height, width = image.shape[:2]
+        if self.size is None:
+            self._start(height, width)
+        if self.size != (height, width):
+            raise ValueError(
+                f"frame has {height} rows of {width} pixels, and the first one had {self.size}; expected one "
+                "size: pass ck.resize(frame, writer.size)"
+            )
+        if self._writer is None:
+            raise ValueError(f"the writer of {self.path} is closed")
+        cv2 = opencv()
+        self._writer.write(cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2BGR))
+
+    def close(self) -> None:
+        """Finish the file and put it in its place."""
+        if self._writer is None:
+            return
+        self._writer.release()
+        self._writer = None
+        try:
+            if not os.path.getsize(self._beside):
+                raise ImageFileError(f"{self.path} could not be written")
+            os.replace(self._beside, os.path.realpath(self.path))
+        except OSError as error:
+            if isinstance(error, ImageFileError):
+                raise
+            raise of_file(error, self.path) from None
+
+    def __enter__(self) -> VideoWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Finish the file; after an exception, leave none."""
+        if kind is None:
+            self.close()
+        elif self._writer is not None:
+            self._writer.release()
+            self._writer = None
+            with contextlib.suppress(OSError):
+                os.unlink(self._beside)
+
+    def _start(self, height: int, width: int) -> None:
+        if height % 2 or width % 2:
+            raise ValueError(
+                f"frame has {height} rows of {width} pixels; expected even numbers, as codecs cut off the "
+                f"last one: pass frame[:{height - height % 2}, :{width - width % 2}]"
+            )
+        cv2 = opencv()
+        try:
+            with open(self._beside, "xb"):  # which tells why a file cannot be made
+                pass
+        except OSError as error:
+            raise of_file(error, self.path) from None
+        with quiet(cv2):
+            code = cv2.VideoWriter_fourcc(*self._codec)
+            writer = cv2.VideoWriter(self._beside, cv2.CAP_FFMPEG, code, self.fps, (width, height))
+        if not writer.isOpened():
+            with contextlib.suppress(OSError):
+                os.unlink(self._beside)
+            raise UnsupportedFormat(f"{self.path}: this OpenCV cannot write the codec {self._codec!r}")
+        self._writer = writer
+        self.size = height, width

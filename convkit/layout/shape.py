@@ -1,0 +1,74 @@
+"""What a shape may mean, and the refusals of those that cannot mean what was asked for.
+
+A function applies its one documented meaning: a shape such as (3, 3, 3) is taken as the name says and never
+guessed. A shape that can only be the other layout is refused with the call that mends it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from convkit._checks import IMAGE_DTYPES, Array, as_array
+
+MAX_CHANNELS = 4  # of a picture: gray, gray + alpha, RGB, RGBA
+
+
+def hwc(value: Any, name: str, pixels: bool = False) -> Array:
+    """`value`, HW or HWC, as HWC; with `pixels`, of a dtype that images have."""
+    image = as_array(value, name)
+    if pixels and image.dtype != np.bool_:
+        check_pixels(image, name)
+    if image.ndim == 2:
+        return image[..., None]
+    if image.ndim != 3:
+        hint = {4: ": pass one image of the batch", 1: ": pass array.reshape(height, width)"}.get(
+            image.ndim, ""
+        )
+        raise ValueError(f"{name} has shape {image.shape}; expected HW or HWC{hint}")
+    if looks_channels_first(image.shape):
+        raise ValueError(
+            f"{name} has shape {image.shape}, which looks like CHW; expected HW or HWC: "
+            "pass ck.to_hwc(image), or take image[None] for a batch of it"
+        )
+    return image
+
+
+def coloured(value: Any) -> Array:
+    """`value` as HWC with 3 or 4 channels."""
+    image = as_array(value, "image")
+    if image.ndim == 3 and image.shape[2] in (3, 4):
+        return image
+    hint = ""
+    if image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 1):
+        hint = ": a gray image has no colour order"
+    elif image.ndim == 3 and image.shape[0] in (3, 4):
+        hint = ", which looks like CHW: pass ck.to_hwc(image)"
+    elif image.ndim == 4:
+        hint = ": pass one image of the batch"
+    raise ValueError(f"image has shape {image.shape}{hint}; expected HWC with 3 or 4 channels")
+
+
+def looks_channels_first(shape: tuple[int, ...]) -> bool:
+    """Whether HWC is out of the question: few rows of many columns of more channels than a picture has."""
+    return shape[0] <= MAX_CHANNELS < min(shape[1], shape[2])
+
+
+def looks_channels_last(shape: tuple[int, ...]) -> bool:
+    """Whether CHW is out of the question."""
+    return shape[2] <= MAX_CHANNELS < min(shape[0], shape[1])
+
+
+def check_pixels(array: Array, name: str) -> None:
+    """Refuse a dtype that images do not have."""
+    if array.dtype not in IMAGE_DTYPES:
+        raise TypeError(
+            f"{name} has dtype {array.dtype}; expected one of {names(IMAGE_DTYPES)}: "
+            "pass array.astype(np.float32)"
+        )
+
+
+def names(dtypes: tuple[np.dtype[Any], ...]) -> str:
+    """The names of dtypes, for messages."""
+    return ", ".join(map(str, dtypes))

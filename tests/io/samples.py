@@ -1,0 +1,162 @@
+"""Small files of every format and kind, made here byte by byte where OpenCV does not write them."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+import numpy as np
+
+import convkit as ck
+
+rng = np.random.default_rng(30)
+HEIGHT, WIDTH = 5, 7
+
+
+def noise(dtype="uint8", channels=3, size=(HEIGHT, WIDTH)):
+    shape = size if channels == 1 else (*size, channels)
+    if np.dtype(dtype).kind == "f":
+        return rng.normal(0, 100, shape).astype(dtype)
+    return rng.integers(np.iinfo(dtype).min, np.iinfo(dtype).max, shape, dtype, endpoint=True)
+
+
+def chunk(kind, body):
+    """A chunk of a PNG."""
+    return len(body).to_bytes(4, "big") + kind + body + zlib.crc32(kind + body).to_bytes(4, "big")
+
+
+def png(kind, rows, depth=8, chunks=(), size=None):
+    """A PNG of `rows` (bytes each); `size` is what its header claims."""
+    bits = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[kind] * depth
+    width, height = size or (len(rows[0]) * 8 // bits, len(rows))
+    header = struct.pack(">IIBBBBB", width, height, depth, kind, 0, 0, 0)
+    data = zlib.compress(b"".join(b"\0" + row for row in rows))
+    parts = [(b"IHDR", header), *chunks, (b"IDAT", data), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts)
+
+
+def exif(orientation, order=">"):
+    """An EXIF block that holds an orientation alone."""
+    start = b"MM\0*" if order == ">" else b"II*\0"
+    return start + struct.pack(order + "IHHHIHHI", 8, 1, 0x0112, 3, 1, orientation, 0, 0)
+
+
+def with_exif(jpeg, block):
+    """A JPEG with an EXIF block in front."""
+    body = b"Exif\0\0" + block
+    return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body + jpeg[2:]
+
+
+def webp_with_exif(webp, block):
+    """A WebP of one plain chunk as an extended one with an EXIF block."""
+    height, width = ck.imread(webp).shape[:2]
+    size = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
+    body = b"WEBPVP8X" + struct.pack("<I", 10) + bytes([8, 0, 0, 0]) + size + webp[12:]
+    body += b"EXIF" + struct.pack("<I", len(block)) + block + b"\0" * (len(block) % 2)
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def tiff(images, order="<", big=False, **tags):
+    """An uncompressed TIFF or BigTIFF of one strip a page; `tags` (t274=6) are added, or replaced."""
+    mark, entry = ("HHQ", "Q") if big else ("HHI", "I")
+    start = {
+        ("<", 0): b"II*\0",
+        (">", 0): b"MM\0*",
+        ("<", 1): b"II+\0\x08\0\0\0",
+        (">", 1): b"MM\0+\0\x08\0\0",
+    }
+    data = bytearray(start[order, int(big)] + struct.pack(order + entry, 0))
+    link = len(data) - struct.calcsize(entry)
+    for image in images:
+        pixels = image.astype(image.dtype.newbyteorder(order)).tobytes()
+        at = len(data)
+        data += pixels + b"\0" * (len(pixels) % 2)
+        samples = 1 if image.ndim == 2 else image.shape[2]
+        found = {
+            256: image.shape[1],
+            257: image.shape[0],
+            258: image.itemsize * 8,
+            259: 1,
+            262: 2 if samples >= 3 else 1,
+            273: at,
+            277: samples,
+            278: image.shape[0],
+            279: len(pixels),
+            339: {"u": 1, "i": 2, "f": 3}[image.dtype.kind],
+        }
+        found |= {int(name[1:]): value for name, value in tags.items()}
+        listed = {258: [found[258]] * samples, 339: [found[339]] * samples}
+        if samples in (2, 4):
+            found[338] = 2
+        places = {}
+        for tag, values in listed.items():
+            if 2 * len(values) > struct.calcsize(entry):
+                places[tag] = len(data)
+                data += struct.pack(f"{order}{len(values)}H", *values)
+                data += b"\0" * (len(data) % 2)
+        data[link : link + struct.calcsize(entry)] = struct.pack(order + entry, len(data))
+        data += struct.pack(order + ("Q" if big else "H"), len(found))
+        for tag, value in sorted(found.items()):
+            values = listed.get(tag, [value])
+            kind = 3 if tag in (258, 259, 262, 274, 277, 338, 339) else 4
+            if tag in places:
+                body = struct.pack(order + entry, places[tag])
+            else:
+                body = struct.pack(f"{order}{len(values)}{'H' if kind == 3 else 'I'}", *values)
+            data += struct.pack(order + mark, tag, kind, len(values)) + body.ljust(
+                struct.calcsize(entry), b"\0"
+            )
+        link = len(data)
+        data += struct.pack(order + entry, 0)
+    return bytes(data)
+
+
+def written(tmp_path, suffix, image, **settings):
+    path = tmp_path / f"written{suffix}"
+    ck.imwrite(path, image, **settings)
+    return path.read_bytes()
+
+
+def build_corpus(folder):
+    """Whole files by name, with the image of each where it is known."""
+    files = {}
+    for suffix, dtype, channels in (
+        *((".png", d, c) for d in ("uint8", "uint16") for c in (1, 3, 4)),
+        *((".tiff", d, c) for d in ("uint8", "uint16", "int16", "float32", "float64") for c in (1, 3)),
+        *((".bmp", "uint8", c) for c in (1, 3)),
+        *((".webp", "uint8", c) for c in (3, 4)),
+        *((".pgm", d, 1) for d in ("uint8", "uint16")),
+        *((".ppm", d, 3) for d in ("uint8", "uint16")),
+        *((".pfm", "float32", c) for c in (1, 3)),
+    ):
+        image = noise(dtype, channels)
+        if suffix == ".webp" and channels == 4:
+            image[..., 3] |= 1  # it forgets the colour under full transparency
+        files[f"{dtype}×{channels}{suffix}"] = written(folder, suffix, image), image
+    for channels in (1, 3):
+        files[f"×{channels}.jpg"] = written(folder, ".jpg", noise(channels=channels)), None
+    files["quality 30.webp"] = written(folder, ".webp", noise(), quality=30), None
+    for compression in ("none", "lzw", "deflate"):
+        image = noise()
+        files[f"{compression}.tiff"] = written(folder, ".tiff", image, compression=compression), image
+    palette = [(b"PLTE", bytes([255, 0, 0, 0, 0, 255]))]
+    looked_up = np.array([[[255, 0, 0], [0, 0, 255]], [[0, 0, 255], [255, 0, 0]]], np.uint8)
+    files["palette.png"] = png(3, [b"\0\1", b"\1\0"], chunks=palette), looked_up
+    alpha = np.dstack([looked_up, np.array([[7, 255], [255, 7]], np.uint8)])
+    files["palette with alpha.png"] = png(3, [b"\0\1", b"\1\0"], chunks=[*palette, (b"tRNS", b"\7")]), alpha
+    gray_alpha = np.array([[[10, 10, 10, 200], [30, 30, 30, 0]]], np.uint8)
+    files["gray with alpha.png"] = png(4, [bytes([10, 200, 30, 0])]), gray_alpha
+    keyed = np.array([[[10, 10, 10, 0], [30, 30, 30, 255]]], np.uint8)
+    files["gray key.png"] = png(0, [bytes([10, 30])], chunks=[(b"tRNS", b"\0\x0a")]), keyed
+    files["bits.png"] = png(0, [b"\xa5"], depth=1), np.array([[255, 0, 255, 0, 0, 255, 0, 255]], np.uint8)
+    for order, big in (("<", False), (">", False), ("<", True), (">", True)):
+        image = noise("uint16")
+        files[f"{order} {big}.tiff"] = tiff([image], order, big), image
+    files["text.pgm"] = (
+        b"P2 # comment\n3 2 255\n0 10 255\n7 8 9\n",
+        np.array([[0, 10, 255], [7, 8, 9]], np.uint8),
+    )
+    files["text.ppm"] = b"P3\n1 2\n255\n1 2 3 4 5 6\n", np.array([[[1, 2, 3]], [[4, 5, 6]]], np.uint8)
+    files["bits.pbm"] = b"P4\n8 1\n\xa5", np.array([[0, 255, 0, 255, 255, 0, 255, 0]], np.uint8)
+    files["text.pbm"] = b"P1\n3 1\n101", np.array([[0, 255, 0]], np.uint8)
+    return files

@@ -1,0 +1,372 @@
+"""Every format, depth and kind of pixel, whole and cut; orientations; pages; sources; limits."""
+
+import io
+import os
+import struct
+
+import numpy as np
+import pytest
+import samples as make
+
+import convkit as ck
+from convkit.errors import ConvkitError, CorruptImage, ImageTooLarge, UnsupportedFormat
+
+rng = np.random.default_rng(31)
+
+
+def test_every_kind_reads_as_it_is(corpus):
+    for name, (data, image) in corpus.items():
+        found, info = ck.imread(data), ck.probe(data)
+        assert (info.shape, info.dtype, info.pages) == (found.shape, found.dtype, 1), name
+        assert found.flags.c_contiguous, name
+        if image is not None:
+            np.testing.assert_array_equal(found, image, strict=True, err_msg=name)
+
+
+def test_every_cut_raises(corpus, capfd):
+    for data, _ in corpus.values():
+        for cut in range(len(data)):
+            with pytest.raises(ConvkitError):
+                ck.imread(data[:cut])
+    assert capfd.readouterr().err == ""
+
+
+def test_large_files_cut_anywhere_raise(tmp_path, capfd):
+    smooth = np.add.outer(np.arange(200), np.arange(300)).astype(np.uint8)
+    photo = np.dstack([smooth, smooth.T[:1].repeat(200, 0)[:, :1] + smooth, 255 - smooth])
+    for suffix in (".jpg", ".png", ".webp", ".tiff", ".bmp", ".ppm"):
+        data = make.written(tmp_path, suffix, photo)
+        for cut in (*(len(data) * np.array([10, 50, 90, 99]) // 100), *rng.integers(0, len(data), 40)):
+            with pytest.raises(ConvkitError):
+                ck.imread(data[:cut])
+    assert capfd.readouterr().err == ""
+
+
+def test_what_follows_a_whole_image_is_no_harm(corpus):
+    for name, (data, _) in corpus.items():
+        np.testing.assert_array_equal(ck.imread(data + b"junk" * 99), ck.imread(data), err_msg=name)
+
+
+@pytest.mark.parametrize("kind", ["progressive", "restart"])
+def test_jpegs_of_other_makes(tmp_path, kind):
+    cv2 = pytest.importorskip("cv2")
+    flag = {"progressive": cv2.IMWRITE_JPEG_PROGRESSIVE, "restart": cv2.IMWRITE_JPEG_RST_INTERVAL}[kind]
+    data = cv2.imencode(".jpg", make.noise(size=(40, 50)), [flag, 1])[1].tobytes()
+    assert ck.imread(data).shape == (40, 50, 3)
+    for cut in range(len(data)):
+        with pytest.raises(ConvkitError):
+            ck.imread(data[:cut])
+
+
+# ---- orientation ------------------------------------------------------------------------------------
+
+CORNERS = {  # where the stored image's first row and first column are seen: EXIF 2.3, page 37
+    1: lambda a: a,
+    2: lambda a: a[:, ::-1],
+    3: lambda a: a[::-1, ::-1],
+    4: lambda a: a[::-1],
+    5: lambda a: a.swapaxes(0, 1),
+    6: lambda a: np.rot90(a, -1),
+    7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
+    8: lambda a: np.rot90(a),
+}
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["jpg", "png", "webp", "tiff", "tiff 16", "tiff f", "gray tiff"])
+def test_photos_are_turned_upright(tmp_path, kind, orientation):
+    image = np.zeros((32, 48, 3), np.uint8)
+    image[:16, :16], image[:16, 32:], image[16:, :16] = (255, 0, 0), (0, 255, 0), (0, 0, 255)
+    for order in ("<", ">"):
+        block = make.exif(orientation, order)
+        if kind == "jpg":
+            data = make.with_exif(make.written(tmp_path, ".jpg", image), block)
+        elif kind == "png":
+            rows = [row.tobytes() for row in image]
+            data = make.png(2, rows, chunks=[(b"eXIf", block)])
+        elif kind == "webp":
+            data = make.webp_with_exif(make.written(tmp_path, ".webp", image), block)
+        else:
+            image = {"tiff 16": image.astype(np.uint16), "tiff f": image.astype(np.float32)}.get(kind, image)
+            image = image[..., 0] if kind == "gray tiff" and image.ndim == 3 else image
+            data = make.tiff([image], order, t274=orientation)
+        seen = CORNERS[orientation](image)
+        found, stored = ck.imread(data), ck.imread(data, orientation="ignore")
+        assert found.flags.c_contiguous
+        off = np.mean if kind == "jpg" else np.max
+        assert off(np.abs(found.astype(float) - seen)) <= (3 if kind == "jpg" else 0)
+        assert off(np.abs(stored.astype(float) - image)) <= (3 if kind == "jpg" else 0)
+        info = ck.probe(data)
+        assert (info.orientation, info.shape, info.height) == (orientation, found.shape, 32)
+
+
+def test_a_damaged_exif_block_is_ignored(tmp_path):
+    whole = make.written(tmp_path, ".jpg", make.noise())
+    good = make.exif(6)
+    for block in (
+        b"",
+        good[:9],
+        good[:18],
+        b"XX" + good[2:],
+        good[:8] + b"\xff" * 18,
+        make.exif(9),
+        make.exif(0),
+    ):
+        assert ck.probe(make.with_exif(whole, block)).orientation == 1
+    assert ck.probe(make.with_exif(whole, good)).orientation == 6
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_orientations_are_pillows(tmp_path, orientation):
+    pillow, ops = pytest.importorskip("PIL.Image"), pytest.importorskip("PIL.ImageOps")
+    image = make.noise(size=(12, 9))
+    data = make.png(2, [row.tobytes() for row in image], chunks=[(b"eXIf", make.exif(orientation))])
+    theirs = np.asarray(ops.exif_transpose(pillow.open(io.BytesIO(data))))
+    np.testing.assert_array_equal(ck.imread(data), theirs)
+
+
+# ---- pages ------------------------------------------------------------------------------------------
+
+
+def test_pages_of_different_kinds():
+    pages = [make.noise(), make.noise("uint16", 1, (3, 4)), make.noise("float32", 1, (6, 2))]
+    data = make.tiff(pages)
+    assert ck.probe(data).pages == 3
+    for found, page in zip(ck.imread_pages(data), pages, strict=True):
+        np.testing.assert_array_equal(found, page, strict=True)
+    np.testing.assert_array_equal(ck.imread(data), pages[0])
+    assert [p.shape for p in ck.imread_pages(data, "gray")] == [(5, 7), (3, 4), (6, 2)]
+    for cut in range(len(data)):
+        with pytest.raises(ConvkitError):
+            ck.imread_pages(data[:cut])
+
+
+def test_pages_are_turned_and_counted():
+    pages = [make.noise(size=(4, 9)) for _ in range(3)]
+    data = make.tiff(pages, t274=6)
+    for found, page in zip(ck.imread_pages(data), pages, strict=True):
+        np.testing.assert_array_equal(found, np.rot90(page, -1))
+    with pytest.raises(ImageTooLarge, match="3 pages, the first of 9×4 pixels, more than max_pixels=100"):
+        ck.imread_pages(data, max_pixels=100)
+    assert ck.imread(data, max_pixels=100).shape == (9, 4, 3)
+    assert len(ck.imread_pages(make.png(0, [b"\0\1"]))) == 1
+
+
+# ---- sources ----------------------------------------------------------------------------------------
+
+
+def test_every_source(tmp_path):
+    data = make.png(0, [b"\1\2\3"])
+    path = tmp_path / "a.png"
+    path.write_bytes(data)
+    with open(path, "rb") as file, open(path, "rb", buffering=0) as raw:
+        sources = (str(path), path, data, bytearray(data), memoryview(data), io.BytesIO(data), file, raw)
+        for source in sources:
+            assert ck.imread(source).tolist() == [[1, 2, 3]]
+    behind = io.BytesIO(b"header" + data)
+    behind.seek(6)
+    assert ck.probe(behind).shape == (1, 3)
+    with pytest.raises(TypeError, match=r"mode 'rb'"), open(path, encoding="latin-1") as text:
+        ck.imread(text)
+    for source in (None, 3, np.zeros((4, 4))):
+        with pytest.raises(TypeError):
+            ck.imread(source)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links, pipes and devices")
+def test_links_pipes_and_devices(tmp_path):
+    data = make.png(0, [b"\1\2\3"])
+    (tmp_path / "文件 🖼.png").write_bytes(data)
+    (tmp_path / "link").symlink_to("文件 🖼.png")
+    (tmp_path / "loop").symlink_to("loop")
+    assert ck.imread(tmp_path / "link").shape == (1, 3)
+    with pytest.raises(ConvkitError, match="loop"):
+        ck.imread(tmp_path / "loop")
+    reading, writing = os.pipe()
+    os.write(writing, data)
+    os.close(writing)
+    with open(reading, "rb") as pipe:
+        assert ck.imread(pipe).shape == (1, 3)
+    with pytest.raises(UnsupportedFormat):  # endless
+        ck.imread("/dev/zero")
+    with pytest.raises(CorruptImage, match="empty"):
+        ck.imread("/dev/null")
+
+
+def test_the_systems_errors_are_ours_too(tmp_path):
+    for path, kind in ((tmp_path / "none.png", FileNotFoundError), (tmp_path, IsADirectoryError)):
+        with pytest.raises(kind) as caught:
+            ck.imread(path)
+        assert isinstance(caught.value, ConvkitError)
+        assert caught.value.filename == str(path)
+        assert str(path) in str(caught.value)
+
+
+def test_an_endless_file_is_left(tmp_path):
+    class Endless(io.RawIOBase):
+        name = "endless"
+        first = make.png(0, [b"\1"])[:40]
+
+        def read(self, size=-1):
+            piece, self.first = self.first or bytes(size), b""
+            return piece
+
+    with pytest.raises(ImageTooLarge, match="endless is longer than max_bytes=5000000"):
+        ck.imread(Endless(), max_bytes=5_000_000)
+
+
+# ---- limits, dtypes ---------------------------------------------------------------------------------
+
+
+def lying(size):
+    """Headers that promise a picture of `size` (width, height), by format."""
+    width, height = size
+    jpeg = (
+        b"\xff\xd8\xff\xc0\0\x11\x08"
+        + struct.pack(">HH", min(height, 65535), min(width, 65535))
+        + b"\x03\1\x11\0\2\x11\0\3\x11\0"
+    )
+    jpeg += b"\xff\xda\0\x0c\3\1\0\2\0\3\0\0\x3f\0\0\xff\xd9"
+    small = make.tiff([make.noise(channels=1)], t256=width, t257=height, t259=5)
+    webp = (
+        b"WEBPVP8L" + struct.pack("<IBI", 5, 0x2F, (width - 1 & 0x3FFF) | (height - 1 & 0x3FFF) << 14) + b"\0"
+    )
+    return {
+        "PNG": make.png(2, [b"\0" * 3], size=size),
+        "JPEG": jpeg,
+        "TIFF": small,
+        "WebP": b"RIFF" + struct.pack("<I", len(webp)) + webp,
+        "BMP": b"BM" + struct.pack("<IIIIiiHHIIIIII", 0, 0, 54, 40, width, height, 1, 24, 0, 0, 0, 0, 0, 0),
+        "PPM": b"P6 %d %d 255\n" % size,
+        "PFM": b"PF %d %d -1.0\n" % size,
+    }
+
+
+@pytest.mark.parametrize("kind", lying((1, 1)))
+def test_a_header_that_promises_too_much_is_refused_before_decoding(kind, monkeypatch):
+    monkeypatch.setattr("convkit.io.read.opencv", lambda: pytest.fail("the decoder was asked"))
+    size = (100_000, 100_000) if kind in ("PNG", "TIFF") else (16_000, 16_000)
+    with pytest.raises((ImageTooLarge, CorruptImage), match=r"16000|100000|it has \d+ of"):
+        ck.imread(lying(size)[kind])
+
+
+def test_limits_can_be_moved(corpus):
+    data, image = corpus["uint8×3.png"]
+    with pytest.raises(ImageTooLarge, match=r"promises 7×5 pixels, more than max_pixels=34; pass a larger"):
+        ck.imread(data, max_pixels=34)
+    np.testing.assert_array_equal(ck.imread(data, max_pixels=35), image)
+    with pytest.raises(ImageTooLarge, match="longer than max_bytes=100"):
+        ck.imread(data, max_bytes=100)
+    small = make.png(2, [bytes(3000)] * 100)
+    with pytest.raises(ImageTooLarge, match="300000 bytes, more than max_bytes=20000"):
+        ck.imread(small, max_bytes=20_000)
+    for given, error in (({"max_pixels": 0}, ValueError), ({"max_bytes": "1"}, TypeError)):
+        with pytest.raises(error):
+            ck.imread(data, **given)
+
+
+@pytest.mark.parametrize("kind", lying((1, 1)))
+def test_headers_that_lie_a_little(kind, capfd):
+    """More pixels than there are data for: an exception, and no gray rows."""
+    with pytest.raises(ConvkitError):
+        ck.imread(lying((300, 200))[kind])
+
+
+def test_a_dtype_that_holds_all_values(corpus):
+    data, image = corpus["uint8×3.png"]
+    for dtype in ("uint8", "uint16", "float32", np.float64):
+        np.testing.assert_array_equal(ck.imread(data, dtype=dtype), image.astype(dtype), strict=True)
+    with pytest.raises(TypeError, match=r"holds uint16, and uint8 does not .* pass ck\.to_uint8\(image\)"):
+        ck.imread(corpus["uint16×3.png"][0], dtype="uint8")
+    with pytest.raises(TypeError, match="dtype is 'int8'"):
+        ck.imread(data, dtype="int8")
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (make.tiff([np.zeros((2, 2), np.uint32)]), "TIFF of unsigned integers of 32 bits"),
+        (make.tiff([np.zeros((2, 2, 5), np.uint8)]), "TIFF of 5 channels"),
+        (
+            make.tiff([np.zeros((2, 2, 2), np.uint8)]),
+            r'gray with alpha, which cannot be read; pass mode="gray"',
+        ),
+        (b"P6 1 1 70000\n" + bytes(6), "PNM whose white is 70000"),
+        (
+            b"BM" + struct.pack("<IIIIiiHHIIIIII", 0, 0, 54, 40, 1, 1, 1, 24, 4, 0, 0, 0, 0, 0),
+            "BMP of 24 bits",
+        ),
+    ],
+)
+def test_kinds_that_are_not_read(data, message):
+    with pytest.raises(UnsupportedFormat, match=message):
+        ck.imread(data)
+
+
+def test_gray_of_a_tiff_with_alpha():
+    image = make.noise(channels=2)
+    np.testing.assert_array_equal(ck.imread(make.tiff([image]), "gray"), image[..., 0])
+
+
+# ---- files that were made to hurt -------------------------------------------------------------------
+
+
+def test_pages_in_a_circle():
+    data = bytearray(make.tiff([make.noise(channels=1)] * 2))
+    (first,) = struct.unpack_from("<I", data, 4)
+    data[-4:] = struct.pack("<I", first)
+    with pytest.raises(CorruptImage, match="circle"):
+        ck.imread(bytes(data))
+
+
+def test_places_beyond_64_bits():
+    data = bytearray(make.tiff([make.noise(channels=1)], big=True))
+    data[8:16] = b"\xff" * 8
+    with pytest.raises(CorruptImage, match="far behind its end"):
+        ck.imread(bytes(data))
+
+
+def test_files_of_very_many_parts():
+    jpeg = b"\xff\xd8" + b"\xff\xfe\0\2" * 200_000
+    webp = b"WEBP" + b"JUNK\0\0\0\0" * 200_000
+    for data in (
+        make.png(0, [b"\1"], chunks=[(b"teXt", b"")] * 200_000),
+        jpeg,
+        b"RIFF" + struct.pack("<I", len(webp)) + webp,
+        b"II*\0\x08\0\0\0" + (b"\xff\xff" + bytes(12 * 65535 - 2)) * 3,
+    ):
+        with pytest.raises(CorruptImage, match=r"parts|behind its end|cut short"):
+            ck.imread(data)
+
+
+def test_checksums_of_a_png_are_checked(capfd):
+    data = bytearray(make.png(2, [bytes(range(30))] * 4))
+    data[60] ^= 1
+    with pytest.raises(CorruptImage, match=r"checksum of its chunk b'IDAT'"):
+        ck.imread(bytes(data))
+    assert capfd.readouterr().err == ""
+
+
+def test_a_nul_in_the_name(tmp_path):
+    for function in (ck.imread, ck.probe, ck.imread_pages):
+        with pytest.raises(ValueError, match="null"):
+            function(f"{tmp_path}/a\0.png")
+
+
+def test_the_log_level_of_opencv_is_put_back():
+    cv2 = pytest.importorskip("cv2")
+    log = cv2 if hasattr(cv2, "setLogLevel") else cv2.utils.logging
+    before = log.setLogLevel(4)
+    try:
+        with pytest.raises(ConvkitError):
+            ck.imread(b"P6 9 9 255\n")
+        ck.imread(make.png(0, [b"\1"]))
+        assert log.getLogLevel() == 4
+    finally:
+        log.setLogLevel(before)
+
+
+def test_paths_are_told_by_their_type(tmp_path):
+    with pytest.raises(UnsupportedFormat, match=r"begins with b'a\.png'"):
+        ck.imread(b"a.png")

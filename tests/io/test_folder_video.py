@@ -1,0 +1,176 @@
+"""Folders as sequences, and videos: frames in RGB, one size, whole files."""
+
+import os
+
+import numpy as np
+import pytest
+import samples as make
+
+import convkit as ck
+from convkit.errors import ConvkitError, CorruptImage, UnsupportedFormat
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """Twelve images in two folders, and files that are none."""
+    (tmp_path / "sub").mkdir()
+    for i in range(12):
+        ck.imwrite(tmp_path / ("sub" if i % 2 else ".") / f"{i:02}.png", np.full((3, 4), i, np.uint8))
+    (tmp_path / "notes.txt").write_text("none")
+    (tmp_path / ".hidden.png").write_text("none")
+    return tmp_path
+
+
+def test_a_folder_is_a_sequence(photos):
+    found = ck.images(photos)
+    assert len(found) == 12
+    assert [os.path.basename(p) for p in found.paths] == [
+        *(f"{i:02}.png" for i in (*range(0, 12, 2), *range(1, 12, 2)))
+    ]
+    values = [int(image[0, 0]) for image in found]
+    assert values == [*range(0, 12, 2), *range(1, 12, 2)]
+    assert [int(image[0, 0]) for image in found] == values  # again
+    assert found[-1][0, 0] == 11
+    assert [int(image[0, 0]) for image in found[2:4]] == [4, 6]
+    with pytest.raises(IndexError):
+        found[12]
+
+
+def test_patterns_and_lists(photos):
+    assert len(ck.images(f"{photos}/*.png")) == 6
+    assert len(ck.images(photos / "**" / "*.png")) == 12
+    listed = ck.images([photos / "04.png", str(photos / "02.png")], "color", dtype="float32", num_threads=1)
+    assert [(image.shape, image.dtype.name, float(image.max())) for image in listed] == [
+        ((3, 4, 3), "float32", 4.0),
+        ((3, 4, 3), "float32", 2.0),
+    ]
+    for nothing in (f"{photos}/*.jpg", photos / "none", []):
+        with pytest.raises(FileNotFoundError, match="has no images"):
+            ck.images(nothing)
+    with pytest.raises(ValueError, match="mode is 'grey'"):
+        ck.images(photos, "grey")
+
+
+def test_a_corrupt_file_is_told_in_its_turn(photos):
+    (photos / "05.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    found = ck.images(f"{photos}/*.png", num_threads=3)
+    turns = iter(found)
+    assert [int(next(turns)[0, 0]) for _ in range(3)] == [0, 2, 4]
+    with pytest.raises(CorruptImage, match=r"05\.png"):
+        next(turns)
+    assert found[4][0, 0] == 6
+
+
+def test_reading_ahead_is_bounded_and_can_be_left(photos, monkeypatch):
+    asked = []
+    read = ck.io.folder.imread
+    monkeypatch.setattr(
+        "convkit.io.folder.imread", lambda path, *a, **k: asked.append(path) or read(path, *a, **k)
+    )
+    for _ in ck.images(photos, num_threads=1):
+        break
+    assert 1 <= len(asked) <= 4
+
+
+def test_images_fill_a_batch(photos):
+    batch = ck.to_bchw(list(ck.images(photos)))
+    assert batch.shape == (12, 1, 3, 4)
+
+
+# ---- video ------------------------------------------------------------------------------------------
+
+
+def ramp(count, size=(48, 64)):
+    return [np.full((*size, 3), (25 * i, 100, 255 - 25 * i), np.uint8) for i in range(count)]
+
+
+def write(path, frames, fps=25, **settings):
+    with ck.VideoWriter(path, fps, **settings) as writer:
+        for frame in frames:
+            writer.write(frame)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".avi", ".mkv", ".mov"])
+def test_frames_come_back_close_and_in_rgb(tmp_path, suffix):
+    path, frames = tmp_path / f"a{suffix}", ramp(10)
+    write(path, frames)
+    assert os.listdir(tmp_path) == [path.name]
+    with ck.Video(path) as video:
+        assert (video.fps, video.size, video.frames) == (25.0, (48, 64), 10)
+        for _ in range(2):
+            found = list(video)
+            assert len(found) == 10
+            for frame, original in zip(found, frames, strict=True):
+                assert frame.dtype == np.uint8
+                assert np.abs(frame.astype(int) - original).max() <= 8
+
+
+def test_a_video_left_half_way_starts_again(tmp_path):
+    write(tmp_path / "a.avi", ramp(6))
+    video = ck.Video(tmp_path / "a.avi")
+    first = next(iter(video))
+    np.testing.assert_array_equal(next(iter(video)), first)
+
+
+def test_gray_frames_become_rgb(tmp_path):
+    write(tmp_path / "a.avi", [np.full((48, 64), 90, np.uint8)] * 2, codec="MJPG")
+    frame = next(iter(ck.Video(tmp_path / "a.avi")))
+    assert frame.shape == (48, 64, 3)
+    assert np.abs(frame.astype(int) - 90).max() <= 3
+
+
+@pytest.mark.parametrize(
+    ("frame", "error", "message"),
+    [
+        (np.zeros((48, 66, 3), np.uint8), ValueError, r"the first one had \(48, 64\).*ck\.resize"),
+        (np.zeros((48, 64, 3), np.float32), TypeError, "frame has dtype float32; expected uint8"),
+        (np.zeros((48, 64, 4), np.uint8), ValueError, r"\(48, 64, 4\); expected HW, or HWC with 3 channels"),
+        (None, TypeError, "frame is None"),
+    ],
+)
+def test_frames_that_do_not_fit_leave_no_file(tmp_path, frame, error, message):
+    with pytest.raises(error, match=message):
+        write(tmp_path / "a.mp4", [*ramp(1), frame])
+    assert os.listdir(tmp_path) == []
+
+
+def test_odd_sizes_are_refused_as_codecs_would_cut_them(tmp_path):
+    with pytest.raises(ValueError, match=r"expected even numbers, .* pass frame\[:46, :62\]"):
+        write(tmp_path / "a.mp4", ramp(1, (47, 63)))
+    assert os.listdir(tmp_path) == []
+
+
+def test_what_no_video_can_be_written_to(tmp_path):
+    with pytest.raises(UnsupportedFormat, match=r"ends in '\.png'; expected one of \.mp4"):
+        ck.VideoWriter(tmp_path / "a.png", 25)
+    with pytest.raises(ValueError, match="fps is 0"):
+        ck.VideoWriter(tmp_path / "a.mp4", 0)
+    with pytest.raises(ValueError, match="four letters"):
+        ck.VideoWriter(tmp_path / "a.mp4", 25, codec="h.264")
+    with pytest.raises(FileNotFoundError) as caught:
+        write(tmp_path / "none" / "a.mp4", ramp(1))
+    assert isinstance(caught.value, ConvkitError)
+    writer = ck.VideoWriter(tmp_path / "a.avi", 25)
+    writer.write(ramp(1)[0])
+    writer.close()
+    writer.close()
+    with pytest.raises(ValueError, match=r"a\.avi is closed"):
+        writer.write(ramp(1)[0])
+
+
+def test_what_is_no_video(tmp_path, capfd):
+    (tmp_path / "a.mp4").write_bytes(b"hello" * 99)
+    with pytest.raises(UnsupportedFormat, match=r"a\.mp4 is no video"):
+        ck.Video(tmp_path / "a.mp4")
+    with pytest.raises(FileNotFoundError):
+        ck.Video(tmp_path / "none.mp4")
+    with pytest.raises(IsADirectoryError):
+        ck.Video(tmp_path)
+
+
+def test_a_video_cut_short_is_told(tmp_path, capfd):
+    write(tmp_path / "a.avi", [make.noise(size=(48, 64)) for _ in range(30)])
+    whole = (tmp_path / "a.avi").read_bytes()
+    (tmp_path / "a.avi").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ConvkitError):
+        list(ck.Video(tmp_path / "a.avi"))
