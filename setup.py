@@ -56,6 +56,8 @@ class Family(NamedTuple):
 # left a loop is kept in memory. gcc is told for the families that need it.
 CLANG_FLAGS = ("-mllvm", "-unroll-threshold=10000")
 LANES_16 = ("-DCONVKIT_INT16",)
+# In functions of thousands of lines gcc looks for common values longer than it compiles them, and finds none.
+NO_GCSE = ("-fno-gcse", "-fno-gcse-after-reload")
 UNROLL = ("--param=max-completely-peeled-insns=16000", "--param=max-completely-peel-times=64")
 
 FAMILIES = [
@@ -64,8 +66,8 @@ FAMILIES = [
     Family("convkit._native.broadcast", flags=UNROLL),
     Family("convkit._native.depthwise", flags=UNROLL),
     Family("convkit._native.weave"),
-    Family("convkit._native.stencil", flags=UNROLL),
-    Family("convkit._native.narrow", reals=("s16",), flags=UNROLL, lanes=LANES_16),
+    Family("convkit._native.stencil", flags=(*UNROLL, *NO_GCSE)),
+    Family("convkit._native.narrow", reals=("s16",), flags=(*UNROLL, *NO_GCSE), lanes=LANES_16),
     Family("convkit._native.box"),
     Family("convkit._native.box_narrow", reals=("s16",), lanes=LANES_16),
     Family("convkit._native.morphology", reals=PIXELS),
@@ -113,48 +115,68 @@ def wanted_isas() -> set[str]:
     return wanted
 
 
-def extensions() -> list[Extension]:
-    """Translate every row of the table, each build into a C file of its own."""
-    found: list[Extension] = []
+class Build(NamedTuple):
+    """A row of the table for one element type and instruction set."""
+
+    family: Family
+    real: str
+    isa: str
+
+    @property
+    def extension(self) -> Extension:
+        return Extension(
+            self.family.module + suffix(self.real, self.isa),
+            [self.family.module.replace(".", "/") + ".pyx"],
+            depends=["convkit/_native/simd.h", "convkit/_native/pixel.h", "setup.py"],
+            include_dirs=["convkit/_native"],
+            define_macros=MACROS,
+        )
+
+
+def builds() -> list[Build]:
+    """All that are wanted."""
     wanted = wanted_isas()
-    headers = ["convkit/_native/simd.h", "convkit/_native/pixel.h"]
-    for family in FAMILIES:
-        source = family.module.replace(".", "/") + ".pyx"
-        for real in family.reals:
-            for isa in family.isas:
-                if isa not in ISA_FLAGS or (isa not in wanted and len(family.isas) > 1):
-                    continue
-                extension = Extension(
-                    family.module + suffix(real, isa),
-                    [source],
-                    depends=[*headers, "setup.py"],
-                    include_dirs=["convkit/_native"],
-                    define_macros=MACROS,
-                )
-                [translated] = cythonize(
-                    extension,
-                    build_dir=f"build/cython/{real or 'any'}_{isa}",
-                    nthreads=0,
-                    quiet=True,
-                    compiler_directives={
-                        "language_level": 3,
-                        "boundscheck": False,
-                        "wraparound": False,
-                        "cdivision": True,
-                        "initializedcheck": False,
-                        "embedsignature": True,
-                        "freethreading_compatible": True,
-                    },
-                )
-                # only now: cythonize adds the flags of a source's earlier builds to those of the later ones
-                translated.extra_compile_args = [
-                    *COMPILE,
-                    *ISA_FLAGS[isa],
-                    *REAL_FLAGS[real],
-                    *family.lanes,
-                ]
-                translated.gcc_flags = family.flags
-                found.append(translated)
+    return [
+        Build(family, real, isa)
+        for family in FAMILIES
+        for real in family.reals
+        for isa in family.isas
+        if isa in ISA_FLAGS and (isa in wanted or len(family.isas) == 1)
+    ]
+
+
+def extensions() -> list[Extension]:
+    """Translate every row of the table on all cores, each build into a C file of its own."""
+    found: list[Extension] = []
+    by_folder: dict[str, list[Build]] = {}
+    for build in builds():
+        by_folder.setdefault(f"build/cython/{build.real or 'any'}_{build.isa}", []).append(build)
+    for folder, several in by_folder.items():
+        translated = cythonize(
+            [build.extension for build in several],
+            build_dir=folder,
+            nthreads=os.cpu_count() or 1,
+            quiet=True,
+            compiler_directives={
+                "language_level": 3,
+                "boundscheck": False,
+                "wraparound": False,
+                "cdivision": True,
+                "initializedcheck": False,
+                "embedsignature": True,
+                "freethreading_compatible": True,
+            },
+        )
+        for build, extension in zip(several, translated, strict=True):
+            # only now: cythonize adds the flags of a source's earlier builds to those of the later ones
+            extension.extra_compile_args = [
+                *COMPILE,
+                *ISA_FLAGS[build.isa],
+                *REAL_FLAGS[build.real],
+                *build.family.lanes,
+            ]
+            extension.gcc_flags = build.family.flags
+            found.append(extension)
     return found
 
 
