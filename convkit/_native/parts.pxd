@@ -21,14 +21,14 @@ cdef inline void sum_down(
     cdef Py_ssize_t step = frame.channels
     if tile.before:
         sum_rows[stored](tile.rows_before + taps.row, NULL, taps, step, start, &target, tile.before * step,
-                        STENCIL_ROWS, STENCIL_VECTORS)
+                         STENCIL_ROWS, STENCIL_VECTORS)
     target.line = to.line + tile.before * step
     sum_rows[stored](tile.rows + taps.row, tile.ahead if first else NULL, taps, step, start, &target,
-                    tile.inner * step, STENCIL_ROWS, STENCIL_VECTORS)
+                     tile.inner * step, STENCIL_ROWS, STENCIL_VECTORS)
     if tile.after:
         target.line = to.line + (tile.before + tile.inner) * step
         sum_rows[stored](tile.rows_after + taps.row, NULL, taps, step, start, &target, tile.after * step,
-                        STENCIL_ROWS, STENCIL_VECTORS)
+                         STENCIL_ROWS, STENCIL_VECTORS)
 
 
 cdef inline void sum_along(
