@@ -22,8 +22,10 @@ from setuptools.errors import CompileError, LinkError
 # Flags of each instruction set; a machine that is not x86-64 has its baseline only (NEON on Arm).
 # gcc may park an address in an MMX register, which leaves the unit of long doubles unusable: NaN in NumPy's.
 NO_MMX = "-mno-mmx"
+# Machines without AVX2 are old and few: their builds take less time to compile.
+BRIEF = ["-O2", "-fpeel-loops", "-ftree-loop-vectorize", "-fvect-cost-model=dynamic"]
 X86_64 = {
-    "baseline": [NO_MMX],
+    "baseline": [NO_MMX, *BRIEF],
     "avx2": [NO_MMX, "-march=x86-64-v3", "-mprefer-vector-width=256"],
     "avx512": [NO_MMX, "-march=x86-64-v4", "-mprefer-vector-width=512"],
 }
