@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from convkit import _dispatch
@@ -57,7 +58,7 @@ def build_info() -> dict[str, Any]:
         "compiler": facts["compiler"],
         "python": platform.python_version(),
         "numpy": _installed("numpy"),
-        "opencv": next(filter(None, map(_installed, OPENCV)), None),
+        "opencv": _opencv(),
         "matplotlib": _installed("matplotlib"),
         "platform": platform.platform(),
     }
@@ -70,3 +71,18 @@ def _installed(package: str) -> str | None:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
         return None
+
+
+def _opencv() -> str | None:
+    """The version of the package that `import cv2` would take: several may be installed, one before the other."""
+    import importlib.metadata
+    import importlib.util
+
+    spec = importlib.util.find_spec("cv2")
+    if spec is None or spec.origin is None:
+        return None
+    for package in OPENCV:
+        for found in importlib.metadata.distributions(name=package):
+            if Path(str(found.locate_file("cv2/__init__.py"))) == Path(spec.origin):
+                return found.version
+    return next(filter(None, map(_installed, OPENCV)), None)

@@ -108,3 +108,13 @@ def test_build_info_tells_what_runs(isa):
     assert info["numpy"] == np.__version__
     assert info["threads"] >= 1
     assert info["openmp"] == (info["openmp_date"] > 0)
+
+
+def test_build_info_tells_which_of_two_opencvs_is_imported(tmp_path, run_python):
+    (tmp_path / "cv2").mkdir()
+    (tmp_path / "cv2/__init__.py").touch()
+    (tmp_path / "opencv_python_headless-4.10.0.dist-info").mkdir()
+    metadata = "Metadata-Version: 2.1\nName: opencv-python-headless\nVersion: 4.10.0\n"
+    (tmp_path / "opencv_python_headless-4.10.0.dist-info/METADATA").write_text(metadata)
+    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import convkit; print(convkit.build_info()['opencv'])"
+    assert run_python(code) == "4.10.0"
