@@ -59,7 +59,20 @@ class Family(NamedTuple):
 CLANG_FLAGS = ("-mllvm", "-unroll-threshold=10000")
 LANES_16 = ("-DCONVKIT_INT16",)
 # In functions of thousands of lines gcc looks for common values longer than it compiles them, and finds none.
-NO_GCSE = ("-fno-gcse", "-fno-gcse-after-reload")
+NO_GCSE = ("-fno-gcse",)
+# What -O3 adds to unrolling and vectorising: copies of loops for cases that do not come up here. They take
+# half of the time of a build.
+PLAIN_LOOPS = (
+    "-fno-ipa-cp-clone",
+    "-fno-loop-interchange",
+    "-fno-loop-unroll-and-jam",
+    "-fno-predictive-commoning",
+    "-fno-split-loops",
+    "-fno-split-paths",
+    "-fno-tree-loop-distribution",
+    "-fno-tree-partial-pre",
+    "-fno-gcse-after-reload",
+)
 UNROLL = ("--param=max-completely-peeled-insns=16000", "--param=max-completely-peel-times=64")
 
 FAMILIES = [
@@ -101,11 +114,6 @@ MACROS = [
 ]
 
 
-def suffix(real: str, isa: str) -> str:
-    """The part of a module's name that tells its builds apart."""
-    return ("" if real in ("", "f32") else f"_{real}") + ("" if isa == "baseline" else f"_{isa}")
-
-
 def wanted_isas() -> set[str]:
     """The instruction sets to build: all, or those named in ``CONVKIT_BUILD_ISA``."""
     named = os.environ.get("CONVKIT_BUILD_ISA")
@@ -125,14 +133,10 @@ class Build(NamedTuple):
     isa: str
 
     @property
-    def extension(self) -> Extension:
-        return Extension(
-            self.family.module + suffix(self.real, self.isa),
-            [self.family.module.replace(".", "/") + ".pyx"],
-            depends=["convkit/_native/simd.h", "convkit/_native/pixel.h", "setup.py"],
-            include_dirs=["convkit/_native"],
-            define_macros=MACROS,
-        )
+    def name(self) -> str:
+        """Of its module."""
+        real = "" if self.real in ("", "f32") else f"_{self.real}"
+        return self.family.module + real + ("" if self.isa == "baseline" else f"_{self.isa}")
 
 
 def builds() -> list[Build]:
@@ -147,38 +151,69 @@ def builds() -> list[Build]:
     ]
 
 
+TRANSLATED = Path("build/cython/translated")
+# What every module with a memoryview would else hold a copy of, a third of its C.
+SHARED = Extension("convkit._native.shared", ["convkit/_native/shared.c"])
+
+
+def translate(modules: list[str]) -> Extension:
+    """Translate each source to C once, whatever it is then compiled for; gives the shared module."""
+    sources = [Extension(module, [f"{module.replace('.', '/')}.pyx"]) for module in modules]
+    *_, shared = cythonize(
+        [*sources, SHARED],
+        build_dir=str(TRANSLATED),
+        nthreads=os.cpu_count() or 1,
+        quiet=True,
+        shared_utility_qualified_name=SHARED.name,
+        compiler_directives={
+            "language_level": 3,
+            "binding": False,
+            "boundscheck": False,
+            "wraparound": False,
+            "cdivision": True,
+            "initializedcheck": False,
+            "embedsignature": True,
+            "freethreading_compatible": True,
+        },
+    )
+    return shared
+
+
+def c_source(build: Build) -> Path:
+    """The C of a build, under its own name: a module enters `sys.modules` by the name in its text."""
+    module, name = build.family.module, build.name
+    plain = Path(module.replace(".", "/")).with_suffix(".c")
+    text = (TRANSLATED / plain).read_text()
+    text = text.replace(f'"{module}"', f'"{name}"')
+    text = text.replace(f"PyInit_{plain.stem}(", f"PyInit_{name.rsplit('.', 1)[-1]}(")
+    path = Path(f"build/cython/{build.real or 'any'}_{build.isa}") / plain
+    if not path.exists() or path.read_text() != text:  # what has not changed is not compiled again
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return path
+
+
 def extensions() -> list[Extension]:
-    """Translate every row of the table on all cores, each build into a C file of its own."""
-    found: list[Extension] = []
-    by_folder: dict[str, list[Build]] = {}
-    for build in builds():
-        by_folder.setdefault(f"build/cython/{build.real or 'any'}_{build.isa}", []).append(build)
-    for folder, several in by_folder.items():
-        translated = cythonize(
-            [build.extension for build in several],
-            build_dir=folder,
-            nthreads=os.cpu_count() or 1,
-            quiet=True,
-            compiler_directives={
-                "language_level": 3,
-                "boundscheck": False,
-                "wraparound": False,
-                "cdivision": True,
-                "initializedcheck": False,
-                "embedsignature": True,
-                "freethreading_compatible": True,
-            },
-        )
-        for build, extension in zip(several, translated, strict=True):
-            # only now: cythonize adds the flags of a source's earlier builds to those of the later ones
-            extension.extra_compile_args = [
+    """The shared module, and an extension for every row of the table."""
+    wanted = builds()
+    found = [translate(list(dict.fromkeys(build.family.module for build in wanted)))]
+    found[0].extra_compile_args, found[0].gcc_flags = COMPILE, ()
+    for build in wanted:
+        extension = Extension(
+            build.name,
+            [str(c_source(build))],
+            depends=["convkit/_native/simd.h", "convkit/_native/pixel.h", "setup.py"],
+            include_dirs=["convkit/_native"],
+            define_macros=MACROS,
+            extra_compile_args=[
                 *COMPILE,
                 *ISA_FLAGS[build.isa],
                 *REAL_FLAGS[build.real],
                 *build.family.lanes,
-            ]
-            extension.gcc_flags = build.family.flags
-            found.append(extension)
+            ],
+        )
+        extension.gcc_flags = (*PLAIN_LOOPS, *build.family.flags)
+        found.append(extension)
     return found
 
 

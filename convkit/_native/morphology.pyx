@@ -58,11 +58,11 @@ cdef inline void finish_line(
     const key* line, pixel* target, Py_ssize_t n, Py_ssize_t step, Py_ssize_t last, const int count, const bint greatest
 ) noexcept nogil:
     """The same for exactly n pixels of the output, at least a vector: the last vectors overlap."""
-    cdef Py_ssize_t at = 0
-    while at < n - KL:
-        pixels_store(target + at, pick_shifted(line + at, step, last, count, greatest))
+    cdef Py_ssize_t at = 0, i
+    while at < n:
+        i = min(at, n - KL)
+        pixels_store(target + i, pick_shifted(line + i, step, last, count, greatest))
         at += KL
-    pixels_store(target + n - KL, pick_shifted(line + n - KL, step, last, count, greatest))
 
 
 cdef inline void finish(
@@ -130,6 +130,7 @@ cdef inline void rectangle_tile(const Window* w, Tile tile, key* scratch, const 
     cdef const real* coming
     cdef const real* leaving
     cdef Py_ssize_t n = tile.pixels * w.channels, wide = n + (w.columns - 1) * w.channels, i, slot, y
+    cdef bint direct = stores_directly(w, tile)
     for i in range(tile.bottom - tile.top + w.rows - 1):
         slot = i % w.rows
         row = ring + slot * w.line
@@ -139,22 +140,21 @@ cdef inline void rectangle_tile(const Window* w, Tile tile, key* scratch, const 
         y = tile.top + i - w.rows + 1
         if w.rows == 1:
             memcpy(line, row, wide * sizeof(key))
-        elif slot == w.rows - 1:
-            # the window is the whole block; its first line is not read again
-            advance(since, row, row, since, line, wide, coming, leaving, greatest)
-            end_block(ring, w.rows, w.line, wide, greatest)
         else:
-            # in the first block, what lies below is not known yet, and the line not used
+            # In the first block, what lies below is not known yet, and the line not used. At a block's end the
+            # window is the whole block; its first line is not read again.
             advance(
-                row if slot == 0 else since, row, ring + (slot + 1) * w.line, since, line, wide, coming, leaving,
-                greatest,
+                row if slot == 0 else since, row, row if slot == w.rows - 1 else ring + (slot + 1) * w.line, since, line,
+                wide, coming, leaving, greatest,
             )
+            if slot == w.rows - 1:
+                end_block(ring, w.rows, w.line, wide, greatest)
         if y < tile.top:
             continue
-        if stores_directly(w, tile):
-            pick_row(w, line, output_row(w, tile, y), n, greatest)
-        else:
-            pick_row(w, line, target, max(n, <Py_ssize_t>KL), greatest)
+        if direct:
+            target = output_row(w, tile, y)
+        pick_row(w, line, target, n if direct else max(n, <Py_ssize_t>KL), greatest)
+        if not direct:
             store_row(w, tile, y, target)
 
 
@@ -220,6 +220,7 @@ cdef inline void footprint_tile(
     cdef pixel* line = <pixel*>(scratch + w.rows * each)
     cdef const key** taps = <const key**>(line + w.line)
     cdef const Tap* tap
+    cdef bint direct = stores_directly(w, tile)
     for i in range(tile.bottom - tile.top + w.rows - 1):
         load_row(w, tile, tile.top + i, scratch + i % w.rows * each)
         double_up(
@@ -232,10 +233,10 @@ cdef inline void footprint_tile(
         for t in range(footprint.count):
             tap = &footprint.taps[t]
             taps[t] = scratch + (y + tap.row) % w.rows * each + tap.level * w.line + tap.column * w.channels
-        if stores_directly(w, tile):
-            pick_taps(taps, footprint.count, output_row(w, tile, tile.top + y), n, greatest)
-        else:
-            pick_taps(taps, footprint.count, line, max(n, <Py_ssize_t>KL), greatest)
+        if direct:
+            line = output_row(w, tile, tile.top + y)
+        pick_taps(taps, footprint.count, line, n if direct else max(n, <Py_ssize_t>KL), greatest)
+        if not direct:
             store_row(w, tile, tile.top + y, line)
 
 

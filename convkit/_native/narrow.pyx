@@ -106,11 +106,9 @@ cdef void roll_rows(
                 prefetch_far(ahead[r] + x + MEAN_VECTORS * VL // 2)
         roll_block(rows, height, x, line, step, MEAN_VECTORS)
         x += MEAN_VECTORS * VL
-    while x + VL <= n:
-        roll_block(rows, height, x, line, step, 1)
+    while x < n:  # the last vector overlaps the one before: nothing is read past the row's end
+        roll_block(rows, height, max(min(x, n - VL), 0), line, step, 1)
         x += VL
-    if x < n:  # the last vector overlaps the one before: nothing is read past the row's end
-        roll_block(rows, height, max(n - VL, 0), line, step, 1)
 
 
 cdef void roll_tile(const Frame* frame, const Tile* tile, real* line) noexcept nogil:

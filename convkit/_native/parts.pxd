@@ -17,18 +17,17 @@ cdef inline void sum_down(
 ) noexcept nogil:
     """The first sum of a part: at the left end, between, and at the right end."""
     cdef Target target = to[0]
-    cdef const Taps* taps = &part.down
-    cdef Py_ssize_t step = frame.channels
-    if tile.before:
-        sum_rows[stored](tile.rows_before + taps.row, NULL, taps, step, start, &target, tile.before * step,
-                         STENCIL_ROWS, STENCIL_VECTORS)
-    target.line = to.line + tile.before * step
-    sum_rows[stored](tile.rows + taps.row, tile.ahead if first else NULL, taps, step, start, &target,
-                     tile.inner * step, STENCIL_ROWS, STENCIL_VECTORS)
-    if tile.after:
-        target.line = to.line + (tile.before + tile.inner) * step
-        sum_rows[stored](tile.rows_after + taps.row, NULL, taps, step, start, &target, tile.after * step,
-                         STENCIL_ROWS, STENCIL_VECTORS)
+    cdef Py_ssize_t n
+    cdef const stored** rows
+    cdef const stored** ahead
+    cdef int at
+    for at in range(3):
+        rows = tile.rows_before if at == 0 else tile.rows if at == 1 else tile.rows_after
+        n = (tile.before if at == 0 else tile.inner if at == 1 else tile.after) * frame.channels
+        ahead = tile.ahead if at == 1 and first else NULL
+        sum_rows[stored](
+            rows + part.down.row, ahead, &part.down, frame.channels, start, &target, n, STENCIL_ROWS, STENCIL_VECTORS)
+        target.line += n
 
 
 cdef inline void sum_along(

@@ -63,12 +63,12 @@ cdef inline void median_row(
     const key* lines, Py_ssize_t line, Py_ssize_t channels, pixel* target, Py_ssize_t n, const real* next, const int size
 ) noexcept nogil:
     """Exactly n medians, at least a vector: the last vectors overlap."""
-    cdef Py_ssize_t at = 0
-    while at < n - KL:
-        pixels_store(target + at, median_of_columns(lines + at, line, channels, size))
-        prefetch_write(<const real*>(<const key*>next + at))
+    cdef Py_ssize_t at = 0, k
+    while at < n:
+        k = min(at, n - KL)
+        pixels_store(target + k, median_of_columns(lines + k, line, channels, size))
+        prefetch_write(<const real*>(<const key*>next + k))
         at += KL
-    pixels_store(target + n - KL, median_of_columns(lines + n - KL, line, channels, size))
 
 
 cdef inline void network_tile(

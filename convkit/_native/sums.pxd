@@ -128,11 +128,9 @@ cdef inline void sum_row(
                     line += 64
         sum_tile(rows, taps, step, start, x, to, n, height, width, holes)
         x += width * VL
-    while x + VL <= n:
-        sum_tile(rows, taps, step, start, x, to, n, height, 1, holes)
+    while x < n:  # the last vector overlaps the one before: nothing is read past the row's end
+        sum_tile(rows, taps, step, start, max(min(x, n - VL), 0), to, n, height, 1, holes)
         x += VL
-    if x < n:  # the last vector overlaps the one before: nothing is read past the row's end
-        sum_tile(rows, taps, step, start, max(n - VL, 0), to, n, height, 1, holes)
 
 
 cdef inline void sum_rows(

@@ -50,26 +50,31 @@ ctypedef void (*RowsFunction)(const void* plan, const Frame* frame, Tile* tile) 
 cdef inline void load_bordered(
     const Frame* frame, Py_ssize_t row, Py_ssize_t column, Py_ssize_t pixels, stored* line
 ) noexcept nogil:
-    """`pixels` pixels of row `row` from `column` on, either of which may lie outside the image."""
-    cdef Py_ssize_t channels = frame.channels, y, x, i, c, at
+    """`pixels` pixels of row `row` from `column` on, either of which may lie outside the image.
+
+    First those inside, in one run; then the others one by one, most of them copies of the first. `load_line` is large,
+    and is called in one place.
+    """
+    cdef Py_ssize_t channels = frame.channels, y, x, i, c, at, run
     cdef Py_ssize_t left = min(max(-column, 0), pixels)
     cdef Py_ssize_t right = min(max(column + pixels - frame.width, 0), pixels)
+    cdef Py_ssize_t inside = max(pixels - left - right, 0)
     y = border_index(row, frame.height, frame.border)
     if y < 0:
         fill(line, frame.cval, pixels * channels)
         return
-    if left + right < pixels:
-        load_line(&frame.image, y, column + left, pixels - left - right, line + left * channels)
-    for i in range(left + right):
-        at = i if i < left else i + pixels - left - right
-        x = border_index(column + at, frame.width, frame.border)
+    for i in range(-1 if inside else 0, left + right):
+        at, x, run = left, column + left, inside
+        if i >= 0:
+            at, run = i if i < left else i + pixels - left - right, 1
+            x = border_index(column + at, frame.width, frame.border)
         if x < 0:
             fill(line + at * channels, frame.cval, channels)
-        elif left + right < pixels and 0 <= x - column < pixels:
+        elif i >= 0 and inside and 0 <= x - column < pixels:
             for c in range(channels):
                 line[at * channels + c] = line[(x - column) * channels + c]
         else:
-            load_line(&frame.image, y, x, 1, line + at * channels)
+            load_line(&frame.image, y, x, run, line + at * channels)
 
 
 cdef inline void fill(stored* line, stored value, Py_ssize_t n) noexcept nogil:
@@ -80,16 +85,16 @@ cdef inline void fill(stored* line, stored value, Py_ssize_t n) noexcept nogil:
 
 # ---- a tile -----------------------------------------------------------------------------------------
 cdef inline void load_ring_row(const Frame* frame, const Tile* tile, Py_ssize_t row, stored* line) noexcept nogil:
-    cdef Py_ssize_t column = tile.x + frame.first_column
-    cdef Py_ssize_t wide = tile.before + tile.inner + tile.after
-    if not tile.direct:
-        load_bordered(frame, row, column, wide + frame.window - 1, line)
-        return
-    if tile.before:
-        load_bordered(frame, row, column, tile.before + frame.window - 1, line)
-    if tile.after:
-        column += wide - tile.after
-        load_bordered(frame, row, column, tile.after + frame.window - 1, line + frame.edge_step)
+    """All of a row, or its two ends where the image is read directly."""
+    cdef Py_ssize_t column = tile.x + frame.first_column, pixels
+    cdef int end
+    for end in range(2):
+        if end:
+            column += tile.before + tile.inner
+            line += frame.edge_step
+        pixels = tile.after if end else tile.before if tile.direct else tile.inner
+        if pixels:
+            load_bordered(frame, row, column, pixels + frame.window - 1, line)
 
 
 cdef inline const stored* find_row(
