@@ -15,20 +15,26 @@ cdef struct Part:
 cdef inline void sum_down(
     const Frame* frame, const Tile* tile, const Part* part, real start, const Target* to, bint first
 ) noexcept nogil:
-    """The first sum of a part: at the left end, between, and at the right end."""
+    """The first sum of a part: between the ends, and where the image ends, at the left and at the right."""
     cdef Target target = to[0]
     cdef const Taps* taps = &part.down
-    cdef Py_ssize_t step = frame.channels
-    if tile.before:
-        sum_rows[stored](tile.rows_before + taps.row, NULL, taps, step, start, &target, tile.before * step,
-                         STENCIL_ROWS, STENCIL_VECTORS)
+    cdef const stored** rows = tile.rows
+    cdef const stored** ahead = tile.ahead if first else NULL
+    cdef Py_ssize_t step = frame.channels, pixels = tile.inner
+    cdef int end = 0
     target.line = to.line + tile.before * step
-    sum_rows[stored](tile.rows + taps.row, tile.ahead if first else NULL, taps, step, start, &target,
-                     tile.inner * step, STENCIL_ROWS, STENCIL_VECTORS)
-    if tile.after:
-        target.line = to.line + (tile.before + tile.inner) * step
-        sum_rows[stored](tile.rows_after + taps.row, NULL, taps, step, start, &target, tile.after * step,
-                         STENCIL_ROWS, STENCIL_VECTORS)
+    while True:
+        if pixels:
+            sum_rows[stored](
+                rows + taps.row, ahead, taps, step, start, &target, pixels * step, STENCIL_ROWS, STENCIL_VECTORS)
+        if end == 0:
+            rows, pixels, target.line = tile.rows_before, tile.before, to.line
+        elif end == 1:
+            rows, pixels, target.line = tile.rows_after, tile.after, to.line + (tile.before + tile.inner) * step
+        else:
+            return
+        ahead = NULL
+        end += 1
 
 
 cdef inline void sum_along(
