@@ -20,6 +20,7 @@ Pair: TypeAlias = tuple[int, int]
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 IMAGE_DTYPES = tuple(np.dtype(d) for d in (np.uint8, np.uint16, np.int16, np.float32, np.float64))
+_NATIVE_IMAGES = frozenset(IMAGE_DTYPES)
 MAX_THREADS = 1024
 MAX_AXES = 64  # of a NumPy array
 INT64_MAX = 2**63 - 1
@@ -341,6 +342,10 @@ _CONVERSIONS = {
 
 def image(value: Any, name: str = "image") -> Array:
     """`value` as an HW or HWC image of one of the `IMAGE_DTYPES`; sequences of numbers become float64."""
+    if type(value) is np.ndarray and value.ndim == 2 and value.size and value.dtype in _NATIVE_IMAGES:
+        flags = value.flags
+        if flags.c_contiguous and flags.aligned:
+            return value  # nothing to refuse: small images are filtered in less time than it takes to ask
     if isinstance(value, np.ndarray):
         _refuse_other_dtypes(value.dtype, name)  # first: this message tells how to convert
     array = as_array(value, name, np.dtype(np.float64))
@@ -466,6 +471,8 @@ def odd(value: Any, name: str, maximum: int = MAX_EXTENT) -> int:
 
 def fill_value(value: Any, dtype: np.dtype[Any]) -> float:
     """The `cval` of a constant border, refused where an image of `dtype` could not hold it."""
+    if type(value) in (int, float) and value == 0:
+        return float(value)  # by far the most frequent, and every dtype holds it
     if dtype in FLOATS and isinstance(value, (float, np.floating)):
         return held(float(value), "cval", dtype)  # NaN and Inf are values of a float image
     number = finite(value, "cval")

@@ -13,9 +13,9 @@ from convkit._native.finish cimport add_lines
 from convkit._native.image cimport is_packed, place, store_line
 from convkit._native.parts cimport Part, free_parts, read_frame, read_parts, sum_along, sum_down
 from convkit._native.simd cimport (
-    STENCIL_ROWS, VL, stored, prefetch_far, real, vec, vec_load, vec_load_pixels, vec_set, vec_shift_down, vec_store,
-    vec_store_pixels, vec_upper_product, vec_wide, wide_add_products, wide_merge, wide_pair, wide_pairs, wide_set,
-    wide_upper
+    STENCIL_ROWS, VL, stored, prefetch_far, real, scratch_alloc, scratch_free, vec, vec_load, vec_load_pixels, vec_set,
+    vec_shift_down, vec_store, vec_store_pixels, vec_upper_product, vec_wide, wide_add_products, wide_merge, wide_pair,
+    wide_pairs, wide_set, wide_upper
 )
 from convkit._native.sums cimport Taps, Target
 from convkit._native.tiles cimport Frame, Tile, run_tiles
@@ -28,6 +28,7 @@ cdef struct Plan:
     int part_count
     bint magnitude
     bint fixed
+    vec_wide* pairs  # of a Gaussian's second sum: its weights, two and two
     bint mean
     real half  # of the area
     unsigned short factor
@@ -36,38 +37,46 @@ cdef struct Plan:
 
 
 # ---- the second sum of a Gaussian -------------------------------------------------------------------
-cdef inline vec fixed_vector(const real* line, const Taps* taps, Py_ssize_t step, const bint single) noexcept nogil:
-    """VL outputs; where pixels have a `single` channel, neighbours are multiplied where they lie."""
+cdef inline void fixed_vectors(
+    const real* line, const vec_wide* weights, Py_ssize_t columns, Py_ssize_t step, stored* to, const bint single
+) noexcept nogil:
+    """2·VL outputs; where pixels have a `single` channel, neighbours are multiplied where they lie."""
     cdef vec_wide start = wide_set((256 << 15) + (1 << 15))  # 256 · 2¹⁵ is what the line lacks, 2¹⁵ is 1/2
-    cdef vec_wide a = start, b = start, weights
-    cdef vec last
+    cdef vec_wide a = start, b = start, c = start, d = start, pair
+    cdef vec last, last_too
     cdef Py_ssize_t q
-    line += taps.column * step
-    for q in range(0, taps.columns - 1, 2):
-        weights = wide_pair(<short>taps.weights[q], <short>taps.weights[q + 1])
+    for q in range(columns // 2):
+        pair = weights[q]
         if single:
-            a, b = a + wide_pairs(vec_load(line), weights), b + wide_pairs(vec_load(line + 1), weights)
+            a, b = a + wide_pairs(vec_load(line), pair), b + wide_pairs(vec_load(line + 1), pair)
+            c, d = c + wide_pairs(vec_load(line + VL), pair), d + wide_pairs(vec_load(line + VL + 1), pair)
         else:
-            wide_add_products(&a, &b, vec_load(line), vec_load(line + step), weights)
+            wide_add_products(&a, &b, vec_load(line), vec_load(line + step), pair)
+            wide_add_products(&c, &d, vec_load(line + VL), vec_load(line + VL + step), pair)
         line += 2 * step
-    weights = wide_pair(<short>taps.weights[taps.columns - 1], 0)  # the number is odd
-    last = vec_load(line)
+    pair = weights[columns // 2]  # the number is odd: the second of these is 0
+    last, last_too = vec_load(line), vec_load(line + VL)
     if single:
-        a, b = a + wide_pairs(last, weights), b + wide_pairs(vec_load(line + 1), weights)
-        return wide_merge(a, b)
-    wide_add_products(&a, &b, last, last, weights)
-    return wide_upper(a, b)
+        a, b = a + wide_pairs(last, pair), b + wide_pairs(vec_load(line + 1), pair)
+        c, d = c + wide_pairs(last_too, pair), d + wide_pairs(vec_load(line + VL + 1), pair)
+        vec_store_pixels(to, wide_merge(a, b), wide_merge(c, d))
+        return
+    wide_add_products(&a, &b, last, last, pair)
+    wide_add_products(&c, &d, last_too, last_too, pair)
+    vec_store_pixels(to, wide_upper(a, b), wide_upper(c, d))
 
 
-cdef void fixed_line(const Taps* taps, Py_ssize_t step, const real* line, stored* to, Py_ssize_t n) noexcept nogil:
+cdef void fixed_line(
+    const Plan* plan, Py_ssize_t step, const real* line, stored* to, Py_ssize_t n
+) noexcept nogil:
+    cdef const Taps* taps = &plan.parts[0].along
     cdef Py_ssize_t x = 0
+    line += taps.column * step
     while x < n:
         if step == 1:
-            vec_store_pixels(
-                to + x, fixed_vector(line + x, taps, 1, True), fixed_vector(line + x + VL, taps, 1, True))
+            fixed_vectors(line + x, plan.pairs, taps.columns, 1, to + x, True)
         else:
-            vec_store_pixels(
-                to + x, fixed_vector(line + x, taps, step, False), fixed_vector(line + x + VL, taps, step, False))
+            fixed_vectors(line + x, plan.pairs, taps.columns, step, to + x, False)
         x += 2 * VL
 
 
@@ -199,7 +208,7 @@ cdef void run_smooth(const void* described, const Frame* frame, Tile* tile) noex
         if plan.mean:
             mean_line(plan, frame.channels, line, pixels, n)
         else:
-            fixed_line(&plan.parts[0].along, frame.channels, line, pixels, n)
+            fixed_line(plan, frame.channels, line, pixels, n)
         store_line(&frame.out, tile.y + r, tile.x, tile.pixels, <const uint8_t*>pixels)
         line += frame.line_step
 
@@ -230,6 +239,19 @@ cdef void run_rows(const void* described, const Frame* frame, Tile* tile) noexce
             finish(plan, frame, tile, r, sums + r * frame.line_step, sums + group + r * frame.line_step)
 
 
+cdef int read_pairs(Plan* plan) except -1:
+    """The caller frees them."""
+    cdef const Taps* taps = &plan.parts[0].along
+    cdef Py_ssize_t q, pairs = taps.columns // 2 + 1
+    plan.pairs = <vec_wide*>scratch_alloc(pairs * sizeof(vec_wide))
+    if plan.pairs == NULL:
+        raise MemoryError("no memory for the kernel's weights")
+    for q in range(pairs):
+        plan.pairs[q] = wide_pair(
+            <short>taps.weights[2 * q], <short>taps.weights[2 * q + 1] if 2 * q + 1 < taps.columns else 0)
+    return 0
+
+
 # ---- from Python ------------------------------------------------------------------------------------
 def run(image not None, out not None, stencil not None, int border, double cval, int threads):
     """Write `stencil` of the uint8 `image` into `out`: checked HWC arrays of any strides (see `ops.stencil`)."""
@@ -244,6 +266,8 @@ def run(image not None, out not None, stencil not None, int border, double cval,
         read_frame(&frame, &source, &target, stencil, border, cval)
         plan.part_count = read_parts(plan.parts, &frame, stencil)
         plan.magnitude, plan.fixed = stencil.combine == "magnitude", stencil.fixed
+        if plan.fixed:
+            read_pairs(&plan)
         if stencil.division is not None:
             plan.mean, plan.half = True, <real>(frame.rows * frame.columns // 2)
             plan.factor, plan.shift = stencil.division
@@ -254,5 +278,6 @@ def run(image not None, out not None, stencil not None, int border, double cval,
         run_tiles(&plan, &frame, run_smooth if plan.fixed or plan.mean else run_rows, threads)
     finally:
         free_parts(plan.parts)
+        scratch_free(plan.pairs)
         PyBuffer_Release(&target)
         PyBuffer_Release(&source)

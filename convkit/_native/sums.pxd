@@ -89,9 +89,24 @@ cdef inline void sum_all(
                     add(sums[r], seen, weight[(i - r) * kw + q], width)
 
 
+cdef inline void sum_column(
+    const sample** rows, const Taps* taps, Py_ssize_t x, vec (*sums)[LINE_VECTORS],
+    const int height, const int width, const int column,
+) noexcept nogil:
+    """The same for `column` weights, one below the other: a number that the compiler knows leaves no loop."""
+    cdef vec seen[LINE_VECTORS]
+    cdef int r, v, e
+    for e in range(column + height - 1):
+        for v in range(width):
+            seen[v] = vec_pin(load(rows[e] + x + v * VL))
+        for r in range(height):
+            if r <= e and e - r < column:
+                add(sums[r], seen, taps.weights[e - r], width)
+
+
 cdef inline void sum_tile(
     const sample** rows, const Taps* taps, Py_ssize_t step, real start, Py_ssize_t x, const Target* to, Py_ssize_t n,
-    const int height, const int width, const bint holes,
+    const int height, const int width, const bint holes, const int column,
 ) noexcept nogil:
     """`height` × `width` vectors from element `x` on: each output sums its taps from the first to the last."""
     cdef vec sums[STENCIL_ROWS][LINE_VECTORS]
@@ -99,7 +114,9 @@ cdef inline void sum_tile(
     for r in range(height):
         for v in range(width):
             sums[r][v] = vec_set(start)
-    if holes or height == 1:
+    if column:
+        sum_column(rows, taps, x + taps.column * step, sums, height, width, column)
+    elif holes or height == 1:
         sum_taps(rows, taps, step, x, sums, height, width, holes)
     else:
         sum_all(rows, taps, step, x, sums, height, width)
@@ -114,7 +131,7 @@ cdef inline void sum_tile(
 
 cdef inline void sum_row(
     const sample** rows, const sample** ahead, const Taps* taps, Py_ssize_t step, real start, const Target* to,
-    Py_ssize_t n, const int height, const int width, const bint holes,
+    Py_ssize_t n, const int height, const int width, const bint holes, const int column,
 ) noexcept nogil:
     """`height` rows of `n` elements; `ahead`, if it is given, are rows that will be read soon."""
     cdef Py_ssize_t x = 0, line
@@ -126,10 +143,10 @@ cdef inline void sum_row(
                 while line < width * VL * <Py_ssize_t>sizeof(sample):
                     prefetch_far(<const char*>(ahead[r] + x) + line)
                     line += 64
-        sum_tile(rows, taps, step, start, x, to, n, height, width, holes)
+        sum_tile(rows, taps, step, start, x, to, n, height, width, holes, column)
         x += width * VL
     while x < n:  # the last vector overlaps the one before: nothing is read past the row's end
-        sum_tile(rows, taps, step, start, max(min(x, n - VL), 0), to, n, height, 1, holes)
+        sum_tile(rows, taps, step, start, min(x, max(n - VL, 0)), to, n, height, 1, holes, column)
         x += VL
 
 
@@ -142,6 +159,10 @@ cdef inline void sum_rows(
     Rows of fewer than a vector's elements are read as if they had as many.
     """
     if taps.holes:
-        sum_row(rows, ahead, taps, step, start, to, n, height, width, True)
+        sum_row(rows, ahead, taps, step, start, to, n, height, width, True, 0)
+    elif height > 1 and taps.columns == 1 and taps.rows == 3:
+        sum_row(rows, ahead, taps, step, start, to, n, height, width, False, 3)
+    elif height > 1 and taps.columns == 1 and taps.rows == 5:
+        sum_row(rows, ahead, taps, step, start, to, n, height, width, False, 5)
     else:
-        sum_row(rows, ahead, taps, step, start, to, n, height, width, False)
+        sum_row(rows, ahead, taps, step, start, to, n, height, width, False, 0)

@@ -73,7 +73,7 @@ def _chosen(weights: bytes, shape: Pair, anchor: Pair, method: Method, element: 
             return Choice(
                 "separable", found, f"{form}: {stencil.work(found)} products a pixel instead of {kernel.size}"
             )
-    if spectral.pays(shape) and not direct.integral:
+    if spectral.pays(direct) and not direct.integral:
         return Choice("fft", direct, f"Fourier transforms of tiles instead of {steps}")
     return Choice("direct", direct, steps)
 

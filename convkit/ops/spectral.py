@@ -13,13 +13,18 @@ from convkit.ops.stencil import Stencil
 SMALLEST = 2000
 """Products a pixel from which transforms take half the time of sums, which keep every promise."""
 
+HOLES_COST = 2.5
+"""What a product costs where weights of zero, which must read nothing, lie between the others."""
+
 TILE = 512
 """Rows and columns of a transform where the kernel is small beside it: it stays in the second cache."""
 
 
-def pays(shape: Pair) -> bool:
-    """Whether a kernel of `shape` is large enough."""
-    return shape[0] * shape[1] >= SMALLEST
+def pays(stencil: Stencil) -> bool:
+    """Whether a dense `stencil` has enough weights."""
+    values = stencil.parts[0][0].values
+    products = int(np.count_nonzero(values))
+    return products * (HOLES_COST if products < values.size else 1) >= SMALLEST
 
 
 def correlate(stencil: Stencil, image_hwc: Array, shape: Pair, border: str, cval: float, real: type) -> Array:

@@ -131,6 +131,11 @@ def test_explain():
     assert explain(OUTER, method="direct") == "direct: asked for; 63 products a pixel"
     assert explain(np.float32(OUTER), np.float64).startswith("direct")
     assert explain(RNG.standard_normal((45, 45))).startswith("fft")
+    pierced, sparse = RNG.standard_normal((31, 31)), np.diag(RNG.standard_normal(45))
+    assert explain(pierced).startswith("direct")
+    pierced[9, 9] = 0  # weights that must read nothing are costly
+    assert explain(pierced).startswith("fft")
+    assert explain(sparse) == "direct: 45 products a pixel"
     assert explain(np.ones((44, 46)) + np.eye(44, 46), method="auto").startswith(
         "direct"
     )  # integers stay exact
