@@ -49,7 +49,7 @@ def run_conv(chosen: argparse.Namespace) -> None:
     print(report.line(report.HEADS))
     rows = []
     chosen_layers = layers.QUICK if chosen.quick else layers.SIZES if chosen.sizes else layers.NAMED
-    drawn = chosen_layers + layers.random_layers(seed, chosen.random)
+    drawn = layers.part(chosen_layers + layers.random_layers(seed, chosen.random), chosen.part)
     for threads in chosen.threads:
         for row in conv.measure(drawn, threads, names, chosen.eager):
             rows.append(row)
@@ -121,6 +121,7 @@ def main() -> int:
     table.add_argument("--isa", choices=_dispatch.available(), help="instruction set (default: the widest)")
     table.add_argument("--peers", nargs="*", choices=list(peers.PEERS), default=list(peers.PEERS))
     table.add_argument("--random", type=int, default=0, help="this many further layers, drawn at random")
+    table.add_argument("--part", metavar="I/N", help="the rows I, I + N, ... only, to be added to the output")
     table.add_argument("--output", type=Path, help="a folder for the JSON, the Markdown table and the plots")
     table = commands.add_parser("filters", help="the bank of filters: time, share of the limit, difference")
     table.add_argument("--quick", action="store_true", help="a few filters only")

@@ -120,3 +120,11 @@ def random_layers(seed: int, count: int) -> list[Layer]:
         if divides and fits and 1e5 < layer.operations < 2e9:
             found.append(layer)
     return found
+
+
+def part(layers: list[Layer], which: str | None) -> list[Layer]:
+    """Part i of n, "i/n", of the layers; all of them for None."""
+    if which is None:
+        return layers
+    index, _, count = which.partition("/")
+    return layers[int(index) - 1 :: int(count)]

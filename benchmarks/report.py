@@ -92,15 +92,29 @@ def markdown(machine: Machine, rows: list[Row]) -> str:
 
 
 def write(folder: Path, machine: Machine, rows: list[Row]) -> None:
-    """Leave conv.json, conv.md, conv.png and roofline.png in `folder`."""
+    """Leave conv.json, conv.md, conv.png and roofline.png in `folder`.
+
+    Rows of the same commit and instruction set that lie there are kept: a long run may be made in parts.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "conv.json"
+    rows = sorted([*kept(path, machine, rows), *rows], key=lambda row: row.threads)
     document = {"machine": asdict(machine), "rows": [asdict(row) for row in rows]}
-    (folder / "conv.json").write_text(
-        json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
-    )
+    path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     (folder / "conv.md").write_text(markdown(machine, rows), encoding="utf-8")
     plot_ratios(folder / "conv.png", rows)
     plot_roofline(folder / "roofline.png", machine, rows)
+
+
+def kept(path: Path, machine: Machine, rows: list[Row]) -> list[Row]:
+    """The rows of an earlier part that these do not replace."""
+    if not path.exists():
+        return []
+    document = json.loads(path.read_text(encoding="utf-8"))
+    if (document["machine"]["seed"], document["machine"]["isa"]) != (machine.seed, machine.isa):
+        return []
+    new = {(row.layer, row.threads) for row in rows}
+    return [row for row in (Row(**old) for old in document["rows"]) if (row.layer, row.threads) not in new]
 
 
 def plot_ratios(path: Path, rows: list[Row]) -> None:

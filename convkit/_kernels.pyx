@@ -21,15 +21,13 @@ from convkit._native.copies cimport copy_run
 from convkit._native.epilogue cimport Epilogue, adds_in_place, finish_rows, make_epilogue
 from convkit._native.gemm cimport Tile, multiply
 from convkit._native.planes cimport Planes, Span, find_span, pack_planes
-from convkit._native.simd cimport (GEMM_DEPTH, GEMM_MR, GEMM_NV, GEMM_WIDE, VL, panel_load, panel_store,
-                                   prefetch_far, real, scratch_alloc, scratch_free, vec, vec_interleave, vec_load,
-                                   vec_load_part, vec_store, vec_store_part)
+from convkit._native.simd cimport (GEMM_DEPTH, GEMM_MR, GEMM_NV, GEMM_WIDE, PLANES_BYTES, SUMS_BYTES, VL, panel_load,
+                                   panel_store, prefetch_far, real, scratch_alloc, scratch_free, vec, vec_interleave,
+                                   vec_load, vec_load_part, vec_store, vec_store_part)
 
 cdef enum:
     CHUNK_ROWS = 512            # output channels of a unit, at most
     BAND_TILES = 8              # of a unit, at least: their weights are read once from L2
-    SUMS_BYTES = 1 << 19        # of a unit, about: they stay in the L2 cache
-    PLANES_BYTES = 1 << 19
     MOST_COLUMNS = 512          # of a strip
     DIRECT_CHANNELS = 96
     GATHERED_ROWS = 128         # more output channels than these repay a packed tile

@@ -17,8 +17,8 @@ from convkit._native.arith cimport ceil_div, elements, even_parts
 from convkit._native.border cimport BORDER_CONSTANT
 from convkit._native.epilogue cimport Epilogue, finish_rows, make_epilogue
 from convkit._native.planes cimport Planes, pack_planes
-from convkit._native.simd cimport (GEMM_MR, GEMM_NV, LINE, VL, prefetch_far, real, scratch_alloc, scratch_free, vec,
-                                   vec_load, vec_set, vec_store, vec_store_part, vec_transpose)
+from convkit._native.simd cimport (GEMM_MR, GEMM_NV, LINE, PLANES_BYTES, SUMS_BYTES, VL, prefetch_far, real, scratch_alloc,
+                                   scratch_free, vec, vec_load, vec_set, vec_store, vec_store_part, vec_transpose)
 
 VECTOR_LANES = VL
 
@@ -27,8 +27,6 @@ cdef enum:
     MOST_DEPTH = 192            # products of a block of K
     MOST_SINGLE = 14            # pixels of a tile of one vector
     DIRECT_CHANNELS = 96        # of a block that is read where it lies, each channel in a page of its own
-    PLANES_BYTES = 1 << 19      # of a unit, about: they stay in the L2 cache
-    SUMS_BYTES = 1 << 19
     WEIGHTS_COST = 8            # of reading a panel's weights for one product, in products of a pixel with them
 
 

@@ -23,10 +23,11 @@ from libc.string cimport memset
 from convkit._native.arith cimport ceil_div, elements
 from convkit._native.border cimport BORDER_CONSTANT, border_index
 from convkit._native.epilogue cimport Epilogue, adds_in_place, finish_rows, make_epilogue
-from convkit._native.simd cimport (STRIP_CHUNK, STRIP_ROWS, STRIP_ROWS_PAIR, STRIP_VECTORS_4, STRIP_VECTORS_8, VL,
-                                   lanes_between, prefetch, prefetch_far, prefetch_write, real, scratch_alloc,
-                                   scratch_free, vec, vec_even, vec_lanes, vec_load, vec_load_lanes, vec_odd, vec_pin,
-                                   vec_set, vec_store, vec_store_part, vec_third_0, vec_third_1, vec_third_2)
+from convkit._native.simd cimport (STREAM_LINES, STRIP_CHUNK, STRIP_ROWS, STRIP_ROWS_PAIR, STRIP_VECTORS_4,
+                                   STRIP_VECTORS_8, VL, lanes_between, prefetch, prefetch_far, prefetch_write, real,
+                                   scratch_alloc, scratch_free, vec, vec_even, vec_lanes, vec_load, vec_load_lanes,
+                                   vec_odd, vec_pin, vec_set, vec_store, vec_store_part, vec_third_0, vec_third_1,
+                                   vec_third_2)
 
 cdef enum:
     LINE = 64 // sizeof(real)   # elements of a cache line
@@ -143,13 +144,13 @@ cdef inline void add_taps(const int OUTPUTS, const int CHUNK, const int STRIDE, 
 
 
 cdef inline void ask(const Conv* conv, Ahead* ahead, Py_ssize_t vectors) noexcept nogil:
-    # A line here and there: the processor brings the others when it sees a stream.
+    # Some processors bring the lines between when they see a stream, others do not.
     cdef Py_ssize_t c
     ahead.due += vectors * ahead.step
     while ahead.at < ahead.due:
         for c in range(conv.channels):
             prefetch(ahead.at + c * conv.x_channel)
-        ahead.at += 8 * LINE
+        ahead.at += STREAM_LINES * LINE
 
 
 cdef inline void sum_tiles(const int OUTPUTS, const int CHUNK, const int STRIDE, const int ROWS,

@@ -20,7 +20,9 @@
  *      STRIP_ROWS rows of one output channel, or of STRIP_ROWS_PAIR rows of two, a loaded vector, and the weights
  *      of up to STRIP_CHUNK kernel rows (3 of them where there are two outputs); of STRIP_VECTORS_4 or
  *      STRIP_VECTORS_8 vectors of 4 or 8 outputs (0: too many for the machine), those vectors and a weight; and of
- *      stencils: sums of STENCIL_VECTORS vectors of STENCIL_ROWS rows, those vectors and a weight of each row -- */
+ *      stencils: sums of STENCIL_VECTORS vectors of STENCIL_ROWS rows, those vectors and a weight of each row.
+ *      SUMS_BYTES and PLANES_BYTES of a unit of work share the L2 cache with weights. Of lines that are read in turn, one
+ *      in STREAM_LINES is asked for: processors that bring the others unasked need no more -- */
 #if defined(__AVX512F__) /* 32 registers of 64 bytes */
 #define VECTOR_BYTES 64
 #define GEMM_MR 8
@@ -33,6 +35,9 @@
 #define STRIP_VECTORS_8 3
 #define STENCIL_ROWS 4
 #define STENCIL_VECTORS 4
+#define SUMS_BYTES (1 << 19)
+#define PLANES_BYTES (1 << 19)
+#define STREAM_LINES 8
 #elif defined(__AVX2__) /* 16 registers of 32 bytes */
 #define VECTOR_BYTES 32
 #define GEMM_MR 4
@@ -45,6 +50,9 @@
 #define STRIP_VECTORS_8 0
 #define STENCIL_ROWS 4
 #define STENCIL_VECTORS 2
+#define SUMS_BYTES (1 << 18)
+#define PLANES_BYTES (1 << 17)
+#define STREAM_LINES 1
 #elif defined(__aarch64__) /* 32 registers of 16 bytes; gcc keeps all broadcasts in registers of their own */
 #define VECTOR_BYTES 16
 #define GEMM_MR 8
@@ -57,6 +65,9 @@
 #define STRIP_VECTORS_8 2
 #define STENCIL_ROWS 4
 #define STENCIL_VECTORS 4
+#define SUMS_BYTES (1 << 19)
+#define PLANES_BYTES (1 << 19)
+#define STREAM_LINES 8
 #else /* x86-64 SSE2 (16 registers of 16 bytes, no FMA) and any other machine */
 #define VECTOR_BYTES 16
 #define GEMM_MR 4
@@ -69,6 +80,9 @@
 #define STRIP_VECTORS_8 0
 #define STENCIL_ROWS 4
 #define STENCIL_VECTORS 2
+#define SUMS_BYTES (1 << 19)
+#define PLANES_BYTES (1 << 19)
+#define STREAM_LINES 1
 #endif
 
 #if defined(CONVKIT_INT16)

@@ -14,7 +14,10 @@ cdef extern from "simd.h" nogil:
         GEMM_MR
         GEMM_NV
         GEMM_DEPTH
+        SUMS_BYTES
+        PLANES_BYTES
         LINE
+        STREAM_LINES
         STRIP_CHUNK
         STRIP_ROWS
         STRIP_ROWS_PAIR
