@@ -96,7 +96,7 @@ def conv2d_grads(
     places = np.arange(x[0, 0].size).reshape(x.shape[2:])
     from_place = np.pad(
         places, sides[2:], **({"mode": border} if border != "constant" else {"constant_values": -1})
-    )  # type: ignore[call-overload]
+    )
     images, outputs, rows, columns = g.shape
     by_padded, by_weight = np.zeros_like(padded), np.zeros_like(weight)
     g_grouped = g.reshape(images, groups, -1, rows, columns)

@@ -40,13 +40,13 @@ def test_integers_are_exact_on_any_number_of_threads(part, monkeypatch):
         )
         for isa in _dispatch.available():
             monkeypatch.setattr(_dispatch, "_chosen", _dispatch.load(isa))
-            for threads in THREADS:
-                how = arguments | {"padding_mode": mode, "num_threads": threads}
-                with ck.options(precision="exact"):
-                    by_input = ck.conv2d_input_grad(g, weight, x.shape, **how)
-                by_weight = ck.conv2d_weight_grad(x, g, weight.shape[2:], **how)
-                assert (by_input == exact[0]).all(), (isa, seed)
-                assert (by_weight == exact[1]).all(), (isa, seed)
+            threads = THREADS[seed // PARTS % 4]  # by turns: where all are exact, all have the same bits
+            how = arguments | {"padding_mode": mode, "num_threads": threads}
+            with ck.options(precision="exact"):
+                by_input = ck.conv2d_input_grad(g, weight, x.shape, **how)
+            by_weight = ck.conv2d_weight_grad(x, g, weight.shape[2:], **how)
+            assert (by_input == exact[0]).all(), (isa, seed, threads)
+            assert (by_weight == exact[1]).all(), (isa, seed, threads)
             assert (ck.conv2d_bias_grad(g) == g.sum((0, 2, 3), dtype=np.float64)).all()
 
 
