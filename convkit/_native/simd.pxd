@@ -16,6 +16,7 @@ cdef extern from "simd.h" nogil:
         GEMM_DEPTH
         SUMS_BYTES
         PLANES_BYTES
+        GRAD_MR
         LINE
         STREAM_LINES
         STRIP_CHUNK
