@@ -35,7 +35,7 @@ from convkit.ops.conv import Conv2dPlan, conv2d, conv2d_plan
 from convkit.ops.conv_transpose import conv_transpose2d
 
 if TYPE_CHECKING:
-    from convkit import filters, viz
+    from convkit import filters, nn, viz
     from convkit.filters import Pipeline
 
 __all__ = [
@@ -66,6 +66,7 @@ __all__ = [
     "io",
     "lab_to_rgb",
     "letterbox",
+    "nn",
     "options",
     "premultiply",
     "probe",
@@ -88,7 +89,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """The bank and the drawing are imported when first named: a service that convolves needs neither."""
-    if name in ("filters", "viz"):
+    if name in ("filters", "nn", "viz"):
         from importlib import import_module
 
         return import_module(f"convkit.{name}")
