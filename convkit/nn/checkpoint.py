@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -20,13 +20,6 @@ from convkit.nn.schedule import LRScheduler
 from convkit.nn.state import load_arrays
 
 FORMAT = "convkit checkpoint 1"
-
-
-class _Parts(NamedTuple):
-    model: Module
-    optimiser: Optimizer | None
-    schedule: LRScheduler | None
-    batches: Batches | None
 
 
 def save_checkpoint(
@@ -57,7 +50,21 @@ def save_checkpoint(
     WeightsFileError
         The file cannot be written.
     """
+    save(path, model, optimiser, schedule, batches, extra, {})
+
+
+def save(
+    path: str | os.PathLike[str],
+    model: Module,
+    optimiser: Optimizer | None,
+    schedule: LRScheduler | None,
+    batches: Batches | None,
+    extra: Any,
+    best: Mapping[str, Array],
+) -> None:
+    """`save_checkpoint`, with a second state of the model."""
     arrays = {f"model.{name}": array for name, array in model._state().items()}
+    arrays |= {f"best.{name}": array for name, array in best.items()}
     told: dict[str, Any] = {
         "format": FORMAT,
         "training": {name: module.training for name, module in model.named_modules()},
@@ -108,6 +115,17 @@ def load_checkpoint(
     KeyError, ValueError, TypeError
         It does not fit the model or the optimiser.
     """
+    return load(path, model, optimiser, schedule, batches)[0]
+
+
+def load(
+    path: str | os.PathLike[str],
+    model: Module,
+    optimiser: Optimizer | None,
+    schedule: LRScheduler | None,
+    batches: Batches | None,
+) -> tuple[Any, dict[str, Array]]:
+    """`load_checkpoint`, and the second state of the model."""
     arrays, texts = weights.read(path)
     told = json.loads(texts.get("convkit", "{}"))
     if told.get("format") != FORMAT:
@@ -122,6 +140,8 @@ def load_checkpoint(
         raise KeyError(
             f"the file has generators {sorted(told['generators'])}; the model {sorted(generators)}"
         )
+    if schedule is not None and len(told["schedule"]["base_lrs"]) != len(schedule.base_lrs):
+        raise ValueError(f"the file's schedule has {len(told['schedule']['base_lrs'])} groups of parameters")
     own = model._state()
     snapshot = {name: array.copy() for name, array in own.items()}
     load_arrays(own, state, strict=True)
@@ -139,7 +159,7 @@ def load_checkpoint(
         module.training = told["training"].get(name, module.training)
     for name, generator in generators.items():
         generator.bit_generator.state = told["generators"][name]
-    return told["extra"]
+    return told["extra"], {n.removeprefix("best."): a for n, a in arrays.items() if n.startswith("best.")}
 
 
 def _optimiser_state(told: Mapping[str, Any], arrays: Mapping[str, Array]) -> dict[str, Any]:

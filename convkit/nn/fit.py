@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from convkit._checks import integer
+from convkit._checks import Array, integer
 from convkit.errors import ConvkitError
+from convkit.nn import checkpoint as checkpoints
 from convkit.nn.autograd import no_grad
-from convkit.nn.checkpoint import load_checkpoint, save_checkpoint
 from convkit.nn.clip import clip_grad_norm_
 from convkit.nn.data import Batches, batches
 from convkit.nn.module import Module
@@ -155,9 +155,10 @@ def fit(
     train = _batches(data, "data", shuffle=True)
     held = None if validation is None else _batches(validation, "validation", shuffle=False)
     keep = train if isinstance(train, Batches) else None
-    history, best = History(), None
+    history, best = History(), dict[str, Array]()
     if resume and checkpoint is not None and os.path.exists(checkpoint):
-        history = History(**load_checkpoint(checkpoint, model, optimiser, schedule, keep))
+        told, best = checkpoints.load(checkpoint, model, optimiser, schedule, keep)
+        history = History(**told)
     step = _Step(model, loss, optimiser, schedule if schedule_each == "batch" else None, clip_norm, history)
     for epoch in range(len(history.loss), epochs):
         start = time.perf_counter()
@@ -181,13 +182,13 @@ def fit(
         history.seconds.append(time.perf_counter() - start)
         if history.watched[-1] <= min(history.watched):
             history.best_epoch = epoch
-            best = model.state_dict() if patience is not None else None
+            best = model.state_dict() if patience is not None else {}
         if checkpoint is not None:
-            save_checkpoint(checkpoint, model, optimiser, schedule, keep, extra=asdict(history))
+            checkpoints.save(checkpoint, model, optimiser, schedule, keep, asdict(history), best)
         if patience is not None and epoch - history.best_epoch >= patience:
             history.stopped = "patience"
             break
-    if best is not None:
+    if best and patience is not None:
         model.load_state_dict(best)
     history.stopped = history.stopped or "epochs"
     model.train()

@@ -107,6 +107,25 @@ def test_a_run_that_is_resumed_has_the_bits_of_one_that_was_not(tmp_path):
         np.testing.assert_array_equal(array, whole[0].state_dict()[name])
 
 
+def test_the_best_weights_outlive_a_stop(tmp_path):
+    """Stopped after the best epoch, which the rest of the run does not reach again."""
+    results = []
+    for stops in ((), (22,)):
+        model, optimiser = linear()
+        schedule = nn.schedule.LambdaLR(optimiser, lambda epoch: 1.0 if epoch < 20 else 200.0)
+        data, path = (
+            nn.batches(X[:64], Y[:64], batch_size=32, shuffle=True),
+            tmp_path / f"{len(stops)}.safetensors",
+        )
+        for epochs in (*stops, 24):
+            nn.fit(
+                model, data, nn.MSELoss(), optimiser, epochs, validation=(X[64:], Y[64:]),
+                schedule=schedule, patience=50, checkpoint=path, resume=True,
+            )  # fmt: skip
+        results.append(model.weight.data)
+    np.testing.assert_array_equal(*results)
+
+
 def test_a_bar(capsys):
     model, optimiser = linear()
     nn.fit(model, (X, Y), nn.MSELoss(), optimiser, 1, progress=True)
