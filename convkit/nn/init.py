@@ -60,7 +60,7 @@ def dirac_(tensor: Weights, groups: int = 1) -> Weights:
         raise ValueError(f"groups is {groups}, which does not divide the {array.shape[0]} output channels")
     array[...] = 0
     outputs = array.shape[0] // groups
-    centre = [n // 2 for n in array.shape[2:]]
+    centre: list[int] = [n // 2 for n in array.shape[2:]]
     for group in range(groups):
         for channel in range(min(outputs, array.shape[1])):
             array[(group * outputs + channel, channel, *centre)] = 1

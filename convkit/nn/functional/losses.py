@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from convkit._checks import choice, finite, positive
@@ -166,8 +168,8 @@ def nll_loss(
     safe = np.where(ignored, 0, labels)
     each_weight = np.ones(labels.shape, input.dtype) if weight is None else weight.data[safe]
     each_weight = np.where(ignored, 0, each_weight).astype(input.dtype)
-    first, *others = np.indices(labels.shape, sparse=True)
-    each: Tensor = -input[(first, safe, *others)] * each_weight
+    places: list[Any] = list(np.indices(labels.shape, sparse=True))
+    each: Tensor = -input[(places[0], safe, *places[1:])] * each_weight
     if reduction == "mean":
         return each.sum() / each_weight.sum()
     return reduced(each, reduction)
