@@ -24,6 +24,7 @@ from benchmarks import (
     peers,
     report,
     spills,
+    train,
 )
 from convkit import _dispatch
 
@@ -139,6 +140,10 @@ def main() -> int:
     table = commands.add_parser("layout", help="a 4K photo to a BCHW batch and back")
     table.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     table.add_argument("--rounds", type=int, default=7)
+    table = commands.add_parser("train", help="convolution layers forward and backward, beside PyTorch")
+    table.add_argument("--threads", type=int, default=2)
+    table.add_argument("--rounds", type=int, default=7)
+    table.add_argument("--rows", type=int, nargs="*", help="these rows alone, from 0 on")
     table = commands.add_parser("io", help="imread beside OpenCV's decoder")
     table.add_argument("--rounds", type=int, default=3)
     table = commands.add_parser("networks", help="training steps of whole networks beside PyTorch")
@@ -159,6 +164,9 @@ def main() -> int:
         return 0
     if chosen.command == "networks":
         networks.main(chosen.threads, chosen.rounds)
+        return 0
+    if chosen.command == "train":
+        train.main(chosen.threads, chosen.rounds, chosen.rows)
         return 0
     if chosen.command == "layout":
         layout.main(chosen.threads, chosen.rounds)

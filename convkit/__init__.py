@@ -31,8 +31,29 @@ from convkit.layout import (
     unpremultiply,
     ycrcb_to_rgb,
 )
+from convkit.ops.activation import activate, activation_grad
 from convkit.ops.conv import Conv2dPlan, conv2d, conv2d_plan
+from convkit.ops.conv_grad import conv2d_bias_grad, conv2d_input_grad, conv2d_weight_grad
 from convkit.ops.conv_transpose import conv_transpose2d
+from convkit.ops.conv_transpose_grad import conv_transpose2d_input_grad, conv_transpose2d_weight_grad
+from convkit.ops.fold import fold, unfold
+from convkit.ops.norm import (
+    batch_norm,
+    batch_norm_grad,
+    group_norm,
+    group_norm_grad,
+    layer_norm,
+    layer_norm_grad,
+)
+from convkit.ops.pool import (
+    adaptive_avg_pool2d,
+    adaptive_avg_pool2d_grad,
+    adaptive_max_pool2d,
+    avg_pool2d,
+    avg_pool2d_grad,
+    max_pool2d,
+    max_pool2d_grad,
+)
 
 if TYPE_CHECKING:
     from convkit import filters, nn, viz
@@ -48,16 +69,33 @@ __all__ = [
     "Video",
     "VideoWriter",
     "__version__",
+    "activate",
+    "activation_grad",
+    "adaptive_avg_pool2d",
+    "adaptive_avg_pool2d_grad",
+    "adaptive_max_pool2d",
+    "avg_pool2d",
+    "avg_pool2d_grad",
+    "batch_norm",
+    "batch_norm_grad",
     "bgr_to_rgb",
     "build_info",
     "center_crop",
     "conv2d",
+    "conv2d_bias_grad",
+    "conv2d_input_grad",
     "conv2d_plan",
+    "conv2d_weight_grad",
     "conv_transpose2d",
+    "conv_transpose2d_input_grad",
+    "conv_transpose2d_weight_grad",
     "describe",
     "errors",
     "filters",
+    "fold",
     "from_bchw",
+    "group_norm",
+    "group_norm_grad",
     "hsv_to_rgb",
     "images",
     "imread",
@@ -65,7 +103,11 @@ __all__ = [
     "imwrite",
     "io",
     "lab_to_rgb",
+    "layer_norm",
+    "layer_norm_grad",
     "letterbox",
+    "max_pool2d",
+    "max_pool2d_grad",
     "nn",
     "options",
     "premultiply",
@@ -81,6 +123,7 @@ __all__ = [
     "to_gray",
     "to_hwc",
     "to_uint8",
+    "unfold",
     "unpremultiply",
     "viz",
     "ycrcb_to_rgb",

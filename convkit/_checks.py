@@ -140,6 +140,39 @@ def batch(value: Array, name: str, channels: int) -> tuple[Array, bool]:
     return (value[None] if single else value), single
 
 
+def shape_of(value: Any, name: str) -> tuple[int, ...]:
+    """`value` as the shape of a BCHW or CHW array."""
+    if not is_sequence(value):
+        raise TypeError(f"{name} is {value!r}; expected (B, C, H, W) or (C, H, W)")
+    shape = tuple(integer(n, name, 1) for n in value)
+    if len(shape) not in (3, 4):
+        raise ValueError(f"{name} is {shape}; expected (B, C, H, W) or (C, H, W)")
+    checked_size(shape, 8)
+    return shape
+
+
+def images(value: Any, name: str) -> tuple[Array, Array]:
+    """`value` as a float BCHW or CHW array, and as BCHW."""
+    (array,) = float_arrays(**{name: value})
+    if array.ndim not in (3, 4):
+        hint = f"; pass {name}[None] for one channel" if array.ndim == 2 else ""
+        raise ValueError(f"{name} has shape {array.shape}; expected BCHW or CHW{hint}")
+    return array, array if array.ndim == 4 else array[None]
+
+
+def weight_shape(
+    input_shape: tuple[int, ...], output_shape: tuple[int, ...], groups: Any, kernel: Pair
+) -> tuple[int, int, int, int]:
+    """The weight's shape of a convolution between maps of these shapes."""
+    for name, shape in (("input", input_shape), ("grad_output", output_shape)):
+        if len(shape) not in (3, 4):
+            raise ValueError(f"{name} has shape {shape}; expected BCHW or CHW")
+    channels, number = input_shape[-3], integer(groups, "groups", 1)
+    if channels % number:
+        raise ValueError(f"groups is {groups}, which does not divide the input's {channels} channels")
+    return output_shape[-3], channels // number, *kernel
+
+
 def residual(value: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array | None:
     """`value`, if it is not None, as an array of the output's `shape` and `dtype`."""
     if value is None:

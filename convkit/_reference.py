@@ -79,6 +79,42 @@ def conv_transpose2d(
     return y if bias is None else y + bias[:, None, None]
 
 
+def conv2d_grads(
+    x: Array,
+    weight: Array,
+    g: Array,
+    stride: Pair,
+    padding: tuple[int, int, int, int],
+    dilation: Pair,
+    groups: int,
+    border: str = "constant",
+) -> tuple[Array, Array]:
+    """The gradients of `conv2d` by its input and its weight, product by product."""
+    top, bottom, left, right = padding
+    sides = ((0, 0), (0, 0), (top, bottom), (left, right))
+    padded = pad(x, sides, border, 0.0)
+    places = np.arange(x[0, 0].size).reshape(x.shape[2:])
+    from_place = np.pad(
+        places, sides[2:], **({"mode": border} if border != "constant" else {"constant_values": -1})
+    )  # type: ignore[call-overload]
+    images, outputs, rows, columns = g.shape
+    by_padded, by_weight = np.zeros_like(padded), np.zeros_like(weight)
+    g_grouped = g.reshape(images, groups, -1, rows, columns)
+    w = weight.reshape(groups, -1, *weight.shape[1:])
+    for r in range(weight.shape[2]):
+        for s in range(weight.shape[3]):
+            i = r * dilation[0] + stride[0] * np.arange(rows)[:, None]
+            j = s * dilation[1] + stride[1] * np.arange(columns)
+            seen = padded[:, :, i, j].reshape(images, groups, -1, rows, columns)
+            by_weight[:, :, r, s] = np.einsum("bgohw,bgchw->goc", g_grouped, seen).reshape(outputs, -1)
+            sent = np.einsum("bgohw,goc->bgchw", g_grouped, w[..., r, s])
+            by_padded[:, :, i, j] += sent.reshape(images, -1, rows, columns)
+    by_input = np.zeros((*x.shape[:2], places.size), x.dtype)
+    for place in zip(*np.nonzero(from_place >= 0), strict=True):
+        by_input[:, :, from_place[place]] += by_padded[:, :, *place]
+    return by_input.reshape(x.shape), by_weight
+
+
 # ---- epilogues: functions of a sum; NaN gives NaN, and ±Inf the limit -----------------------------------
 
 

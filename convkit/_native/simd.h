@@ -19,7 +19,8 @@
  *      pixels should about fit the L1 cache), and the tiles of depthwise and grouped convolution: sums of
  *      STRIP_ROWS rows of one output channel, or of STRIP_ROWS_PAIR rows of two, a loaded vector, and the weights
  *      of up to STRIP_CHUNK kernel rows (3 of them where there are two outputs); of STRIP_VECTORS_4 or
- *      STRIP_VECTORS_8 vectors of 4 or 8 outputs (0: too many for the machine), those vectors and a weight; and of
+ *      STRIP_VECTORS_8 vectors of 4 or 8 outputs (0: too many for the machine), those vectors and a weight; of weight
+ *      gradients: sums of GRAD_MR weights by 2 vectors of outputs, or twice as many by one; and of
  *      stencils: sums of STENCIL_VECTORS vectors of STENCIL_ROWS rows, those vectors and a weight of each row -- */
 #if defined(__AVX512F__) /* 32 registers of 64 bytes */
 #define VECTOR_BYTES 64
@@ -28,6 +29,7 @@
 #define GEMM_DEPTH 192
 #define STRIP_ROWS 8
 #define STRIP_ROWS_PAIR 8
+#define GRAD_MR 12
 #define STRIP_CHUNK 7
 #define STRIP_VECTORS_4 6
 #define STRIP_VECTORS_8 3
@@ -40,6 +42,7 @@
 #define GEMM_DEPTH 256
 #define STRIP_ROWS 8
 #define STRIP_ROWS_PAIR 4
+#define GRAD_MR 6
 #define STRIP_CHUNK 7
 #define STRIP_VECTORS_4 3
 #define STRIP_VECTORS_8 0
@@ -52,6 +55,7 @@
 #define GEMM_DEPTH 256
 #define STRIP_ROWS 8
 #define STRIP_ROWS_PAIR 8
+#define GRAD_MR 8
 #define STRIP_CHUNK 7
 #define STRIP_VECTORS_4 4
 #define STRIP_VECTORS_8 2
@@ -64,6 +68,7 @@
 #define GEMM_DEPTH 256
 #define STRIP_ROWS 8
 #define STRIP_ROWS_PAIR 2
+#define GRAD_MR 6
 #define STRIP_CHUNK 3
 #define STRIP_VECTORS_4 2
 #define STRIP_VECTORS_8 0

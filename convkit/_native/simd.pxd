@@ -14,6 +14,7 @@ cdef extern from "simd.h" nogil:
         GEMM_MR
         GEMM_NV
         GEMM_DEPTH
+        GRAD_MR
         LINE
         STRIP_CHUNK
         STRIP_ROWS

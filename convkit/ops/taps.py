@@ -67,6 +67,11 @@ def sees(tap: Tap, axis: Axis) -> bool:
     return first < axis.output and tap.offset + first * axis.stride < axis.size
 
 
+def sees_outside(axis: Axis) -> bool:
+    """Whether a tap brings anything but input pixels to an output."""
+    return axis.before > 0 or (axis.output - 1) * axis.stride + axis.extent > axis.size
+
+
 class Reading(NamedTuple):
     """What the taps of an axis read of an input whose padding is zeros."""
 

@@ -1,0 +1,17 @@
+from convkit._checks import Array, Pair
+
+VECTOR_LANES: int
+
+def weight_gradient(
+    x_bchw: Array,
+    g_bchw: Array,
+    y_ockk: Array,
+    groups: int,
+    stride: Pair,
+    dilation: Pair,
+    before: Pair,
+    padded: bool,
+    border: int,
+    cval: float,
+    num_threads: int,
+) -> None: ...

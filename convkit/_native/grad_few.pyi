@@ -1,0 +1,14 @@
+from convkit._checks import Array, Pair
+
+def weight_gradient(
+    x_bchw: Array,
+    g_bchw: Array,
+    y_ockk: Array,
+    groups: int,
+    stride: Pair,
+    dilation: Pair,
+    before: Pair,
+    border: int,
+    cval: float,
+    num_threads: int,
+) -> None: ...

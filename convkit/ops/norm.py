@@ -1,0 +1,558 @@
+"""Normalisation and its gradients: moments of runs of numbers, and affine functions of them.
+
+A run is what has one mean and one factor: a map of a channel. Batch norm joins the moments of a channel's
+maps, group norm takes those of a group's channels as one run; the arithmetic between is on a few numbers a
+map, in float64 (`_native/norm.pyx` does the rest).
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+import numpy as np
+
+from convkit import _checks, _dispatch
+from convkit._checks import Array
+from convkit._threads import threads_for
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+EPS = 1e-5
+
+
+# ---- batch norm ----------------------------------------------------------------------------------------
+
+
+@overload
+def batch_norm(
+    input: ArrayLike,
+    running_mean: ArrayLike | None = None,
+    running_var: ArrayLike | None = None,
+    weight: ArrayLike | None = None,
+    bias: ArrayLike | None = None,
+    training: bool = False,
+    *,
+    eps: float = EPS,
+    return_moments: Literal[False] = False,
+    out: Array | None = None,
+    num_threads: int | None = None,
+) -> Array: ...
+@overload
+def batch_norm(
+    input: ArrayLike,
+    running_mean: ArrayLike | None = None,
+    running_var: ArrayLike | None = None,
+    weight: ArrayLike | None = None,
+    bias: ArrayLike | None = None,
+    training: bool = False,
+    *,
+    eps: float = EPS,
+    return_moments: Literal[True],
+    out: Array | None = None,
+    num_threads: int | None = None,
+) -> tuple[Array, Array, Array]: ...
+def batch_norm(
+    input: ArrayLike,
+    running_mean: ArrayLike | None = None,
+    running_var: ArrayLike | None = None,
+    weight: ArrayLike | None = None,
+    bias: ArrayLike | None = None,
+    training: bool = False,
+    *,
+    eps: float = EPS,
+    return_moments: bool = False,
+    out: Array | None = None,
+    num_threads: int | None = None,
+) -> Array | tuple[Array, Array, Array]:
+    """Each channel less its mean, over its standard deviation, times a weight, plus a bias.
+
+    Parameters
+    ----------
+    input : array_like, (B, C) or (B, C, ...)
+        float32 or float64, any strides.
+    running_mean, running_var : array_like, (C,)
+        Mean and variance of each channel; not used, and not changed, where `training`.
+    weight, bias : array_like, (C,), optional
+        Unset, 1 and 0.
+    training : bool
+        Take mean and (biased) variance from the batch.
+    eps : float
+        Added to the variance.
+    return_moments : bool
+        Return the mean and variance that were used, too.
+    out, num_threads
+        As in `conv2d`.
+
+    Returns
+    -------
+    ndarray, of `input`'s shape and dtype
+    mean, variance : ndarray of float64, (C,)
+        With `return_moments`.
+
+    Raises
+    ------
+    TypeError
+        An array is None, not numeric, or of another dtype than `input`.
+    ValueError
+        Shapes that do not fit; neither `training` nor running moments; one number a channel to train on.
+
+    Notes
+    -----
+    ``y = (x - mean) / √(var + eps) · weight + bias`` (Ioffe and Szegedy, 2015). Moments are summed in
+    float64, in an order of their own: the same bits on any number of threads.
+
+    Examples
+    --------
+    >>> import convkit as ck, numpy as np
+    >>> ck.batch_norm(np.array([[1.0], [3.0]]), training=True, eps=0).ravel()
+    array([-1.,  1.])
+    """
+    x, w, b = check_arrays(input, weight, bias, channels_of(input), 2)
+    training = _checks.flag(training, "training")
+    eps = check_eps(eps)
+    runs = channel_runs(x)
+    threads = threads_for(4 * x.size, num_threads)
+    if training:
+        mean, var = batch_moments(x, runs, threads)
+    elif running_mean is None or running_var is None:
+        raise ValueError("running_mean or running_var is None; pass both, or training=True")
+    else:
+        mean = check_moments(running_mean, "running_mean", x.shape[1:2])
+        var = check_moments(running_var, "running_var", x.shape[1:2])
+    y = _checks.output(out, x.shape, x.dtype, x)
+    shape = x.shape[:2]
+    factor = w / np.sqrt(var + eps)
+    scale(x, runs, [np.broadcast_to(a, shape) for a in (mean, factor, b)], y, threads)
+    return (y, mean, var) if return_moments else y
+
+
+def batch_norm_grad(
+    grad_output: ArrayLike,
+    input: ArrayLike,
+    mean: ArrayLike,
+    var: ArrayLike,
+    weight: ArrayLike | None = None,
+    training: bool = False,
+    *,
+    eps: float = EPS,
+    num_threads: int | None = None,
+) -> tuple[Array, Array, Array]:
+    """Gradients of `batch_norm` by its input, weight and bias.
+
+    Parameters
+    ----------
+    grad_output, input : array_like, of one shape and dtype
+    mean, var : array_like, (C,)
+        Those that were used: `batch_norm` returns them.
+    weight, training, eps, num_threads
+        As in `batch_norm`. Where `training`, mean and variance depend on the input.
+
+    Returns
+    -------
+    ndarray, of `input`'s shape and dtype
+    weight's and bias's gradient : ndarray, (C,)
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in `batch_norm`; arrays of different shapes.
+
+    Examples
+    --------
+    >>> import convkit as ck, numpy as np
+    >>> x = np.array([[1.0], [3.0]])
+    >>> dx, dw, db = ck.batch_norm_grad(np.ones((2, 1)), x, [2.0], [1.0], training=True)
+    >>> dx.ravel(), db
+    (array([0., 0.]), array([2.]))
+    """
+    g, x, w = check_gradients(grad_output, input, weight, channels_of(input), 2)
+    training = _checks.flag(training, "training")
+    eps = check_eps(eps)
+    means, variances = (
+        check_moments(value, name, x.shape[1:2]) for value, name in ((mean, "mean"), (var, "var"))
+    )
+    threads = threads_for(4 * x.size, num_threads)
+    runs, shape = channel_runs(x), x.shape[:2]
+    rate = 1 / np.sqrt(variances + eps)
+    plain, moved = products(g, x, runs, np.broadcast_to(means, shape), threads)
+    by_bias, by_weight = plain.sum(0), moved.sum(0) * rate
+    count = x.size // x.shape[1] if training else np.inf
+    by_x, shift = -w * rate * rate * by_weight / count, -w * rate * by_bias / count
+    y = _checks.empty(x.shape, x.dtype)
+    combine(g, x, runs, [np.broadcast_to(a, shape) for a in (means, w * rate, by_x, shift)], y, threads)
+    return y, by_weight.astype(x.dtype), by_bias.astype(x.dtype)
+
+
+def batch_moments(x: Array, runs: tuple[int, int], threads: int) -> tuple[Array, Array]:
+    """Mean and biased variance of each channel: of its maps', joined (Chan, Golub and LeVeque, 1979)."""
+    count = x.size // x.shape[1]
+    if count == 1:
+        raise ValueError(f"input has shape {x.shape}; expected more than one number a channel to train on")
+    means, squares = moments(x, runs, threads)
+    means, squares = means.reshape(x.shape[:2]), squares.reshape(x.shape[:2])
+    mean = means.mean(0)
+    return mean, (squares.sum(0) + ((means - mean) ** 2).sum(0) * runs[1]) / count
+
+
+# ---- group norm ----------------------------------------------------------------------------------------
+
+
+def group_norm(
+    input: ArrayLike,
+    groups: int,
+    weight: ArrayLike | None = None,
+    bias: ArrayLike | None = None,
+    *,
+    eps: float = EPS,
+    out: Array | None = None,
+    num_threads: int | None = None,
+) -> Array:
+    """Each group of an image's channels less its mean, over its standard deviation, times weight, plus bias.
+
+    Parameters
+    ----------
+    input : array_like, (B, C) or (B, C, ...)
+        float32 or float64, any strides.
+    groups : int
+        Divides C. As many as channels: instance norm.
+    weight, bias : array_like, (C,), optional
+        Unset, 1 and 0.
+    eps, out, num_threads
+        As in `batch_norm`.
+
+    Returns
+    -------
+    ndarray, of `input`'s shape and dtype
+
+    Raises
+    ------
+    TypeError
+        An array is None, not numeric, or of another dtype than `input`.
+    ValueError
+        Shapes that do not fit.
+
+    Notes
+    -----
+    Wu and He, *Group normalization* (2018).
+
+    Examples
+    --------
+    >>> import convkit as ck, numpy as np
+    >>> ck.group_norm(np.array([[1.0, 3.0, 5.0, 9.0]]), 2, eps=0)
+    array([[-1.,  1., -1.,  1.]])
+    """
+    x, w, b = check_arrays(input, weight, bias, channels_of(input), 2)
+    groups = check_groups(groups, x)
+    eps = check_eps(eps)
+    threads = threads_for(4 * x.size, num_threads)
+    means, rate = group_moments(x, groups, eps, threads)
+    y = _checks.output(out, x.shape, x.dtype, x)
+    scale(x, channel_runs(x), [means, rate * w, np.broadcast_to(b, x.shape[:2])], y, threads)
+    return y
+
+
+def group_norm_grad(
+    grad_output: ArrayLike,
+    input: ArrayLike,
+    groups: int,
+    weight: ArrayLike | None = None,
+    *,
+    eps: float = EPS,
+    num_threads: int | None = None,
+) -> tuple[Array, Array, Array]:
+    """Gradients of `group_norm` by its input, weight and bias.
+
+    Parameters
+    ----------
+    grad_output, input : array_like, of one shape and dtype
+    groups, weight, eps, num_threads
+        As in `group_norm`.
+
+    Returns
+    -------
+    ndarray, of `input`'s shape and dtype
+    weight's and bias's gradient : ndarray, (C,)
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in `group_norm`; arrays of different shapes.
+
+    Examples
+    --------
+    >>> import convkit as ck, numpy as np
+    >>> dx, dw, db = ck.group_norm_grad(np.ones((1, 4)), np.array([[1.0, 3.0, 5.0, 9.0]]), 2)
+    >>> dx, db
+    (array([[0., 0., 0., 0.]]), array([1., 1., 1., 1.]))
+    """
+    g, x, w = check_gradients(grad_output, input, weight, channels_of(input), 2)
+    groups = check_groups(groups, x)
+    eps = check_eps(eps)
+    threads = threads_for(4 * x.size, num_threads)
+    means, rate = group_moments(x, groups, eps, threads)
+    plain, moved = products(g, x, channel_runs(x), means, threads)
+    count = x.size // x.shape[0] // groups
+    each = x.shape[1] // groups
+    by_mean, by_rate = (
+        np.repeat((sums * w).reshape(-1, groups, each).sum(2), each, axis=1) / count
+        for sums in (plain, moved)
+    )
+    y = _checks.empty(x.shape, x.dtype)
+    combine(g, x, channel_runs(x), [means, rate * w, -(rate**3) * by_rate, -rate * by_mean], y, threads)
+    return y, (moved * rate).sum(0).astype(x.dtype), plain.sum(0).astype(x.dtype)
+
+
+def group_moments(x: Array, groups: int, eps: float, threads: int) -> tuple[Array, Array]:
+    """Mean and 1 / standard deviation of each channel's group, (B, C)."""
+    count = x.size // x.shape[0] // groups
+    means, squares = moments(x, (x.shape[0] * groups, count), threads)
+    rate = 1 / np.sqrt(squares / count + eps)
+    each = x.shape[1] // groups
+    mean, rate = (np.repeat(a.reshape(-1, groups), each, axis=1) for a in (means, rate))
+    return mean, rate
+
+
+# ---- layer norm ----------------------------------------------------------------------------------------
+
+
+def layer_norm(
+    input: ArrayLike,
+    normalized_shape: int | tuple[int, ...],
+    weight: ArrayLike | None = None,
+    bias: ArrayLike | None = None,
+    *,
+    eps: float = EPS,
+    num_threads: int | None = None,
+) -> Array:
+    """The last axes less their mean, over their standard deviation, times a weight, plus a bias.
+
+    Parameters
+    ----------
+    input : array_like, (..., *normalized_shape)
+        float32 or float64, any strides.
+    normalized_shape : int or tuple of int
+        The axes that are normalised together.
+    weight, bias : array_like, of `normalized_shape`, optional
+        Unset, 1 and 0.
+    eps, num_threads
+        As in `batch_norm`.
+
+    Returns
+    -------
+    ndarray, of `input`'s shape and dtype
+
+    Raises
+    ------
+    TypeError
+        An array is None, not numeric, or of another dtype than `input`.
+    ValueError
+        Shapes that do not fit.
+
+    Notes
+    -----
+    Ba, Kiros and Hinton, *Layer normalization* (2016).
+
+    Examples
+    --------
+    >>> import convkit as ck, numpy as np
+    >>> ck.layer_norm(np.array([[1.0, 3.0], [5.0, 9.0]]), 2, eps=0)
+    array([[-1.,  1.],
+           [-1.,  1.]])
+    """
+    shape = check_normalized(normalized_shape)
+    x, w, b = check_arrays(input, weight, bias, shape, 1)
+    runs = check_last(x, shape)
+    eps = check_eps(eps)
+    threads = threads_for(4 * x.size, num_threads)
+    means, rate = layer_moments(x, runs, eps, threads)
+    y = _checks.empty(x.shape, x.dtype)
+    scale(x, runs, [means, rate, np.zeros_like(means)], y, threads)
+    if weight is not None:
+        y *= w.astype(x.dtype)
+    if bias is not None:
+        y += b.astype(x.dtype)
+    return y
+
+
+def layer_norm_grad(
+    grad_output: ArrayLike,
+    input: ArrayLike,
+    normalized_shape: int | tuple[int, ...],
+    weight: ArrayLike | None = None,
+    *,
+    eps: float = EPS,
+    num_threads: int | None = None,
+) -> tuple[Array, Array, Array]:
+    """Gradients of `layer_norm` by its input, weight and bias.
+
+    Parameters
+    ----------
+    grad_output, input : array_like, of one shape and dtype
+    normalized_shape, weight, eps, num_threads
+        As in `layer_norm`.
+
+    Returns
+    -------
+    ndarray, of `input`'s shape and dtype
+    weight's and bias's gradient : ndarray, of `normalized_shape`
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in `layer_norm`; arrays of different shapes.
+
+    Examples
+    --------
+    >>> import convkit as ck, numpy as np
+    >>> dx, dw, db = ck.layer_norm_grad(np.ones((2, 2)), np.array([[1.0, 3.0], [5.0, 9.0]]), 2)
+    >>> dx[0], db
+    (array([0., 0.]), array([2., 2.]))
+    """
+    shape = check_normalized(normalized_shape)
+    g, x, w = check_gradients(grad_output, input, weight, shape, 1)
+    runs = check_last(x, shape)
+    eps = check_eps(eps)
+    threads = threads_for(4 * x.size, num_threads)
+    means, rate = layer_moments(x, runs, eps, threads)
+    weighted = g if weight is None else g * w.astype(x.dtype)
+    plain, moved = products(weighted, x, runs, means, threads)
+    terms = [means, rate, -(rate**3) * moved.ravel() / runs[1], -rate * plain.ravel() / runs[1]]
+    y, normal = _checks.empty(x.shape, x.dtype), _checks.empty(x.shape, x.dtype)
+    combine(weighted, x, runs, terms, y, threads)
+    scale(x, runs, [means, rate, np.zeros_like(means)], normal, threads)
+    rows = g.reshape(-1, *shape)
+    by_weight = np.einsum("ij,ij->j", rows.reshape(runs), normal.reshape(runs), dtype=np.float64)
+    by_bias = rows.sum(0, dtype=np.float64)
+    return y, by_weight.reshape(shape).astype(x.dtype), by_bias.astype(x.dtype)
+
+
+def layer_moments(x: Array, runs: tuple[int, int], eps: float, threads: int) -> tuple[Array, Array]:
+    """Mean and 1 / standard deviation of each run."""
+    means, squares = moments(x, runs, threads)
+    return means, 1 / np.sqrt(squares / runs[1] + eps)
+
+
+# ---- the kernels ---------------------------------------------------------------------------------------
+
+
+def channel_runs(x: Array) -> tuple[int, int]:
+    """How many maps there are, and the numbers of each."""
+    return x.shape[0] * x.shape[1], prod(x.shape[2:])
+
+
+def in_runs(x: Array, runs: tuple[int, int]) -> Array:
+    """A row for each run."""
+    return np.ascontiguousarray(x).reshape(runs)
+
+
+def moments(x: Array, runs: tuple[int, int], threads: int) -> tuple[Array, Array]:
+    """Each run's mean, and its sum of squared differences from it."""
+    found = np.empty((runs[0], 2))
+    _dispatch.native().family("norm", x.dtype).moments(in_runs(x, runs), found, threads)
+    return found[:, 0], found[:, 1]
+
+
+def products(g: Array, x: Array, runs: tuple[int, int], means: Array, threads: int) -> tuple[Array, Array]:
+    """Each run's Σ g and Σ g·(x - mean), of the means' shape."""
+    found = np.empty((runs[0], 2))
+    kernels = _dispatch.native().family("norm", x.dtype)
+    kernels.products(
+        in_runs(g, runs), in_runs(x, runs), np.ascontiguousarray(means).reshape(-1), found, threads
+    )
+    return found[:, 0].reshape(means.shape), found[:, 1].reshape(means.shape)
+
+
+def scale(x: Array, runs: tuple[int, int], terms: list[Array], y: Array, threads: int) -> None:
+    """Write (x - mean)·factor + shift, with each run's mean, factor and shift."""
+    table = np.stack([term.reshape(-1) for term in terms], axis=1).astype(x.dtype)
+    to = y if y.flags.c_contiguous else _checks.empty(y.shape, y.dtype)
+    _dispatch.native().family("norm", x.dtype).affine(in_runs(x, runs), table, to.reshape(runs), threads)
+    if to is not y:
+        y[...] = to
+
+
+def combine(g: Array, x: Array, runs: tuple[int, int], terms: list[Array], y: Array, threads: int) -> None:
+    """Write g·by_g + (x - mean)·by_x + shift, with each run's mean, by_g, by_x and shift."""
+    table = np.stack([term.reshape(-1) for term in terms], axis=1).astype(x.dtype)
+    kernels = _dispatch.native().family("norm", x.dtype)
+    kernels.affine_of_two(in_runs(g, runs), in_runs(x, runs), table, y.reshape(runs), threads)
+
+
+# ---- arguments -----------------------------------------------------------------------------------------
+
+
+def channels_of(input: Any) -> tuple[int, ...]:
+    """The shape of one number for each channel; empty where there are none."""
+    return tuple(np.shape(input)[1:2])
+
+
+def check_arrays(
+    input: Any, weight: Any, bias: Any, shape: tuple[int, ...], axes: int
+) -> tuple[Array, Array, Array]:
+    """The input, and weight and bias of `shape` in float64."""
+    given = {"input": input}
+    given |= {name: a for name, a in (("weight", weight), ("bias", bias)) if a is not None}
+    arrays = dict(zip(given, _checks.float_arrays(**given), strict=True))
+    x = arrays["input"]
+    if x.ndim < axes:
+        raise ValueError(f"input has shape {x.shape}; expected at least {axes} axes")
+    return x, parameter(arrays, "weight", shape, 1.0), parameter(arrays, "bias", shape, 0.0)
+
+
+def parameter(arrays: dict[str, Array], name: str, shape: tuple[int, ...], unset: float) -> Array:
+    """A parameter in float64."""
+    if name not in arrays:
+        return np.full(shape, unset)
+    if arrays[name].shape != shape:
+        raise ValueError(f"{name} has shape {arrays[name].shape}; expected {shape}")
+    return arrays[name].astype(np.float64)
+
+
+def check_gradients(
+    grad_output: Any, input: Any, weight: Any, shape: tuple[int, ...], axes: int
+) -> tuple[Array, Array, Array]:
+    """The output's gradient, the input, and the weight in float64."""
+    x, w, _ = check_arrays(input, weight, None, shape, axes)
+    g, _ = _checks.float_arrays(grad_output=grad_output, input=x)
+    if g.shape != x.shape:
+        raise ValueError(f"grad_output has shape {g.shape}; expected the input's, {x.shape}")
+    return g, x, w
+
+
+def check_moments(value: Any, name: str, shape: tuple[int, ...]) -> Array:
+    """A mean or variance for each channel, in float64."""
+    array = _checks.as_array(value, name).astype(np.float64)
+    if array.shape != shape:
+        raise ValueError(f"{name} has shape {array.shape}; expected {shape}, one number a channel")
+    return array
+
+
+def check_eps(eps: Any) -> float:
+    """What is added to a variance."""
+    number = _checks.finite(eps, "eps")
+    if number < 0:
+        raise ValueError(f"eps is {number}; expected at least 0")
+    return number
+
+
+def check_groups(groups: Any, x: Array) -> int:
+    """`groups`, which divide the channels."""
+    number = _checks.integer(groups, "groups", 1)
+    if x.shape[1] % number:
+        raise ValueError(f"groups is {number}, which does not divide the input's {x.shape[1]} channels")
+    return number
+
+
+def check_normalized(shape: Any) -> tuple[int, ...]:
+    """The last axes of an input."""
+    numbers = shape if _checks.is_sequence(shape) else (shape,)
+    return tuple(_checks.integer(n, "normalized_shape", 1) for n in numbers)
+
+
+def check_last(x: Array, shape: tuple[int, ...]) -> tuple[int, int]:
+    """The runs of the last axes, which have `shape`."""
+    if not shape or x.shape[-len(shape) :] != shape:
+        raise ValueError(f"input has shape {x.shape}; expected its last axes to be {shape}")
+    return x.size // prod(shape), prod(shape)
