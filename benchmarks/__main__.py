@@ -20,6 +20,7 @@ from benchmarks import (
     layers,
     layout,
     machine,
+    networks,
     peers,
     report,
     spills,
@@ -146,6 +147,9 @@ def main() -> int:
     table.add_argument("--rows", type=int, nargs="*", help="these rows alone, from 0 on")
     table = commands.add_parser("io", help="imread beside OpenCV's decoder")
     table.add_argument("--rounds", type=int, default=3)
+    table = commands.add_parser("networks", help="training steps of whole networks beside PyTorch")
+    table.add_argument("--threads", type=int, nargs="+", default=[2])
+    table.add_argument("--rounds", type=int, default=7)
     stack = commands.add_parser("spills", help="inner loops that keep vectors on the stack (needs objdump)")
     stack.add_argument("module", nargs="?", default="convkit._kernels_avx512")
     stack.add_argument("--compilers", nargs="+", default=[], help="look at what these build instead")
@@ -158,6 +162,9 @@ def main() -> int:
         return 0
     if chosen.command == "io":
         io.main(chosen.rounds)
+        return 0
+    if chosen.command == "networks":
+        networks.main(chosen.threads, chosen.rounds)
         return 0
     if chosen.command == "train":
         train.main(chosen.threads, chosen.rounds, chosen.rows)

@@ -56,7 +56,7 @@ from convkit.ops.pool import (
 )
 
 if TYPE_CHECKING:
-    from convkit import filters, viz
+    from convkit import filters, nn, viz
     from convkit.filters import Pipeline
 
 __all__ = [
@@ -108,6 +108,7 @@ __all__ = [
     "letterbox",
     "max_pool2d",
     "max_pool2d_grad",
+    "nn",
     "options",
     "premultiply",
     "probe",
@@ -131,7 +132,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """The bank and the drawing are imported when first named: a service that convolves needs neither."""
-    if name in ("filters", "viz"):
+    if name in ("filters", "nn", "viz"):
         from importlib import import_module
 
         return import_module(f"convkit.{name}")

@@ -41,6 +41,10 @@ class ImageTooLarge(ImageFileError):
     """The file, or the image that its header promises, is larger than was allowed."""
 
 
+class WeightsFileError(ConvkitError, OSError):
+    """A file of weights could not be read or written; names the file and the reason."""
+
+
 _OF_SYSTEM: dict[type[OSError], type[ImageFileError]] = {
     FileNotFoundError: ImageNotFound,
     NotADirectoryError: ImageNotFound,

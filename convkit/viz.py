@@ -89,6 +89,64 @@ def contact_sheet(
     return figure
 
 
+def training(history: Any, *, title: str | None = None) -> Figure:
+    """The loss of each epoch, of training and of validation, on a logarithmic scale where it falls far.
+
+    Parameters
+    ----------
+    history : convkit.nn.History
+        As `convkit.nn.fit` gives it.
+    title : str, optional
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        With a second panel for the metrics, if there are any.
+
+    Raises
+    ------
+    ValueError
+        No epoch was run.
+
+    Examples
+    --------
+    >>> from convkit import nn, viz
+    >>> len(viz.training(nn.History(loss=[1.0, 0.4, 0.3], metrics={"accuracy": [0.2, 0.6, 0.7]})).axes)
+    2
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    if not history.loss:
+        raise ValueError("history is empty: no epoch was run")
+    panels = 1 + bool(history.metrics)
+    size = (5.0 * panels, 3.4)
+    figure = Figure(figsize=size, dpi=120, facecolor="white", layout=ConstrainedLayoutEngine())
+    axes = figure.subplots(1, panels, squeeze=False)[0]
+    curves = {"training": history.loss, "validation": history.validation_loss}
+    _curves(axes[0], {name: values for name, values in curves.items() if values}, "loss")
+    values = [value for each in curves.values() for value in each]
+    if min(values) > 0 and max(values) > 10 * min(values):
+        axes[0].set_yscale("log")
+    if len(history.watched) > 1:
+        axes[0].axvline(history.best_epoch + 1, color=FAINT, linewidth=0.8, linestyle=":")
+    if history.metrics:
+        _curves(axes[1], history.metrics, "metrics")
+    if title:
+        figure.suptitle(title, color=INK, fontsize=13, fontweight="bold")
+    return figure
+
+
+def _curves(axes: Axes, curves: Mapping[str, list[float]], label: str) -> None:
+    """A line for each name, over the epochs."""
+    for name, values in curves.items():
+        axes.plot(range(1, len(values) + 1), values, label=name, marker="o", markersize=3)
+    axes.set_xlabel("epoch", color=INK)
+    axes.set_ylabel(label, color=INK)
+    axes.grid(alpha=0.25)
+    axes.legend(frameon=False)
+
+
 def rendered(figure: Figure) -> Array:
     """The figure's pixels, RGB uint8."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg

@@ -20,7 +20,7 @@ def test_examples_run(tmp_path, monkeypatch):
     scope = {}
     for block in blocks:
         exec(compile(block, str(README), "exec"), scope)
-    assert len(blocks) == 4
+    assert len(blocks) == 5
     assert scope["features"].shape == (2, 64, 300, 256)
     assert scope["bigger"].shape == (2, 3, 600, 512)
-    assert {path.name for path in tmp_path.iterdir()} == {"photo.jpg", "soft.png", "pan.mp4", "sheet.png"}
+    assert {path.name for path in tmp_path.iterdir()} == {"photo.jpg", "soft.png", "pan.mp4", "sheet.png", "edges.safetensors"}

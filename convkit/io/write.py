@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from convkit._atomic import put
 from convkit._checks import Array, as_array, choice, flag, integer
 from convkit._opencv import opencv, quiet
 from convkit.errors import ImageFileError, of_file
@@ -75,7 +74,7 @@ def imwrite(
     _check_held(pixels, target)
     data = _encode(pixels, target, _settings(target, quality, compression), name)
     try:
-        _put(os.path.realpath(name), data, flag(overwrite, "overwrite"))
+        put(os.path.realpath(name), data, flag(overwrite, "overwrite"))
     except OSError as error:
         raise of_file(error, name) from None
 
@@ -191,28 +190,3 @@ def _bgr(image: Array, cv2: Any) -> Array:
         swapped: Array = cv2.cvtColor(np.ascontiguousarray(image), code)
         return swapped
     return rgb_to_bgr(image)
-
-
-def _put(place: str, data: bytes, overwrite: bool) -> None:
-    """Write `data` beside `place` and put it there in one step."""
-    if os.path.isdir(place):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-    if os.path.exists(place) and not os.access(place, os.W_OK):
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-    beside = os.path.join(os.path.dirname(place), f".convkit-{os.urandom(8).hex()}.tmp")
-    try:
-        with open(beside, "xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        if overwrite:
-            with contextlib.suppress(FileNotFoundError):
-                os.chmod(beside, os.stat(place).st_mode & 0o7777)
-            os.replace(beside, place)
-        else:
-            os.link(beside, place)  # unlike a look beforehand, this cannot be overtaken
-            os.unlink(beside)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(beside)
-        raise

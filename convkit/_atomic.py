@@ -1,0 +1,32 @@
+"""Files that are there whole or not at all: written beside their place, flushed to the disk, renamed."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+
+
+def put(place: str, data: bytes, overwrite: bool = True) -> None:
+    """Write `data` beside `place` and put it there in one step."""
+    if os.path.isdir(place):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if os.path.exists(place) and not os.access(place, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    beside = os.path.join(os.path.dirname(place), f".convkit-{os.urandom(8).hex()}.tmp")
+    try:
+        with open(beside, "xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        if overwrite:
+            with contextlib.suppress(FileNotFoundError):
+                os.chmod(beside, os.stat(place).st_mode & 0o7777)
+            os.replace(beside, place)
+        else:
+            os.link(beside, place)  # unlike a look beforehand, this cannot be overtaken
+            os.unlink(beside)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(beside)
+        raise

@@ -1,0 +1,206 @@
+"""Normalisation layers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from convkit._checks import Array, integer
+from convkit.nn import functional as F
+from convkit.nn.module import Module
+from convkit.nn.parameter import Parameter
+from convkit.nn.tensor import Tensor
+
+
+class BatchNorm2d(Module):
+    """Each channel less its mean, over its deviation, scaled and shifted (Ioffe and Szegedy, 2015).
+
+    In training mean and variance are those of the batch, and their running means are kept for `eval`.
+
+    Parameters
+    ----------
+    num_features : int
+        Channels.
+    eps : float
+        Added to the variance.
+    momentum : float or None
+        Weight of a new batch in the running means; None makes them means of all batches.
+    affine : bool
+        Whether to learn a scale and a shift.
+    track_running_stats : bool
+        False takes the batch's own mean and variance in `eval` too.
+
+    Attributes
+    ----------
+    weight, bias : Parameter, (C,), or None
+    running_mean, running_var : ndarray, (C,), or None
+    num_batches_tracked : ndarray of one int64, or None
+    """
+
+    dimensions: tuple[int, ...] = (4,)
+    running_mean: Array | None
+    running_var: Array | None
+    num_batches_tracked: Array | None
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        dtype: Any = None,
+    ) -> None:
+        self.num_features = integer(num_features, "num_features", 1)
+        self.eps, self.momentum = eps, momentum
+        self.affine, self.track_running_stats = affine, track_running_stats
+        dtype = np.dtype(np.float32 if dtype is None else dtype)
+        self.weight = Parameter(np.ones(num_features, dtype)) if affine else None
+        self.bias = Parameter(np.zeros(num_features, dtype)) if affine else None
+        tracked = track_running_stats
+        self.register_buffer("running_mean", np.zeros(num_features, dtype) if tracked else None)
+        self.register_buffer("running_var", np.ones(num_features, dtype) if tracked else None)
+        self.register_buffer("num_batches_tracked", np.zeros((), np.int64) if tracked else None)
+
+    def forward(self, input: Tensor) -> Any:
+        """Of input's shape."""
+        if input.ndim not in self.dimensions or input.shape[1] != self.num_features:
+            raise ValueError(
+                f"input has shape {input.shape}; {type(self).__name__} was made for {self.num_features} "
+                f"channels "
+                f"in axis 1 of {' or '.join(map(str, self.dimensions))} axes"
+            )
+        momentum = 0.0 if self.momentum is None else self.momentum
+        if self.training and self.num_batches_tracked is not None:
+            self.num_batches_tracked += 1
+            if self.momentum is None:
+                momentum = 1 / int(self.num_batches_tracked)
+        return F.batch_norm(
+            input,
+            self.running_mean,
+            self.running_var,
+            self.weight,
+            self.bias,
+            self.training or self.running_mean is None,
+            momentum,
+            self.eps,
+        )
+
+    def extra_repr(self) -> str:
+        """The arguments."""
+        return f"{self.num_features}, eps={self.eps}, momentum={self.momentum}"
+
+
+class BatchNorm1d(BatchNorm2d):
+    """`BatchNorm2d` of (B, C) and (B, C, L)."""
+
+    dimensions = (2, 3)
+
+
+class InstanceNorm2d(BatchNorm2d):
+    """Each channel of each image less its own mean, over its own deviation (Ulyanov et al., 2016).
+
+    Parameters and attributes as of `BatchNorm2d`; `affine` and `track_running_stats` are False unless asked
+    for.
+    """
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float = 0.1,
+        affine: bool = False,
+        track_running_stats: bool = False,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, dtype)
+
+    def forward(self, input: Tensor) -> Any:
+        """Of input's shape."""
+        if input.ndim != 4 or input.shape[1] != self.num_features:
+            raise ValueError(f"input has shape {input.shape}; expected BCHW of {self.num_features} channels")
+        momentum = 0.0 if self.momentum is None else self.momentum
+        use_input = self.training or self.running_mean is None
+        return F.instance_norm(
+            input, self.running_mean, self.running_var, self.weight, self.bias, use_input, momentum, self.eps
+        )
+
+
+class GroupNorm(Module):
+    """Groups of channels less their mean, over their deviation (Wu and He, 2018).
+
+    Parameters
+    ----------
+    num_groups : int
+        Divides `num_channels`.
+    num_channels : int
+    eps : float
+    affine : bool
+
+    Attributes
+    ----------
+    weight, bias : Parameter, (C,), or None
+    """
+
+    def __init__(
+        self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True, dtype: Any = None
+    ) -> None:
+        self.num_groups = integer(num_groups, "num_groups", 1)
+        self.num_channels = integer(num_channels, "num_channels", 1)
+        if num_channels % num_groups:
+            raise ValueError(f"num_groups is {num_groups}, which does not divide the {num_channels} channels")
+        self.eps, self.affine = eps, affine
+        dtype = np.dtype(np.float32 if dtype is None else dtype)
+        self.weight = Parameter(np.ones(num_channels, dtype)) if affine else None
+        self.bias = Parameter(np.zeros(num_channels, dtype)) if affine else None
+
+    def forward(self, input: Tensor) -> Any:
+        """Of input's shape."""
+        return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
+
+    def extra_repr(self) -> str:
+        """The arguments."""
+        return f"{self.num_groups}, {self.num_channels}, eps={self.eps}"
+
+
+class LayerNorm(Module):
+    """The last axes less their mean, over their deviation (Ba et al., 2016).
+
+    Parameters
+    ----------
+    normalized_shape : int or tuple of int
+        The lengths of the last axes.
+    eps : float
+    elementwise_affine, bias : bool
+
+    Attributes
+    ----------
+    weight, bias : Parameter, `normalized_shape`, or None
+    """
+
+    def __init__(
+        self,
+        normalized_shape: int | Sequence[int],
+        eps: float = 1e-5,
+        elementwise_affine: bool = True,
+        bias: bool = True,
+        dtype: Any = None,
+    ) -> None:
+        shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+        self.normalized_shape, self.eps, self.elementwise_affine = shape, eps, elementwise_affine
+        dtype = np.dtype(np.float32 if dtype is None else dtype)
+        if math.prod(shape) < 1:
+            raise ValueError(f"normalized_shape is {shape}; expected lengths of at least 1")
+        self.weight = Parameter(np.ones(shape, dtype)) if elementwise_affine else None
+        self.bias = Parameter(np.zeros(shape, dtype)) if elementwise_affine and bias else None
+
+    def forward(self, input: Tensor) -> Any:
+        """Of input's shape."""
+        return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
+
+    def extra_repr(self) -> str:
+        """The arguments."""
+        return f"{self.normalized_shape}, eps={self.eps}"

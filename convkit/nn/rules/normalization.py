@@ -1,0 +1,48 @@
+"""Normalisation and its gradients, by the kernels of `ops`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from convkit._checks import Array
+from convkit.nn.rules.result import Needs, Result
+from convkit.ops import norm
+
+
+def _saved(x: Array, weight: Any) -> tuple[Array, ...]:
+    return (x,) if weight is None else (x, weight)
+
+
+def batch_norm(
+    needs: Needs,
+    x: Array,
+    weight: Any,
+    bias: Any,
+    mean: Any,
+    var: Any,
+    training: bool,
+    eps: float,
+    moments: list[Array],
+) -> Result:
+    """`convkit.batch_norm`; the moments that were used are put into `moments`."""
+    output, used_mean, used_var = norm.batch_norm(
+        x, mean, var, weight, bias, training, eps=eps, return_moments=True
+    )
+    moments += [used_mean, used_var]
+
+    def backward(g: Array) -> tuple[Array, ...]:
+        return norm.batch_norm_grad(g, x, used_mean, used_var, weight, training, eps=eps)
+
+    return Result(output, backward, _saved(x, weight))
+
+
+def group_norm(needs: Needs, x: Array, weight: Any, bias: Any, groups: int, eps: float) -> Result:
+    """`convkit.group_norm`."""
+    output = norm.group_norm(x, groups, weight, bias, eps=eps)
+    return Result(output, lambda g: norm.group_norm_grad(g, x, groups, weight, eps=eps), _saved(x, weight))
+
+
+def layer_norm(needs: Needs, x: Array, weight: Any, bias: Any, shape: tuple[int, ...], eps: float) -> Result:
+    """`convkit.layer_norm`."""
+    output = norm.layer_norm(x, shape, weight, bias, eps=eps)
+    return Result(output, lambda g: norm.layer_norm_grad(g, x, shape, weight, eps=eps), _saved(x, weight))

@@ -1,0 +1,411 @@
+"""What a network is made of: shapes, parameters, multiply-adds, receptive fields, memory."""
+
+from __future__ import annotations
+
+import html
+import json
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from convkit import shapes
+from convkit._checks import integer, is_sequence, pair
+from convkit.nn.autograd import no_grad
+from convkit.nn.conv import Conv2d, ConvTranspose2d, LazyConv2d
+from convkit.nn.linear import Linear
+from convkit.nn.module import Module
+from convkit.nn.tensor import Tensor
+from convkit.nn.trace import LayerError, Step
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One layer of a `Summary`."""
+
+    name: str
+    layer: str
+    output_shape: Shape
+    parameters: int
+    macs: int
+    receptive_field: Shape | None
+    """(height, width) of the input that an output sees; None after what is no chain of layers."""
+    jump: Shape | None
+    """Input pixels from one output to the next."""
+    bytes: int
+    """Of the output."""
+
+
+HEADS = ("layer", "", "output shape", "parameters", "MACs", "receptive field", "jump", "memory")
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A table of a network's layers; `str` and notebooks show it, `to_json` gives it to programs."""
+
+    rows: tuple[Row, ...]
+    input_shape: Shape
+    parameters: int
+    trainable: int
+    parameter_bytes: int
+
+    @property
+    def macs(self) -> int:
+        """Multiply-adds of a forward pass."""
+        return sum(row.macs for row in self.rows)
+
+    @property
+    def bytes(self) -> int:
+        """Of all outputs, which training keeps."""
+        return sum(row.bytes for row in self.rows)
+
+    @property
+    def notes(self) -> list[str]:
+        """What stands out: a layer that holds most of the parameters, and what would take fewer."""
+        largest = max(self.rows, key=lambda row: row.parameters, default=None)
+        if largest is None or len(self.rows) < 2 or largest.parameters < 100_000:
+            return []
+        share = largest.parameters / max(self.parameters, 1)
+        if share < 0.5:
+            return []
+        mend = (
+            "pool before it: nn.AdaptiveAvgPool2d(1)"
+            if largest.layer.startswith("Linear")
+            else "fewer channels, a smaller kernel, or nn.SeparableConv2d"
+        )
+        return [f"{largest.name}, {largest.layer}, holds {share:.0%} of the parameters: {mend}"]
+
+    def cells(self) -> list[tuple[str, ...]]:
+        """The table's body, as text."""
+        return [
+            (
+                row.name,
+                row.layer,
+                "×".join(map(str, row.output_shape)),
+                f"{row.parameters:,}",
+                f"{row.macs:,}",
+                "–" if row.receptive_field is None else "×".join(map(str, row.receptive_field)),
+                "–" if row.jump is None else "×".join(map(str, row.jump)),
+                _size(row.bytes),
+            )
+            for row in self.rows
+        ]
+
+    def totals(self) -> str:
+        """One line."""
+        return (
+            f"{self.parameters:,} parameters ({self.trainable:,} trainable, {_size(self.parameter_bytes)}), "
+            f"{self.macs:,} MACs, outputs {_size(self.bytes)}"
+        )
+
+    def __str__(self) -> str:
+        table = [HEADS, *self.cells()]
+        widths = [max(len(line[i]) for line in table) for i in range(len(HEADS))]
+        lines = [
+            "  ".join(
+                cell.ljust(w) if i < 3 else cell.rjust(w)
+                for i, (cell, w) in enumerate(zip(line, widths, strict=True))
+            )
+            for line in table
+        ]
+        rule = "─" * len(lines[0])
+        return "\n".join(
+            [
+                lines[0].rstrip(),
+                rule,
+                *(line.rstrip() for line in lines[1:]),
+                rule,
+                self.totals(),
+                *self.notes,
+            ]
+        )
+
+    def _repr_html_(self) -> str:
+        head = "".join(f"<th>{html.escape(text)}</th>" for text in HEADS)
+        body = "".join(
+            "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in line) + "</tr>"
+            for line in self.cells()
+        )
+        tail = html.escape("; ".join([self.totals(), *self.notes]))
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><p>{tail}</p>"
+
+    def to_json(self) -> str:
+        """As JSON."""
+        return json.dumps({**asdict(self), "macs": self.macs, "bytes": self.bytes})
+
+
+class _Field(NamedTuple):
+    size: tuple[int, int] = (1, 1)
+    jump: tuple[int, int] = (1, 1)
+
+    def after(self, kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int]) -> _Field:
+        """What a layer makes of it."""
+        size = tuple(
+            s + d * (k - 1) * j for s, d, k, j in zip(self.size, dilation, kernel, self.jump, strict=True)
+        )
+        jump = tuple(j * s for j, s in zip(self.jump, stride, strict=True))
+        return _Field((size[0], size[1]), (jump[0], jump[1]))
+
+
+def summary(model: Module, input_shape: Sequence[int]) -> Summary:
+    """A table of a network's layers, in the order in which they run.
+
+    Zeros of `input_shape` are sent through the network once, in `eval` mode.
+
+    Parameters
+    ----------
+    model : Module
+    input_shape : tuple of int
+        (B, C, H, W), or (C, H, W) for one image, or whatever the network takes.
+
+    Returns
+    -------
+    Summary
+        For each layer its output's shape and bytes, its parameters, multiply-adds, receptive field and jump.
+
+    Raises
+    ------
+    LayerError
+        A layer refuses; tells the shapes up to it, the likely cause and what mends it.
+
+    Examples
+    --------
+    >>> from convkit import nn
+    >>> model = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 8, 3, stride=2))
+    >>> print(nn.summary(model, (3, 32, 32)))  # doctest: +ELLIPSIS
+    layer ...
+    0      Conv2d(3, 8, k=3)   1×8×32×32         224  221,184              3×3   1×1  32.0 KiB
+    1      ReLU                1×8×32×32           0        0              3×3   1×1  32.0 KiB
+    2      Conv2d(8, 8, k=3)   1×8×15×15         584  129,600              5×5   1×1...
+    """
+    given = tuple(integer(n, "input_shape", 1) for n in input_shape)
+    shape = (1, *given) if len(given) == 3 else given
+    leaves = [(name, module) for name, module in model.named_modules() if not any(module.children())]
+    dtype = next((p.dtype for p in model.parameters()), np.dtype(np.float32))
+    start = Tensor(np.zeros(shape, dtype))
+    fields: dict[int, tuple[Tensor, _Field | None]] = {id(start): (start, _Field())}
+    rows: list[Row] = []
+    removers = [module.register_forward_hook(_watch(name, rows, fields)) for name, module in leaves]
+    mode = model.training
+    model.eval()
+    try:
+        with no_grad():
+            model(start)
+    finally:
+        model.train(mode)
+        for remove in removers:
+            remove()
+    parameters = list(model.parameters())
+    return Summary(
+        tuple(rows),
+        shape,
+        sum(p.numel() for p in parameters),
+        sum(p.numel() for p in parameters if p.requires_grad),
+        sum(p.data.nbytes for p in parameters),
+    )
+
+
+def _watch(name: str, rows: list[Row], fields: dict[int, tuple[Tensor, _Field | None]]) -> Any:
+    def watch(module: Module, inputs: tuple[Any, ...], output: Any) -> None:
+        tensor = output[0] if isinstance(output, tuple) else output
+        _, before = fields.get(id(inputs[0]), (None, None))
+        after = _field_after(module, before)
+        fields[id(tensor)] = (tensor, after)  # the tensor is kept, so that no other takes its id
+        rows.append(
+            Row(
+                name,
+                _short(module),
+                tensor.shape,
+                sum(p.numel() for p in module.parameters()),
+                _macs(module, inputs[0].shape, tensor.shape),
+                None if after is None else after.size,
+                None if after is None else after.jump,
+                tensor.data.nbytes,
+            )
+        )
+
+    return watch
+
+
+def _field_after(module: Module, field: _Field | None) -> _Field | None:
+    if field is None or isinstance(module, (ConvTranspose2d, Linear)):
+        return None
+    kernel = getattr(module, "kernel_size", None)
+    if kernel is not None:
+        stride, dilation = getattr(module, "stride", 1), getattr(module, "dilation", 1)
+        return field.after(pair(kernel, "kernel"), pair(stride, "stride"), pair(dilation, "dilation"))
+    changes = (
+        "Upsample",
+        "PixelShuffle",
+        "PixelUnshuffle",
+        "AdaptiveAvgPool2d",
+        "AdaptiveMaxPool2d",
+        "Flatten",
+    )
+    return None if type(module).__name__ in (*changes, "Fold", "Unfold", "Unflatten") else field
+
+
+def _macs(module: Module, given: Shape, output: Shape) -> int:
+    if isinstance(module, ConvTranspose2d):
+        return math.prod(given) * math.prod(module.weight.shape[1:])
+    if isinstance(module, Conv2d) or hasattr(module, "_weight"):
+        weight = module.weight if isinstance(module, Conv2d) else module._weight
+        return math.prod(output) * math.prod(weight.shape[1:])
+    if isinstance(module, Linear):
+        return math.prod(output) * module.in_features
+    return 0
+
+
+def _short(module: Module) -> str:
+    name = type(module).__name__
+    if isinstance(module, Conv2d):
+        kernel, stride = (_one(getattr(module, n)) for n in ("kernel_size", "stride"))
+        parts = [f"{module.in_channels}, {module.out_channels}, k={kernel}"]
+        parts += [f"s={stride}"] * (stride != "1") + [f"d={_one(module.dilation)}"] * (
+            module.dilation != (1, 1)
+        )
+        return f"{name}({', '.join(parts + [f'g={module.groups}'] * (module.groups > 1))})"
+    if isinstance(module, Linear):
+        return f"{name}({module.in_features}, {module.out_features})"
+    return name
+
+
+def _one(value: Sequence[int]) -> str:
+    return str(value[0]) if len(set(value)) == 1 else "×".join(map(str, value))
+
+
+def _size(count: int) -> str:
+    for unit in ("B", "KiB", "MiB"):
+        if count < 1024:
+            return f"{count} B" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1024  # type: ignore[assignment]
+    return f"{count:.1f} GiB"
+
+
+# ---- shapes, by arithmetic or by running ------------------------------------------------------------
+
+
+class Traced(NamedTuple):
+    """One step of `trace_shapes`."""
+
+    layer: str
+    given: Shape
+    gave: Shape
+    note: str
+    """What made it smaller."""
+
+
+class ShapeTrace(list[Traced]):
+    """Steps of `trace_shapes`; `str` shows them a line each."""
+
+    def __str__(self) -> str:
+        width = max((len(step.layer) for step in self), default=0)
+        return "\n".join(
+            f"{step.layer:{width}}  {step.given} -> {step.gave}" + (f"  ({step.note})" if step.note else "")
+            for step in self
+        )
+
+
+def trace_shapes(layers: Iterable[Any], size: Any) -> ShapeTrace:
+    """The shape after each layer, before any is trained.
+
+    Parameters
+    ----------
+    layers : iterable of Module, tuple or dict
+        Tuples are (kernel, stride, dilation, padding), the last three optional, and dicts have those keys,
+        as in
+        `shapes.receptive_field`: nothing but sizes is computed. Modules are run on zeros.
+    size : int, (H, W), (C, H, W) or (B, C, H, W)
+        Modules need channels.
+
+    Returns
+    -------
+    ShapeTrace
+        A list of steps: layer, shape given, shape that it gave, and what made it smaller.
+
+    Raises
+    ------
+    LayerError
+        Nothing is left, or a layer does not take what comes: tells the shapes up to it, the likely cause and
+        what
+        mends it.
+
+    Examples
+    --------
+    >>> from convkit import nn
+    >>> print(nn.trace_shapes([(3, 1, 1, 1), (3, 2, 1, 1), (5,)], 32))
+    kernel 3, stride 1, padding 1  (32,) -> (32,)
+    kernel 3, stride 2, padding 1  (32,) -> (16,)  (stride 2)
+    kernel 5, stride 1, padding 0  (16,) -> (12,)  (kernel 5 with padding 0 takes 4)
+    """
+    shape = tuple(integer(n, "size", 1) for n in size) if is_sequence(size) else (integer(size, "size", 1),)
+    steps = ShapeTrace()
+    for index, layer in enumerate(layers):
+        steps.append(
+            _run(layer, shape, steps) if isinstance(layer, Module) else _sized(layer, index, shape, steps)
+        )
+        shape = steps[-1].gave
+    return steps
+
+
+def _run(layer: Module, shape: Shape, steps: ShapeTrace) -> Traced:
+    if len(shape) < 2:
+        raise ValueError(f"size is {shape}; layers need channels: pass size=(C, H, W)")
+    dtype = next((p.dtype for p in layer.parameters()), np.dtype(np.float32))
+    mode = layer.training
+    try:
+        gave = layer.eval()(np.zeros((1, *shape) if len(shape) == 3 else shape, dtype)).shape
+    except LayerError as error:
+        raise LayerError(
+            str(error).split("\n")[0], [*_plain(steps), *error.trace], error.cause, error.mend
+        ) from error
+    finally:
+        layer.train(mode)
+    gave = gave[1:] if len(shape) == 3 else gave
+    note = ""
+    if isinstance(layer, Conv2d) and not isinstance(layer, (ConvTranspose2d, LazyConv2d)):
+        words = isinstance(layer.padding, str) or len(layer.padding) == 4
+        note = (
+            "" if words else _note(layer.kernel_size[0], layer.stride[0], layer.dilation[0], layer.padding[0])
+        )
+    return Traced(repr(layer), shape, gave, note)
+
+
+def _sized(layer: Any, index: int, shape: Shape, steps: ShapeTrace) -> Traced:
+    kernel, stride, dilation, padding = shapes._layer(layer, f"layers[{index}]")
+    name = (
+        f"kernel {kernel}, stride {stride}, "
+        + (f"dilation {dilation}, " if dilation > 1 else "")
+        + f"padding {padding}"
+    )
+    lead, sizes = (shape[:-2], shape[-2:]) if len(shape) > 1 else ((), shape)
+    try:
+        output = tuple(
+            shapes.conv2d_output(n, kernel, stride=stride, padding=padding, dilation=dilation) for n in sizes
+        )
+    except ValueError as error:
+        missing = dilation * (kernel - 1) + 1 - min(sizes)
+        raise LayerError(
+            f"layers[{index}]: {error}",
+            [*_plain(steps), Step(name, shape, None)],
+            "missing padding, or strides that halve the map too often before it",
+            f"padding={max(-(-missing // 2), dilation * (kernel - 1) // 2)}, or a stride of 1 in an "
+            f"earlier layer",
+        ) from error
+    return Traced(name, shape, (*lead, *output), _note(kernel, stride, dilation, padding))
+
+
+def _note(kernel: int, stride: int, dilation: int, padding: int) -> str:
+    taken = dilation * (kernel - 1) - 2 * padding
+    parts = [f"kernel {kernel} with padding {padding} takes {taken}"] * (
+        (taken > 0 and stride == 1) or taken > 1
+    )
+    return ", ".join(parts + [f"stride {stride}"] * (stride > 1))
+
+
+def _plain(steps: ShapeTrace) -> list[Step]:
+    return [Step(step.layer, step.given, step.gave) for step in steps]
