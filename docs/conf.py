@@ -55,7 +55,6 @@ sphinx_gallery_conf = {
     "show_signature": False,
     "show_memory": False,
     "min_reported_time": 1,
-    "abort_on_example_error": True,
     "remove_config_comments": True,
     "within_subsection_order": "FileNameSortKey",
     "doc_module": ("convkit",),

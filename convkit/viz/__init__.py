@@ -12,6 +12,7 @@ from convkit.viz.frequency import frequency_response
 from convkit.viz.geometry import conv_animation, conv_geometry
 from convkit.viz.impulse import kernel_of
 from convkit.viz.kernels import kernel, kernel_bank
+from convkit.viz.networks import feature_maps, history, receptive_field, weights
 from convkit.viz.orientation import orientation
 from convkit.viz.render import rendered
 from convkit.viz.sheet import contact_sheet
@@ -28,14 +29,18 @@ __all__ = [
     "conv_animation",
     "conv_geometry",
     "edges_overlay",
+    "feature_maps",
     "frequency_response",
+    "history",
     "kernel",
     "kernel_bank",
     "kernel_of",
     "layout_diagram",
     "orientation",
+    "receptive_field",
     "rendered",
     "shape_trace",
     "show",
     "trace_steps",
+    "weights",
 ]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from convkit.viz.steps import Step, trace_steps
@@ -25,8 +26,8 @@ def shape_trace(
 
     Parameters
     ----------
-    model : str, or list of `Step`
-        Layers as `trace_steps` reads them, or its result.
+    model : str, list of `Step`, convkit.nn.Sequential, or list of its modules
+        Layers as `trace_steps` reads them, or its result; or modules, which are run on zeros.
     input : (C, H, W)
         The shape that goes in.
     title : str, optional
@@ -48,8 +49,7 @@ def shape_trace(
     >>> viz.alt_text(viz.shape_trace("conv(8, 3, stride=2) | pool(20)", (3, 32, 32)))
     'Shapes: 3×32×32, conv(8, 3, stride=2) gives 8×15×15, pool(20) refuses'
     """
-    steps: Iterable[Step] = trace_steps(model, input) if isinstance(model, str) else model
-    found = list(steps)
+    found = _steps(model, input)
     shapes = [tuple(input), *(step.gave for step in found if step.gave is not None)]
     broken = next((step for step in found if step.gave is None), None)
     count = len(found) + 1
@@ -73,6 +73,27 @@ def shape_trace(
     return described(axes, "Shapes: " + ", ".join(words))
 
 
+def _steps(model: Any, input: Sequence[int]) -> list[Step]:
+    """The trace of text, or of modules as `nn.trace_shapes` makes it."""
+    if isinstance(model, str):
+        return trace_steps(model, input)
+    layers = list(model.children()) if hasattr(model, "children") else list(model)
+    if all(isinstance(layer, Step) for layer in layers):
+        return layers
+    nn = import_module("convkit.nn")
+    try:
+        trace = nn.trace_shapes(layers, input)
+    except nn.LayerError as error:
+        reason = str(error).partition("\n")[0]
+        *ran, last = error.trace
+        done = [Step(step.layer, step.given, step.gave, 0, "", "") for step in ran]
+        return [
+            *done,
+            Step(last.layer, last.given, None, 0, f"{reason}; likely cause: {error.cause}", error.mend),
+        ]
+    return [Step(step.layer, step.given, step.gave, 0, "", "") for step in trace]
+
+
 def _box(ax: Axes, x: float, shape: Sequence[int], largest: int) -> None:
     """A box as high as the map and deeper with its channels; a bar for a vector."""
     from matplotlib.patches import Polygon
@@ -81,9 +102,9 @@ def _box(ax: Axes, x: float, shape: Sequence[int], largest: int) -> None:
         half = 0.3 + 0.16 * math.log10(max(shape[0], 1))
         front, depth = (0.09, half), 0.0
     else:
-        scale = 0.3 + 0.65 * max(shape[1:]) / largest
-        front = (scale * shape[2] / max(shape[1:]) * 0.62, scale * shape[1] / max(shape[1:]))
-        depth = 0.07 + 0.13 * math.log2(1 + shape[0]) / 2
+        scale = 0.25 + 0.5 * max(shape[1:]) / largest
+        front = (scale * shape[2] / max(shape[1:]), scale * shape[1] / max(shape[1:]))
+        depth = 0.07 + 0.055 * math.log2(1 + shape[0])
     (w, h), d = front, depth
     x -= d / 2
     corners = [(x - w, -h), (x + w, -h), (x + w, h), (x - w, h)]

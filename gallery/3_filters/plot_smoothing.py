@@ -15,7 +15,7 @@ kernels = viz.kernel_bank(
     {
         "box(size=7)": "box(size=7)",
         "gaussian(sigma=2)": "gaussian(sigma=2)",
-        "binomial": "sepfilter2d([1, 4, 6, 4, 1], [1, 4, 6, 4, 1], normalize=True)",
+        "binomial": "sepfilter2d([1, 4, 6, 4, 1], [1, 4, 6, 4, 1], scale=0.00390625)",
     },
     columns=3,
 )

@@ -6,7 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -49,6 +52,8 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "conv_geometry_transposed": lambda: viz.conv_geometry(3, 3, 2, 1, 1, 1, True, step=(2, 3)),
     "conv_animation": lambda: _last_frame(viz.conv_animation(4, 3)),
     "shape_trace": lambda: viz.shape_trace("conv(8, 3, stride=2) | relu | pool(20)", (3, 32, 32)),
+    "weights": lambda: viz.weights(np.sin(np.arange(6 * 3 * 25)).reshape(6, 3, 5, 5), columns=3),
+    "history": lambda: viz.history(_fit()),
     "layout_diagram": lambda: viz.layout_diagram((224, 224, 3)),
 }
 
@@ -56,6 +61,37 @@ FIGURES: dict[str, Callable[[], Figure]] = {
 def _last_frame(animation) -> Figure:
     animation._draw_frame(3)
     return animation._fig
+
+
+def _fit() -> SimpleNamespace:
+    loss = [2.0, 1.1, 0.7, 0.3, 0.15]
+    return SimpleNamespace(
+        loss=loss,
+        validation_loss=[1.2 * v for v in loss],
+        metrics={"accuracy": [0.3, 0.5, 0.6, 0.8, 0.9]},
+        best_epoch=4,
+    )
+
+
+def _network() -> Any:
+    from convkit import nn
+
+    model = nn.Sequential(
+        nn.Conv2d(3, 4, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(4, 4, 3, stride=2)
+    )
+    for parameter in model.parameters():
+        parameter.data[...] = np.sin(1.7 * np.arange(parameter.data.size)).reshape(parameter.data.shape)
+    return model
+
+
+BATCH = ck.to_bchw(PHOTO, scale="unit", mean=0.5)
+NETWORKS: dict[str, Callable[[], Figure]] = {
+    "feature_maps": lambda: viz.feature_maps(_network(), BATCH, "0"),
+    "receptive_field": lambda: viz.receptive_field(_network(), BATCH, layer="3"),
+    "shape_trace_layers": lambda: viz.shape_trace(_network(), (3, 72, 96)),
+}
+if find_spec("convkit.nn") is not None:
+    FIGURES |= NETWORKS
 
 
 def figure(name: str) -> Figure:
