@@ -1,6 +1,7 @@
 """The site: ``make gallery``."""
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -63,3 +64,13 @@ sphinx_gallery_conf = {
     "thumbnail_size": (480, 340),
 }
 Path(__file__).with_name("coming_from.rst").write_text(pairs.page())
+
+
+def escape_bars(app, what, name, obj, options, lines):
+    """Let ``|x|`` in docstrings be a magnitude: reStructuredText takes it for a substitution."""
+    lines[:] = [re.sub(r"\|(\S(?:[^|`]*\S)?)\|", r"\\|\1\\|", line) for line in lines]
+
+
+def setup(app):
+    """Before napoleon reads the docstrings."""
+    app.connect("autodoc-process-docstring", escape_bars, priority=100)

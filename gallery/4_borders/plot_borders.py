@@ -11,10 +11,10 @@ from skimage import data
 import convkit as ck
 from convkit import viz
 
-cat = data.chelsea()[20:220, 100:320]
+cat = data.chelsea()
 names = ("reflect", "symmetric", "edge", "wrap", "constant", "valid")
 figure = viz.contact_sheet(
-    {name: ck.filters.gaussian(cat, sigma=14, border=name) for name in names},
+    {name: ck.filters.gaussian(cat, sigma=20, border=name) for name in names},
     columns=3,
-    title="gaussian(sigma=14)",
+    title="gaussian(sigma=20)",
 )
