@@ -81,17 +81,15 @@ def _steps(model: Any, input: Sequence[int]) -> list[Step]:
     if all(isinstance(layer, Step) for layer in layers):
         return layers
     nn = import_module("convkit.nn")
+    broken: list[Step] = []
     try:
-        trace = nn.trace_shapes(layers, input)
+        trace = nn.trace_shapes(layers, (1, *input))
     except nn.LayerError as error:
+        *trace, last = error.trace
         reason = str(error).partition("\n")[0]
-        *ran, last = error.trace
-        done = [Step(step.layer, step.given, step.gave, 0, "", "") for step in ran]
-        return [
-            *done,
-            Step(last.layer, last.given, None, 0, f"{reason}; likely cause: {error.cause}", error.mend),
-        ]
-    return [Step(step.layer, step.given, step.gave, 0, "", "") for step in trace]
+        note = f"{reason}; likely cause: {error.cause}"
+        broken = [Step(last.layer, last.given[1:], None, 0, note, error.mend)]
+    return [Step(step.layer, step.given[1:], step.gave[1:], 0, "", "") for step in trace] + broken
 
 
 def _box(ax: Axes, x: float, shape: Sequence[int], largest: int) -> None:
