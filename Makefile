@@ -24,7 +24,7 @@ lint:
 check: test lint
 
 gallery: ## the site, into build/site (needs the extra `gallery`)
-	$(PYTHON) -m sphinx -W --keep-going -q -b html docs build/site
+	$(PYTHON) -m sphinx -W --keep-going -E -q -b html docs build/site
 	$(PYTHON) docs/check_site.py build/site
 
 spills: ## no inner loop keeps sums on the stack, built by gcc or by clang (needs objdump)

@@ -20,7 +20,6 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.napoleon",
-    "sphinx.ext.viewcode",
     "sphinx_gallery.gen_gallery",
 ]
 exclude_patterns = ["_build", "benchmarks", "explorer", "*.md"]
@@ -28,7 +27,6 @@ autosummary_generate = True
 autodoc_typehints = "none"
 napoleon_google_docstring = False
 napoleon_use_rtype = False
-viewcode_line_numbers = False
 nitpicky = False
 
 html_theme = "furo"

@@ -52,8 +52,6 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "conv_geometry_transposed": lambda: viz.conv_geometry(3, 3, 2, 1, 1, 1, True, step=(2, 3)),
     "conv_animation": lambda: _last_frame(viz.conv_animation(4, 3)),
     "shape_trace": lambda: viz.shape_trace("conv(8, 3, stride=2) | relu | pool(20)", (3, 32, 32)),
-    "weights": lambda: viz.weights(np.sin(np.arange(6 * 3 * 25)).reshape(6, 3, 5, 5), columns=3),
-    "history": lambda: viz.history(_fit()),
     "layout_diagram": lambda: viz.layout_diagram((224, 224, 3)),
 }
 
@@ -86,6 +84,8 @@ def _network() -> Any:
 
 BATCH = ck.to_bchw(PHOTO, scale="unit", mean=0.5)
 NETWORKS: dict[str, Callable[[], Figure]] = {
+    "weights": lambda: viz.weights(np.sin(np.arange(6 * 3 * 25)).reshape(6, 3, 5, 5), columns=3),
+    "history": lambda: viz.history(_fit()),
     "feature_maps": lambda: viz.feature_maps(_network(), BATCH, "0"),
     "receptive_field": lambda: viz.receptive_field(_network(), BATCH, layer="3"),
     "shape_trace_layers": lambda: viz.shape_trace(_network(), (3, 72, 96)),
