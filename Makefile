@@ -3,7 +3,7 @@ PYTHON ?= python
 ISA ?= $(shell grep -qw avx512vl /proc/cpuinfo 2>/dev/null && echo avx512 || { grep -qw avx2 /proc/cpuinfo 2>/dev/null && echo avx2; } || echo baseline)
 ARM ?= aarch64-linux-gnu-gcc
 
-.PHONY: dev build test lint check spills arm clean
+.PHONY: dev build test lint check gallery spills arm clean
 
 dev:    ## build in place, on every core, for this machine's widest instruction set alone
 	CONVKIT_BUILD_ISA=$(ISA) $(PYTHON) setup.py -q build_ext --inplace
@@ -22,6 +22,10 @@ lint:
 	lint-imports
 
 check: test lint
+
+gallery: ## the site, into build/site (needs the extra `gallery`)
+	$(PYTHON) -m sphinx -W --keep-going -E -q -b html docs build/site
+	$(PYTHON) docs/check_site.py build/site
 
 spills: ## no inner loop keeps sums on the stack, built by gcc or by clang (needs objdump)
 	$(PYTHON) -m benchmarks spills --compilers gcc clang

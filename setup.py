@@ -41,6 +41,7 @@ REAL_FLAGS = {
     "s16": ["-DCONVKIT_S16"],
     "": [],
 }
+MEMORY_BOUND = ("baseline", "avx2")  # wider registers would wait for the same bytes
 PIXELS = ("u8", "u16", "s16", "f32", "f64")
 
 
@@ -83,9 +84,9 @@ FAMILIES = [
     Family("convkit._native.weave"),
     Family("convkit._native.grad", flags=UNROLL),
     Family("convkit._native.grad_few", flags=UNROLL),
-    Family("convkit._native.pool"),
-    Family("convkit._native.norm"),
-    Family("convkit._native.activation"),
+    Family("convkit._native.pool", isas=MEMORY_BOUND),
+    Family("convkit._native.norm", isas=MEMORY_BOUND),
+    Family("convkit._native.activation", isas=MEMORY_BOUND),
     Family("convkit._native.stencil", flags=(*UNROLL, *NO_GCSE)),
     Family("convkit._native.narrow", reals=("s16",), flags=(*UNROLL, *NO_GCSE), lanes=LANES_16),
     Family("convkit._native.box"),

@@ -69,9 +69,15 @@ class Native:
         try:
             return self._modules[name, dtype]
         except KeyError:
-            module = importlib.import_module(_module_name(name, np.dtype(dtype), self.isa))
+            module = importlib.import_module(_built_name(name, np.dtype(dtype), self.isa))
             self._modules[name, dtype] = module
             return module
+
+
+def _built_name(family: str, dtype: np.dtype[Any], isa: str) -> str:
+    """That of `isa`, or of the next plainer one where a wider build does not pay (`setup.py` has the table)."""
+    plainer = [_module_name(family, dtype, name) for name in reversed(ISAS[: ISAS.index(isa) + 1])]
+    return next((name for name in plainer if importlib.util.find_spec(name) is not None), plainer[0])
 
 
 def _module_name(family: str, dtype: np.dtype[Any], isa: str) -> str:

@@ -391,3 +391,49 @@ def test_a_video_frame_by_frame(folder, capsys):
     assert out.startswith("out.mp4: 6 frames of 64×48, gaussian(sigma=2) of in.avi in ")
     found = ck.Video("out.mp4")
     assert (found.fps, found.size, len(list(found))) == (10, (48, 64), 6)
+
+
+# ---- show, kernel, trace ----------------------------------------------------------------------------
+
+
+def test_show_writes_before_and_after(tmp_path, capsys):
+    source, target = tmp_path / "in.png", tmp_path / "out.png"
+    ck.imwrite(source, np.arange(600, dtype=np.uint8).reshape(20, 30))
+    assert cli.main(["show", str(source), "gaussian(sigma=2)", "-o", str(target)]) == 0
+    assert "and their difference" in capsys.readouterr().out
+    assert ck.probe(target).width > 300
+    assert cli.main(["show", str(source), "-o", str(target)]) == 0
+
+
+@pytest.mark.parametrize(
+    ("protocol", "start"), [("kitty", "\x1b_Ga=T,f=100,m="), ("iterm", "\x1b]1337;File=inline=1;")]
+)
+def test_show_speaks_to_terminals(tmp_path, capsys, protocol, start):
+    ck.imwrite(tmp_path / "in.png", np.zeros((20, 30), np.uint8))
+    assert cli.main(["show", str(tmp_path / "in.png"), "sobel", "--terminal", protocol]) == 0
+    assert capsys.readouterr().out.startswith(start)
+
+
+def test_kernel_prints_and_draws(tmp_path, capsys):
+    target = tmp_path / "kernel.png"
+    assert cli.main(["kernel", "sobel('x')", "-o", str(target)]) == 0
+    out = capsys.readouterr().out
+    assert [line.split() for line in out.splitlines()[:3]] == [
+        ["-1", "0", "1"],
+        ["-2", "0", "2"],
+        ["-1", "0", "1"],
+    ]
+    assert ck.probe(target).width > 200
+    assert cli.main(["kernel", "median(size=3)", "-o", str(target)]) == 2
+    assert "not linear" in capsys.readouterr().err
+
+
+def test_trace_prints_shapes_and_where_they_break(tmp_path, capsys):
+    target = tmp_path / "trace.png"
+    layers = "conv(16, 3, stride=2, padding=1) | relu | pool(2)"
+    assert cli.main(["trace", layers, "--input", "3x32x32", "-o", str(target)]) == 0
+    assert "16×8×8" in capsys.readouterr().out
+    assert ck.probe(target).width > 300
+    assert cli.main(["trace", "pool(40)", "--input", "3x32x32"]) == 1
+    assert "mend: a smaller kernel" in capsys.readouterr().out
+    assert cli.main(["trace", "pool(2)", "--input", "32"]) == 2

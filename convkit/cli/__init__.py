@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from convkit._version import __version__
-from convkit.cli import apply, show
+from convkit.cli import apply, draw, show
 from convkit.cli.told import Told, one_line
 from convkit.errors import ConvkitError
 
@@ -20,6 +20,9 @@ examples:
   convkit apply "gaussian(sigma=1.4) | sobel" photo.jpg -o edges.png
   convkit apply "gaussian(sigma=1.4) | sobel" photos/ -o edges/ --skip-existing --report report.json
   convkit filters
+  convkit show photo.jpg "gaussian(sigma=2) | sobel" -o before-after.png
+  convkit kernel "gaussian(sigma=2)"
+  convkit trace "conv(16, 3, stride=2, padding=1) | relu | pool(2)" --input 3x64x64
   convkit demo -o sheet.png
   convkit info
 """
@@ -113,6 +116,32 @@ def _parser() -> argparse.ArgumentParser:
     demo = commands.add_parser("demo", help="draw a sample photo through every filter")
     demo.add_argument("-o", "--output", default="convkit-demo.png", help="default: %(default)s")
     demo.set_defaults(run=show.demo)
+
+    before_after = commands.add_parser("show", help="draw an image beside what a chain makes of it")
+    before_after.add_argument("input", help="an image")
+    before_after.add_argument(
+        "pipeline", nargs="?", help='such as "gaussian(sigma=1.4) | sobel"; none: as it is'
+    )
+    before_after.add_argument("-o", "--output", default="convkit-show.png", help="default: %(default)s")
+    before_after.add_argument(
+        "--terminal",
+        choices=draw.PROTOCOLS,
+        help="send the picture to a terminal that knows this protocol instead",
+    )
+    before_after.set_defaults(run=draw.show)
+
+    kernel = commands.add_parser("kernel", help="print and draw the kernel of a linear filter")
+    kernel.add_argument("pipeline", help='such as "gaussian(sigma=2)"')
+    kernel.add_argument("-o", "--output", default="convkit-kernel.png", help="default: %(default)s")
+    kernel.set_defaults(run=draw.kernel)
+
+    trace = commands.add_parser("trace", help="print the shape after each layer, and where it breaks")
+    trace.add_argument(
+        "layers", help='such as "conv(16, 3, stride=2, padding=1) | relu | pool(2) | linear(10)"'
+    )
+    trace.add_argument("--input", default="3x224x224", metavar="CxHxW", help="default: %(default)s")
+    trace.add_argument("-o", "--output", metavar="PNG", help="draw it, too")
+    trace.set_defaults(run=draw.trace)
 
     info = commands.add_parser("info", help="tell what runs here, for bug reports")
     info.add_argument("--json", action="store_true", help="for machines")

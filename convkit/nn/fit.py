@@ -27,7 +27,7 @@ from convkit.nn.tensor import Tensor, as_array
 
 @dataclass
 class History:
-    """What happened, an entry an epoch; `convkit.viz.training` draws it.
+    """What happened, an entry an epoch; `convkit.viz.history` draws it.
 
     Attributes
     ----------

@@ -64,7 +64,7 @@ def test_a_history_of_training_and_validation():
     assert history.lr[-1] == pytest.approx(0.3 * 1e-3)
     assert history.stopped == "epochs"
     assert '"best_epoch"' in history.to_json()
-    figure = ck.viz.training(history)
+    figure = ck.viz.history(history)
     assert len(figure.axes[0].lines) >= 2
 
 

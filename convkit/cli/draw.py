@@ -1,0 +1,110 @@
+"""`convkit show`, `convkit kernel` and `convkit trace`: pictures and tables for people at a terminal."""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import io
+from typing import TYPE_CHECKING
+
+from convkit._checks import Array
+from convkit.cli.told import Told, count
+from convkit.filters import pipeline
+from convkit.io import imread, imwrite
+from convkit.io.formats import for_name
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+PROTOCOLS = ("kitty", "iterm")
+
+
+def show(arguments: argparse.Namespace) -> Told:
+    """Draw an image beside what a chain makes of it."""
+    from convkit import viz
+
+    chain = None if arguments.pipeline is None else pipeline.parse(arguments.pipeline)
+    if arguments.terminal is None:
+        for_name(arguments.output)
+    image = imread(arguments.input)
+    if chain is None:
+        figure = viz.show(image, title=arguments.input)
+    else:
+        figure = viz.compare(image, chain(image), names=(arguments.input, str(chain)))
+    if arguments.terminal is not None:
+        return Told(_escaped(figure, arguments.terminal))
+    imwrite(arguments.output, viz.rendered(figure))
+    return Told(f"{arguments.output}: {viz.alt_text(figure)}")
+
+
+def _escaped(figure: Figure, protocol: str) -> str:
+    """A picture as the terminal's protocol sends it: kitty's in pieces of 4096, iTerm2's in one."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    text = base64.b64encode(buffer.getvalue()).decode()
+    if protocol == "iterm":
+        return f"\x1b]1337;File=inline=1;size={len(buffer.getvalue())}:{text}\x07"
+    pieces = [text[i : i + 4096] for i in range(0, len(text), 4096)]
+    last = len(pieces) - 1
+    heads = [("a=T,f=100," if i == 0 else "") + f"m={int(i < last)}" for i in range(len(pieces))]
+    return "".join(f"\x1b_G{head};{piece}\x1b\\" for head, piece in zip(heads, pieces, strict=True))
+
+
+# ---- kernel -----------------------------------------------------------------------------------------
+
+
+def kernel(arguments: argparse.Namespace) -> Told:
+    """Print a linear filter's weights, and draw them."""
+    from convkit import viz
+
+    weights = viz.kernel_of(arguments.pipeline)
+    for_name(arguments.output)
+    imwrite(arguments.output, viz.rendered(viz.kernel(weights, title=arguments.pipeline)))
+    rows, columns = weights.shape
+    total = round(float(weights.sum()), 9) + 0.0
+    return Told(f"{_table(weights)}\n{rows}×{columns}, sum {total:.6g}; drawn in {arguments.output}")
+
+
+def _table(weights: Array) -> str:
+    cells = [[f"{weight:.4g}" for weight in row] for row in weights]
+    width = max(len(cell) for row in cells for cell in row)
+    return "\n".join("  ".join(cell.rjust(width) for cell in row) for row in cells)
+
+
+# ---- trace ------------------------------------------------------------------------------------------
+
+
+def trace(arguments: argparse.Namespace) -> Told:
+    """Print the shape after each layer; the status is 1 where one refuses."""
+    from convkit import viz
+
+    given = _shape(arguments.input)
+    steps = viz.trace_steps(arguments.layers, given)
+    rows = [("input", _times(given), "")]
+    rows += [(s.layer, _times(s.gave) if s.gave else "refused", f"{s.parameters:,}") for s in steps]
+    widths = [max(len(row[i]) for row in rows) for i in range(3)]
+    lines = [f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}".rstrip() for a, b, c in rows]
+    last = steps[-1]
+    if last.gave is None:
+        lines += [f"because: {last.note}", f"mend: {last.mend}"]
+    else:
+        lines.append(f"{count(len(steps), 'layer')}, {sum(s.parameters for s in steps):,} parameters")
+    if arguments.output:
+        for_name(arguments.output)
+        imwrite(arguments.output, viz.rendered(viz.shape_trace(steps, given)))
+        lines.append(f"drawn in {arguments.output}")
+    return Told("\n".join(lines), 1 if last.gave is None else 0)
+
+
+def _shape(text: str) -> tuple[int, ...]:
+    try:
+        shape = tuple(int(part) for part in text.lower().replace("×", "x").replace(",", "x").split("x"))
+    except ValueError:
+        shape = ()
+    if len(shape) != 3:
+        raise ValueError(f"--input is {text!r}; expected channels, height and width, such as 3x224x224")
+    return shape
+
+
+def _times(shape: tuple[int, ...]) -> str:
+    return "×".join(map(str, shape))

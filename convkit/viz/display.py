@@ -1,0 +1,67 @@
+"""What `imshow` takes to show an array truthfully."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from convkit._checks import Array, as_array
+from convkit.viz.style import DIVERGING, MAGNITUDE
+
+
+def image_array(value: Any, name: str) -> Array:
+    """`value` as HW, or HWC of 3 or 4 channels."""
+    array = as_array(value, name)
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[..., 0]
+    if array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4)):
+        return array
+    raise ValueError(f"{name} has shape {array.shape}; expected HW, or HWC with 1, 3 or 4 channels")
+
+
+def display(array: Array) -> tuple[Array, dict[str, Any]]:
+    """What `imshow` takes to show `array` truthfully, and how."""
+    gray = {"cmap": "gray", "vmin": 0, "vmax": 255}
+    if array.dtype == np.bool_:
+        return array, {"cmap": "gray", "vmin": 0, "vmax": 1}
+    if array.dtype in (np.uint8, np.uint16):
+        return (array if array.dtype == np.uint8 else (array // 257).astype(np.uint8)), gray
+    if array.ndim == 3 and array.min() >= 0 and array.max() <= 1:
+        return array, {}
+    values = strongest(array[..., :3]) if array.ndim == 3 else array
+    return false_colours(values.astype(np.float64))
+
+
+def false_colours(values: Array) -> tuple[Array, dict[str, Any]]:
+    """Diverging around 0 where negative, else from 0 up; cut at the 99.5th percentile of the magnitude."""
+    finite = values[np.isfinite(values)]
+    limit = float(np.percentile(np.abs(finite), 99.5)) if finite.size else 0.0
+    limit = limit or float(np.abs(finite).max(initial=0.0)) or 1.0
+    if finite.size and finite.min() < 0:
+        return values, {"cmap": DIVERGING, "vmin": -limit, "vmax": limit}
+    return values, {"cmap": MAGNITUDE, "vmin": 0, "vmax": limit}
+
+
+def strongest(array: Array) -> Array:
+    """Of each pixel the channel of the largest magnitude, with its sign."""
+    wide = array.astype(np.float64)
+    channel = np.abs(wide).argmax(axis=2)[..., None]
+    return np.take_along_axis(wide, channel, axis=2)[..., 0]
+
+
+def angles(array: Array) -> tuple[Array, dict[str, Any]]:
+    """Radians on a cyclic colour map."""
+    values = strongest(array[..., :3]) if array.ndim == 3 else array
+    return values, {"cmap": "twilight", "vmin": -math.pi, "vmax": math.pi}
+
+
+def interpolation(array: Array) -> str:
+    """Few pixels are shown as squares, many without aliases."""
+    return "antialiased" if min(array.shape[:2]) > 32 else "nearest"
+
+
+def caption(array: Array) -> str:
+    """dtype and range."""
+    return f"{array.dtype}   {array.min():.4g} … {array.max():.4g}" if array.dtype != np.bool_ else "bool"

@@ -1,0 +1,85 @@
+"""Edges over the image that they were found in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from convkit._checks import as_array
+from convkit.layout import to_gray
+from convkit.viz.display import display, image_array, interpolation, strongest
+from convkit.viz.style import ORANGE, axes_for, described, quiet, titled
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from numpy.typing import ArrayLike
+
+
+def edges_overlay(
+    image: ArrayLike,
+    edges: ArrayLike,
+    *,
+    color: str = ORANGE,
+    title: str | None = None,
+    ax: Axes | None = None,
+) -> Figure:
+    """Draw edges in colour over a dimmed image.
+
+    Parameters
+    ----------
+    image : array_like, HW or HWC
+        8 or 16 bits, or floats.
+    edges : array_like, HW
+        Of the image's height and width: a mask (bool, or uint8 as `canny` gives it), or magnitudes, which
+        become more opaque the larger they are, up to their 99th percentile.
+    color : str
+        Any colour of matplotlib's.
+    title : str, optional
+    ax : matplotlib axes, optional
+        Default: those of a new figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        Edges of another size.
+
+    Examples
+    --------
+    >>> import convkit as ck, numpy as np
+    >>> from convkit import viz
+    >>> square = np.zeros((32, 32), np.uint8); square[8:24, 8:24] = 200
+    >>> viz.alt_text(viz.edges_overlay(square, ck.filters.canny(square, 50, 100)))
+    'Edges over the image, on 5.9 % of its pixels'
+    """
+    from matplotlib.colors import to_rgb
+
+    base, found = image_array(image, "image"), as_array(edges, "edges")
+    if found.ndim == 3:
+        found = strongest(found)
+    if found.shape != base.shape[:2]:
+        raise ValueError(
+            f"edges has shape {found.shape} and image {base.shape}; expected one height and width"
+        )
+    gray = to_gray(base[..., :3]) if base.ndim == 3 else base
+    shown, style = display(gray)
+    if style["cmap"] != "gray":
+        style["cmap"] = "gray"
+    strength = np.abs(found.astype(np.float64))
+    top = float(np.percentile(strength, 99)) or float(strength.max()) or 1.0
+    ink = np.empty((*found.shape, 4))
+    ink[..., :3] = to_rgb(color)
+    ink[..., 3] = np.clip(strength / top, 0, 1)
+    height, width = found.shape
+    axes = axes_for(ax, 5.2, min(max(5.2 * height / width, 1.2), 9) + 0.3)
+    axes.imshow(shown, interpolation=interpolation(gray), alpha=0.55, **style)
+    axes.imshow(ink, interpolation=interpolation(gray))
+    quiet(axes)
+    titled(axes, title)
+    share = 100 * float((strength > 0.5 * top).mean())
+    return described(axes, f"{title or 'Edges over the image'}, on {share:.1f} % of its pixels")

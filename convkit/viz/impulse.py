@@ -1,0 +1,66 @@
+"""The kernel of a linear filter, read off its answer to a single pixel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from convkit._checks import Array, coefficients
+from convkit.filters import Pipeline
+
+MAX_SHOWN = 401
+
+
+def kernel_of(chain: Any) -> Array:
+    """The weights of a linear filter or chain, as a correlation has them.
+
+    Parameters
+    ----------
+    chain : str or Pipeline
+        Such as ``"gaussian(sigma=2)"`` or ``"gaussian(sigma=1.4) | laplacian"``.
+
+    Returns
+    -------
+    ndarray, float64, of two axes of odd extents
+        As large as the chain's halo says.
+
+    Raises
+    ------
+    ValueError
+        The chain is not linear (a magnitude, a median, a threshold), or its kernel is larger than 401.
+
+    Examples
+    --------
+    >>> from convkit import viz
+    >>> viz.kernel_of("sobel('x')")
+    array([[-1.,  0.,  1.],
+           [-2.,  0.,  2.],
+           [-1.,  0.,  1.]])
+    """
+    pipeline = chain if isinstance(chain, Pipeline) else Pipeline(chain)
+    halo = pipeline.halo
+    if halo is None:
+        raise ValueError(f"{pipeline} needs the whole image, and has no kernel; expected a linear filter")
+    rows, columns = max(halo.top, halo.bottom), max(halo.left, halo.right)
+    if max(rows, columns) > MAX_SHOWN // 2:
+        raise ValueError(f"{pipeline} has a kernel larger than {MAX_SHOWN} in one direction")
+    dot = np.zeros((4 * rows + 1, 4 * columns + 1))
+    dot[2 * rows, 2 * columns] = 1
+    answer = pipeline(dot)
+    one, two = np.random.default_rng(0).standard_normal((2, *dot.shape))
+    excess = pipeline(3 * one - 2 * two) - (3 * pipeline(one) - 2 * pipeline(two))
+    if answer.dtype != np.float64 or np.abs(excess).max() > 1e-9 * max(float(np.abs(answer).sum()), 1.0):
+        raise ValueError(
+            f'{pipeline} is not linear and has no kernel; expected e.g. "gaussian(sigma=2)" or "sobel(\'x\')"'
+        )
+    found = answer[rows : 3 * rows + 1, columns : 3 * columns + 1][::-1, ::-1]
+    return np.ascontiguousarray(found)
+
+
+def weights_of(kernel: Any, name: str = "kernel") -> Array:
+    """`kernel`, an array or a linear filter, as float64 weights of two axes."""
+    if isinstance(kernel, (str, Pipeline)):
+        return kernel_of(kernel)
+    array = np.asarray(kernel) if not isinstance(kernel, np.ndarray) else kernel
+    return coefficients(array[None] if array.ndim == 1 else array, name, 2)

@@ -1,0 +1,377 @@
+"""What a network looks at, and what it found."""
+
+from __future__ import annotations
+
+import math
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from convkit import shapes
+from convkit._checks import Array, as_array, integer, pair
+from convkit.viz.display import false_colours
+from convkit.viz.style import (
+    DIVERGING,
+    FAINT,
+    INK,
+    ORANGE,
+    axes_for,
+    described,
+    figure_of,
+    panels,
+    quiet,
+    titled,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
+    from numpy.typing import ArrayLike
+
+# ---- feature maps -----------------------------------------------------------------------------------
+
+
+def feature_maps(
+    model: Any,
+    image: ArrayLike,
+    layer: Any,
+    *,
+    count: int = 16,
+    columns: int | None = None,
+    title: str | None = None,
+    figure: Figure | SubFigure | None = None,
+) -> Figure:
+    """Draw what a layer gives for an image, a map for each channel.
+
+    Parameters
+    ----------
+    model : convkit.nn.Module
+        Run in `eval` mode, and left in the mode that it was in.
+    image : array_like, BCHW or CHW
+        As the model takes it; of a batch the first image is drawn.
+    layer : str or Module
+        A name of ``model.named_modules()``, or the layer itself.
+    count : int
+        At most so many maps, the first ones.
+    columns : int, optional
+        Default: about a square.
+    title : str, optional
+        Default: the layer's name.
+    figure : matplotlib Figure or SubFigure, optional
+        Default: a new one.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        All maps on one scale: diverging where any is negative.
+
+    Raises
+    ------
+    ValueError
+        The layer is not the model's, did not run, or gives no maps.
+    """
+    name, module = _layer(model, layer)
+    array = as_array(image, "image")
+    found: list[Any] = []
+    remove = module.register_forward_hook(lambda _module, _inputs, output: found.append(output))
+    try:
+        _evaluated(model, array[None] if array.ndim == 3 else array)
+    finally:
+        remove()
+    if not found:
+        raise ValueError(f"layer {name!r} did not run; expected one that the model calls")
+    output = np.asarray(getattr(found[-1], "data", found[-1]))
+    if output.ndim != 4:
+        raise ValueError(f"layer {name!r} gives shape {output.shape}; expected maps, BCHW")
+    maps = output[0][: integer(count, "count", 1)].astype(np.float64)
+    host = _tiles(maps, columns, figure, [str(i) for i in range(len(maps))])
+    heading = title or f"{name}: {len(maps)} of {output.shape[1]} maps, {output.shape[2]}×{output.shape[3]}"
+    host.suptitle(heading, color=INK, fontsize=10.5)
+    host.set_label(f"Feature maps of {heading}")
+    return host
+
+
+def _layer(model: Any, layer: Any) -> tuple[str, Any]:
+    modules = dict(model.named_modules())
+    for name, module in modules.items():
+        if module is layer or (isinstance(layer, str) and name == layer):
+            return name or type(module).__name__, module
+    raise ValueError(f"layer is {layer!r}; expected one of {', '.join(name for name in modules if name)}")
+
+
+def _evaluated(model: Any, array: Any) -> Any:
+    mode = model.training
+    model.eval()
+    try:
+        return model(array)
+    finally:
+        model.train(mode)
+
+
+def _tiles(
+    maps: Array, columns: int | None, figure: Figure | SubFigure | None, names: list[str], style: Any = None
+) -> Figure:
+    across = math.ceil(math.sqrt(len(maps))) if columns is None else integer(columns, "columns", 1)
+    across = min(across, len(maps))
+    down = math.ceil(len(maps) / across)
+    axes = panels(figure, down, across, 1.7 * across, 1.85 * down + 0.5)
+    _, shared = false_colours(maps) if style is None else (None, style)
+    for ax, values, name in zip(axes, maps, names, strict=False):
+        ax.imshow(values, interpolation="nearest", **shared)
+        quiet(ax)
+        ax.set_xlabel(name, fontsize=7, color=FAINT, labelpad=2)
+    for ax in axes[len(maps) :]:
+        ax.remove()
+    return figure_of(axes[0])
+
+
+# ---- weights ----------------------------------------------------------------------------------------
+
+
+def weights(
+    layer: Any,
+    *,
+    count: int = 64,
+    columns: int | None = None,
+    title: str | None = None,
+    figure: Figure | SubFigure | None = None,
+) -> Figure:
+    """Draw the kernels of a convolution: in colours where they see three channels, else one tile a channel.
+
+    Parameters
+    ----------
+    layer : module with a `weight`, or array_like of shape (O, I, K, K)
+    count : int
+        At most so many tiles, the first ones.
+    columns : int, optional
+        Default: about a square.
+    title : str, optional
+    figure : matplotlib Figure or SubFigure, optional
+        Default: a new one.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Coloured kernels show 0 as gray; tiles share one diverging scale.
+
+    Raises
+    ------
+    ValueError
+        No weights of four axes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from convkit import viz
+    >>> viz.alt_text(viz.weights(np.random.default_rng(0).standard_normal((8, 3, 5, 5))))
+    'Weights: 8 kernels of 3×5×5'
+    """
+    given = getattr(layer, "weight", layer)
+    array = np.asarray(getattr(given, "data", given) if not isinstance(given, np.ndarray) else given)
+    if array.ndim != 4:
+        raise ValueError(
+            f"layer has weights of shape {array.shape}; expected (outputs, inputs, height, width)"
+        )
+    limit = float(np.abs(array).max()) or 1.0
+    most = integer(count, "count", 1)
+    text = f"{array.shape[0]} kernels of {'×'.join(map(str, array.shape[1:]))}"
+    if array.shape[1] == 3:
+        tiles = (array.transpose(0, 2, 3, 1) / (2 * limit) + 0.5).astype(np.float64)[:most]
+        names, style = [str(i) for i in range(len(tiles))], {}
+    else:
+        tiles = array.reshape(-1, *array.shape[2:])[:most].astype(np.float64)
+        per = array.shape[1]
+        names = [f"{i // per}" if per == 1 else f"{i // per}, {i % per}" for i in range(len(tiles))]
+        style = {"cmap": DIVERGING, "vmin": -limit, "vmax": limit}
+    host = _tiles(tiles, columns, figure, names, style)
+    host.suptitle(title or text, color=INK, fontsize=10.5)
+    host.set_label(f"{title or 'Weights'}: {text}")
+    return host
+
+
+# ---- receptive field --------------------------------------------------------------------------------
+
+
+def receptive_field(
+    model: Any,
+    image: ArrayLike,
+    unit: tuple[int, int] | None = None,
+    *,
+    layer: Any = None,
+    title: str | None = None,
+    ax: Axes | None = None,
+) -> Figure:
+    """Draw what one unit of a map sees: the box that arithmetic gives, and the heat of the measured gradient.
+
+    Parameters
+    ----------
+    model : convkit.nn.Module
+        A chain of layers up to `layer`.
+    image : array_like, CHW or (1, C, H, W)
+        As the model takes it.
+    unit : (int, int), optional
+        Row and column of the map. Default: its middle.
+    layer : str or Module, optional
+        Whose map. Default: the model's output.
+    title : str, optional
+    ax : matplotlib axes, optional
+        Default: those of a new figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        No map of four axes, or a unit outside it.
+
+    References
+    ----------
+    W. Luo, Y. Li, R. Urtasun and R. Zemel, "Understanding the Effective Receptive Field in Deep Convolutional
+    Neural Networks", 2016.
+    """
+    nn = import_module("convkit.nn")
+    array = as_array(image, "image")
+    batch = array[None] if array.ndim == 3 else array
+    name, module = ("output", model) if layer is None else _layer(model, layer)
+    x = nn.Tensor(batch.astype(np.float32), requires_grad=True)
+    output, chain = _watched(model, module, x)
+    if len(output.shape) != 4:
+        raise ValueError(f"layer {name!r} gives shape {output.shape}; expected a map, BCHW")
+    row, column = (n // 2 for n in output.shape[2:]) if unit is None else pair(unit, "unit", 0)
+    if row >= output.shape[2] or column >= output.shape[3]:
+        raise ValueError(f"unit is {unit}; expected a place of the {output.shape[2]}×{output.shape[3]} map")
+    output[0, :, row, column].sum().backward()
+    gradient = np.asarray(getattr(x.grad, "data", x.grad)) if not isinstance(x.grad, np.ndarray) else x.grad
+    heat = np.abs(gradient[0]).sum(axis=0)
+    fields = [shapes.receptive_field(axis) for axis in zip(*chain, strict=True)] if chain else []
+    axes = axes_for(ax, 5.2, 5.2 * batch.shape[2] / batch.shape[3] + 0.5)
+    _heat(axes, batch[0], heat)
+    size = "all"
+    if fields:
+        (v, h), (i, j) = fields, (row, column)
+        _box(axes, h.start + j * h.jump, v.start + i * v.jump, h.size, v.size)
+        size = f"{v.size}×{h.size}"
+    titled(axes, title or f"unit ({row}, {column}) of {name} sees {size} pixels")
+    share = float((heat > 0.05 * (heat.max() or 1)).mean())
+    return described(
+        axes,
+        f"{title or 'Receptive field'}: unit ({row}, {column}) of {name} sees {size} pixels; "
+        f"the gradient is above a twentieth of its peak on {100 * share:.1f} % of the image",
+    )
+
+
+def _watched(model: Any, module: Any, x: Any) -> tuple[Any, list[list[tuple[int, int, int, int]]]]:
+    """The output of `module`, and (kernel, stride, dilation, padding) of each layer before it, both axes."""
+    chain: list[list[tuple[int, int, int, int]]] = []
+    found: list[Any] = []
+
+    def watch(ran: Any, _inputs: Any, output: Any) -> None:
+        if not found and hasattr(ran, "kernel_size"):
+            chain.append(_numbers(ran))
+        if ran is module and not found:
+            found.append(output)
+
+    removers = [each.register_forward_hook(watch) for _, each in model.named_modules()]
+    try:
+        _evaluated(model, x)
+    finally:
+        for remove in removers:
+            remove()
+    if not found:
+        raise ValueError("layer did not run; expected one that the model calls")
+    return found[0], chain
+
+
+def _numbers(layer: Any) -> list[tuple[int, int, int, int]]:
+    kernel, dilation = pair(layer.kernel_size, "kernel"), pair(getattr(layer, "dilation", 1), "dilation")
+    stride, padding = getattr(layer, "stride", 1), getattr(layer, "padding", 0)
+    strides = kernel if stride is None else pair(stride, "stride")
+    if isinstance(padding, str):
+        pads = [d * (k - 1) // 2 if padding == "same" else 0 for k, d in zip(kernel, dilation, strict=True)]
+    else:
+        pads = (
+            [padding[0], padding[2]]
+            if isinstance(padding, tuple) and len(padding) == 4
+            else list(pair(padding, "padding"))
+        )
+    return list(zip(kernel, strides, dilation, pads, strict=True))
+
+
+def _heat(ax: Axes, planes: Array, heat: Array) -> None:
+    gray = planes.mean(axis=0)
+    ax.imshow(gray, cmap="gray", interpolation="nearest", alpha=0.75)
+    ink = np.zeros((*heat.shape, 4))
+    ink[..., :3] = (0.84, 0.37, 0.0)
+    ink[..., 3] = np.sqrt(heat / (heat.max() or 1))
+    ax.imshow(ink, interpolation="nearest")
+    quiet(ax)
+
+
+def _box(ax: Axes, x: int, y: int, width: int, height: int) -> None:
+    from matplotlib.patches import Rectangle
+
+    ax.add_patch(Rectangle((x - 0.5, y - 0.5), width, height, fill=False, edgecolor=ORANGE, lw=2.2))
+
+
+# ---- training ---------------------------------------------------------------------------------------
+
+
+def history(fit: Any, *, title: str | None = None, figure: Figure | SubFigure | None = None) -> Figure:
+    """Draw the loss of each epoch, of training and of validation, and the metrics beside it.
+
+    Parameters
+    ----------
+    fit : convkit.nn.History
+        As `convkit.nn.fit` gives it.
+    title : str, optional
+    figure : matplotlib Figure or SubFigure, optional
+        Default: a new one.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The loss on a logarithmic scale where it falls to a tenth; a dotted line at the best epoch.
+
+    Raises
+    ------
+    ValueError
+        No epoch was run.
+    """
+    if not fit.loss:
+        raise ValueError("fit has no epochs; expected the result of convkit.nn.fit")
+    count = 2 if fit.metrics else 1
+    axes = panels(figure, 1, count, 4.8 * count, 3.4)
+    losses = {"training": list(fit.loss), "validation": list(fit.validation_loss)}
+    _curves(axes[0], {name: values for name, values in losses.items() if values}, "loss")
+    values = [value for each in losses.values() for value in each]
+    if min(values) > 0 and max(values) > 10 * min(values):
+        axes[0].set_yscale("log")
+    if len(fit.loss) > 1:
+        axes[0].axvline(fit.best_epoch + 1, color=FAINT, lw=0.9, ls=":")
+    if fit.metrics:
+        _curves(axes[1], dict(fit.metrics), "metrics")
+    host = figure_of(axes[0])
+    if title:
+        axes[0].figure.suptitle(title, color=INK, fontweight="bold")
+    host.set_label(
+        f"{title or 'Training'}: the loss went from {fit.loss[0]:.3g} to {fit.loss[-1]:.3g} "
+        f"in {len(fit.loss)} epochs"
+    )
+    return host
+
+
+def _curves(ax: Axes, curves: dict[str, list[float]], label: str) -> None:
+    """A line for each name, told apart by colour, mark and dashes."""
+    from convkit.viz.style import BLUE, GREEN, LINE, RED
+
+    looks = [(BLUE, "o", "-"), (ORANGE, "s", "--"), (GREEN, "^", "-."), (RED, "d", ":")]
+    for i, (name, values) in enumerate(curves.items()):
+        color, marker, dashes = looks[i % len(looks)]
+        ax.plot(range(1, len(values) + 1), values, color=color, marker=marker, ls=dashes, ms=3.5, label=name)
+    ax.set_xlabel("epoch", color=FAINT, fontsize=9)
+    ax.set_ylabel(label, color=FAINT, fontsize=9)
+    ax.grid(color=LINE, lw=0.5)
+    ax.legend(frameon=False, fontsize=9)

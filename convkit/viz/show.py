@@ -1,0 +1,138 @@
+"""One array of images, whatever its layout."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from convkit._checks import Array, as_array, choice, finite
+from convkit.viz.display import caption, display, interpolation
+from convkit.viz.style import FAINT, axes_for, described, quiet, titled
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from numpy.typing import ArrayLike
+
+LAYOUTS = ("HW", "HWC", "CHW", "BHWC", "BCHW")
+COLOURS = (1, 3, 4)
+
+
+def show(
+    image: ArrayLike,
+    *,
+    layout: str | None = None,
+    order: Literal["rgb", "bgr"] = "rgb",
+    limits: tuple[float, float] | None = None,
+    title: str | None = None,
+    ax: Axes | None = None,
+) -> Figure:
+    """Draw an image, or a batch of them side by side, in its true colours.
+
+    Parameters
+    ----------
+    image : array_like
+        Real numbers. Integers of 8 and 16 bits, masks, and coloured floats within [0, 1] are shown as they
+        are; other numbers in false colours with a scale, as in `contact_sheet`.
+    layout : {"HW", "HWC", "CHW", "BHWC", "BCHW"}, optional
+        Default: HW for two axes; for more, where the 1, 3 or 4 channels are, at the end if at both.
+    order : {"rgb", "bgr"}
+        Order of the colours; it is never guessed.
+    limits : (float, float), optional
+        What is black and what is white, for numbers that were normalised.
+    title : str, optional
+    ax : matplotlib axes, optional
+        Default: those of a new figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The one drawn in, of `ax` if it was given.
+
+    Raises
+    ------
+    ValueError
+        A shape that has no such layout, or limits that are no range.
+    TypeError
+        No array of real numbers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from convkit import viz
+    >>> figure = viz.show(np.zeros((2, 3, 8, 9), np.float32))
+    >>> figure.axes[0].get_xlabel()
+    'BCHW (2, 3, 8, 9)   float32   0 … 0'
+    """
+    array = as_array(image, "image")
+    found = _layout(array, layout)
+    choice(order, "order", ("rgb", "bgr"))
+    batch = _to_bhwc(array, found)
+    if order == "bgr" and batch.shape[-1] >= 3:
+        batch = np.concatenate([batch[..., 2::-1], batch[..., 3:]], axis=-1)
+    one = _side_by_side(batch)
+    shown, style = display(one) if limits is None else _between(one, limits)
+    height, width = shown.shape[:2]
+    axes = axes_for(ax, 5.2, min(max(5.2 * height / width, 1.2), 9) + 0.5)
+    drawn = axes.imshow(shown, interpolation=interpolation(shown), **style)
+    quiet(axes)
+    titled(axes, title)
+    axes.set_xlabel(f"{found} {array.shape}   {caption(array)}", color=FAINT, fontsize=8, labelpad=5)
+    if style.get("cmap") not in (None, "gray"):
+        bar = axes.figure.colorbar(drawn, ax=axes, fraction=0.045, pad=0.02)
+        bar.ax.tick_params(labelsize=8)
+    many = f"{len(batch)} images" if len(batch) > 1 else "Image"
+    return described(axes, f"{title or many}: {width}×{height} pixels, {caption(array)}")
+
+
+def _layout(array: Array, given: str | None) -> str:
+    shape = array.shape
+    if given is not None:
+        layout = choice(given, "layout", LAYOUTS)
+    elif array.ndim == 2:
+        layout = "HW"
+    elif array.ndim in (3, 4) and shape[-1] in COLOURS:
+        layout = "HWC" if array.ndim == 3 else "BHWC"
+    elif array.ndim in (3, 4) and shape[-3] in COLOURS:
+        layout = "CHW" if array.ndim == 3 else "BCHW"
+    else:
+        raise ValueError(
+            f"image has shape {shape}; expected HW, HWC, CHW, BHWC or BCHW with 1, 3 or 4 channels: "
+            "pass viz.contact_sheet({...}) for other maps"
+        )
+    channels = shape[layout.index("C")] if len(layout) == array.ndim and "C" in layout else 1
+    if len(layout) != array.ndim or channels not in COLOURS:
+        raise ValueError(f"image has shape {shape}, which is no {layout} of 1, 3 or 4 channels")
+    return layout
+
+
+def _to_bhwc(array: Array, layout: str) -> Array:
+    if layout == "HW":
+        return array[None, ..., None]
+    batch = array if len(layout) == 4 else array[None]
+    return batch if layout.endswith("HWC") else batch.transpose(0, 2, 3, 1)
+
+
+def _side_by_side(batch: Array) -> Array:
+    """A batch on a grid; empty places hold its greatest number."""
+    count, height, width, channels = batch.shape
+    across = math.ceil(math.sqrt(count))
+    down = math.ceil(count / across)
+    gap = 0 if count == 1 else max(1, min(height, width) // 32)
+    sheet = np.full(
+        (down * (height + gap) - gap, across * (width + gap) - gap, channels), batch.max(), batch.dtype
+    )
+    for i, image in enumerate(batch):
+        y, x = i // across * (height + gap), i % across * (width + gap)
+        sheet[y : y + height, x : x + width] = image
+    return sheet[..., 0] if channels == 1 else sheet
+
+
+def _between(array: Array, limits: tuple[float, float]) -> tuple[Array, dict[str, Any]]:
+    low, high = (finite(value, f"limits[{i}]") for i, value in enumerate(limits))
+    if not low < high:
+        raise ValueError(f"limits is {limits}; expected (black, white), the first below the second")
+    unit = np.clip((array.astype(np.float64) - low) / (high - low), 0, 1)
+    return unit, {"cmap": "gray", "vmin": 0, "vmax": 1} if unit.ndim == 2 else {}

@@ -1,0 +1,140 @@
+"""A strip of boxes: the shape after each layer, and where it breaks."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from convkit.viz.steps import Step, trace_steps
+from convkit.viz.style import BLUE, FAINT, INK, axes_for, described
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+FACE, SIDE, BROKEN = "#d6e4f2", "#a9c3dd", "#b3401a"
+WIDE = 2.3
+
+
+def shape_trace(
+    model: Any, input: Sequence[int], *, title: str | None = None, ax: Axes | None = None
+) -> Figure:
+    """Draw the shape after each layer as a box, and in red the layer that refuses, with the reason.
+
+    Parameters
+    ----------
+    model : str, list of `Step`, convkit.nn.Sequential, or list of its modules
+        Layers as `trace_steps` reads them, or its result; or modules, which are run on zeros.
+    input : (C, H, W)
+        The shape that goes in.
+    title : str, optional
+    ax : matplotlib axes, optional
+        Default: those of a new figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        As `trace_steps`. A layer that refuses is drawn, not raised.
+
+    Examples
+    --------
+    >>> from convkit import viz
+    >>> viz.alt_text(viz.shape_trace("conv(8, 3, stride=2) | pool(20)", (3, 32, 32)))
+    'Shapes: 3×32×32, conv(8, 3, stride=2) gives 8×15×15, pool(20) refuses'
+    """
+    found = _steps(model, input)
+    shapes = [tuple(input), *(step.gave for step in found if step.gave is not None)]
+    broken = next((step for step in found if step.gave is None), None)
+    count = len(found) + 1
+    axes = axes_for(ax, max(1.35 * count, 5), 4.3 if broken else 3.6)
+    largest = max(max(shape[1:], default=1) for shape in shapes)
+    for i, shape in enumerate(shapes):
+        _box(axes, i * WIDE, shape, largest)
+        axes.text(i * WIDE, -1.35, _times(shape), ha="center", fontsize=8.5, color=INK, fontweight="bold")
+    axes.text(0, -1.8, "input", ha="center", fontsize=7.5, color=FAINT)
+    for i, step in enumerate(found):
+        _arrow(axes, i, step)
+    if broken is not None:
+        _break(axes, len(shapes) * WIDE, broken)
+    words = [_times(shapes[0])]
+    words += [f"{s.layer} " + (f"gives {_times(s.gave)}" if s.gave else "refuses") for s in found]
+    axes.set_xlim(-1.2, max((count - 1) * WIDE + 1.2, 3.0))
+    axes.set_ylim(-4.6 if broken else -2.7, 2.3)
+    axes.axis("off")
+    if title:
+        axes.set_title(title, color=INK, fontsize=11)
+    return described(axes, "Shapes: " + ", ".join(words))
+
+
+def _steps(model: Any, input: Sequence[int]) -> list[Step]:
+    """The trace of text, or of modules as `nn.trace_shapes` makes it."""
+    if isinstance(model, str):
+        return trace_steps(model, input)
+    layers = list(model.children()) if hasattr(model, "children") else list(model)
+    if all(isinstance(layer, Step) for layer in layers):
+        return layers
+    nn = import_module("convkit.nn")
+    broken: list[Step] = []
+    try:
+        trace = nn.trace_shapes(layers, (1, *input))
+    except nn.LayerError as error:
+        *trace, last = error.trace
+        reason = str(error).partition("\n")[0]
+        note = f"{reason}; likely cause: {error.cause}"
+        broken = [Step(last.layer, last.given[1:], None, 0, note, error.mend)]
+    return [Step(step.layer, step.given[1:], step.gave[1:], 0, "", "") for step in trace] + broken
+
+
+def _box(ax: Axes, x: float, shape: Sequence[int], largest: int) -> None:
+    """A box as high as the map and deeper with its channels; a bar for a vector."""
+    from matplotlib.patches import Polygon
+
+    if len(shape) == 1:
+        half = 0.3 + 0.16 * math.log10(max(shape[0], 1))
+        front, depth = (0.09, half), 0.0
+    else:
+        scale = 0.25 + 0.5 * max(shape[1:]) / largest
+        front = (scale * shape[2] / max(shape[1:]), scale * shape[1] / max(shape[1:]))
+        depth = 0.07 + 0.055 * math.log2(1 + shape[0])
+    (w, h), d = front, depth
+    x -= d / 2
+    corners = [(x - w, -h), (x + w, -h), (x + w, h), (x - w, h)]
+    top = [(x - w, h), (x + w, h), (x + w + d, h + d), (x - w + d, h + d)]
+    side = [(x + w, -h), (x + w + d, d - h), (x + w + d, h + d), (x + w, h)]
+    for points, colour in ((top, "#bdd3e8"), (side, SIDE), (corners, FACE)):
+        ax.add_patch(Polygon(points, closed=True, facecolor=colour, edgecolor="#3d5a78", lw=0.9))
+
+
+def _arrow(ax: Axes, index: int, step: Step) -> None:
+    middle = (index + 0.5) * WIDE
+    colour = BLUE if step.gave is not None else BROKEN
+    ax.annotate(
+        "", (middle + 0.28, -2.05), (middle - 0.28, -2.05),
+        arrowprops={"arrowstyle": "-|>", "color": colour, "lw": 1.3},
+    )  # fmt: skip
+    lines = textwrap.fill(step.layer, 17)
+    ax.text(middle, -2.2, lines, ha="center", va="top", fontsize=6.8, color=colour, family="monospace")
+
+
+def _break(ax: Axes, x: float, step: Step) -> None:
+    from matplotlib.patches import Rectangle
+
+    ax.add_patch(Rectangle((x - 0.5, -0.7), 1.0, 1.4, fill=False, edgecolor=BROKEN, lw=1.6, ls=(0, (3, 2))))
+    ax.plot([x - 0.25, x + 0.25], [-0.3, 0.3], color=BROKEN, lw=2.4)
+    ax.plot([x - 0.25, x + 0.25], [0.3, -0.3], color=BROKEN, lw=2.4)
+    ax.text(x, -1.35, "breaks", ha="center", fontsize=8.5, color=BROKEN, fontweight="bold")
+    ax.text(
+        x + 0.9, -3.15, "\n".join(textwrap.wrap(step.note, 88)[:3] + textwrap.wrap(f"Mend: {step.mend}", 88)),
+        ha="right", va="top", fontsize=7.5, color=BROKEN,
+    )  # fmt: skip
+
+
+def _times(shape: Sequence[int]) -> str:
+    return "×".join(map(str, shape))

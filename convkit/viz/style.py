@@ -1,0 +1,97 @@
+"""Colours, and figures of no one but their caller."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
+
+INK = "#1c2430"
+FAINT = "#5c6675"
+LINE = "#c8ced8"
+BLUE, ORANGE, GREEN, SKY, RED = "#0072b2", "#e69f00", "#009e73", "#56b4e9", "#d55e00"
+"""Okabe and Ito's, which colour-blind people tell apart ("Color Universal Design", 2008)."""
+
+DIVERGING, MAGNITUDE = "RdBu_r", "magma"
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure, in inches, that nothing global remembers."""
+    from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    engine = ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.06)
+    return Figure(figsize=(width, height), dpi=120, facecolor="white", layout=engine)
+
+
+def axes_for(ax: Axes | None, width: float, height: float) -> Axes:
+    """`ax`, or the axes of a new figure."""
+    if ax is None:
+        return new_figure(width, height).subplots()
+    if not hasattr(ax, "imshow"):
+        raise TypeError(f"ax is {type(ax).__name__}; expected matplotlib axes: figure.subplots()")
+    return ax
+
+
+def panels(
+    figure: Figure | SubFigure | None, down: int, across: int, width: float, height: float, **options: Any
+) -> list[Axes]:
+    """`down` × `across` axes of `figure`, or of a new one."""
+    if figure is not None and not hasattr(figure, "subplots"):
+        raise TypeError(f"figure is {type(figure).__name__}; expected matplotlib.figure.Figure()")
+    host = new_figure(width, height) if figure is None else figure
+    return list(host.subplots(down, across, squeeze=False, **options).ravel())
+
+
+def figure_of(ax: Axes) -> Figure:
+    """The figure that `ax` is part of, subfigures left out."""
+    return ax.figure.figure
+
+
+def quiet(ax: Axes) -> None:
+    """Take ticks away and soften the frame."""
+    ax.set_xticks([])
+    ax.set_yticks([])
+    for spine in ax.spines.values():
+        spine.set_color(LINE)
+
+
+def titled(ax: Axes, title: str | None) -> None:
+    """Write `title` above the axes."""
+    if title:
+        ax.set_title(title, color=INK, fontsize=10.5, pad=6)
+
+
+# ---- in words ---------------------------------------------------------------------------------------
+
+
+def described(ax: Axes, text: str) -> Figure:
+    """Say in words what `ax` shows; gives its figure."""
+    ax.set_label(text)
+    return figure_of(ax)
+
+
+def alt_text(figure: Figure) -> str:
+    """What a figure of this module shows, in words: the alternative text of its picture.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        ``figure.set_label(text)`` says it for a figure of your own, and has the last word.
+
+    Returns
+    -------
+    str
+        Empty where nothing was said.
+
+    Examples
+    --------
+    >>> from convkit import viz
+    >>> viz.alt_text(viz.kernel([[1, 0, -1]]))
+    'Kernel of 1×3 weights from -1 to 1'
+    """
+    said = str(figure.get_label() or "")
+    parts = [str(ax.get_label()) for ax in figure.axes]
+    return said or ". ".join(dict.fromkeys(part for part in parts if part and not part.startswith("<")))

@@ -1,0 +1,243 @@
+"use strict";
+// The page: reads the settings, draws the window, fills in the numbers; and filters a picture.
+
+const at = (id) => document.getElementById(id);
+const NUMBERS = ["size", "kernel", "stride", "padding", "dilation", "extra", "channels", "filters", "groups"];
+let timer = null;
+
+// ---- sizes ------------------------------------------------------------------------------------------
+
+function settings() {
+  const s = { transposed: at("transposed").checked };
+  for (const id of NUMBERS) {
+    const field = at(id);
+    const value = Math.trunc(Number(field.value));
+    s[id] = Math.min(Math.max(Number.isFinite(value) ? value : 0, Number(field.min)), Number(field.max));
+  }
+  if (!s.transposed) s.extra = 0;
+  return s;
+}
+
+function formula(s, output) {
+  const reach = s.dilation * (s.kernel - 1);
+  if (s.transposed) {
+    const sum = `(${s.size} − 1)·${s.stride} − 2·${s.padding} + ${s.dilation}·(${s.kernel} − 1) + ${s.extra} + 1`;
+    if (output !== null) return `output = ${sum} = ${output}`;
+    return s.extra >= Math.max(s.stride, s.dilation)
+      ? `Output padding ${s.extra} must be less than the stride or the dilation.`
+      : `${sum} leaves nothing: take less padding.`;
+  }
+  const sum = `⌊(${s.size} + 2·${s.padding} − ${s.dilation}·(${s.kernel} − 1) − 1) / ${s.stride}⌋ + 1`;
+  if (output !== null) return `output = ${sum} = ${output}`;
+  return `The kernel spans ${reach + 1} pixels and the padded input has ${s.size + 2 * s.padding}: add padding.`;
+}
+
+function update() {
+  const s = settings();
+  at("extra").disabled = !s.transposed;
+  const output = s.transposed ? sizes.transposed(s) : sizes.conv(s);
+  at("formula").textContent = formula(s, output);
+  at("formula").classList.toggle("bad", output === null);
+  const cost = output === null ? null : sizes.cost(s, output);
+  const shown = (n) => n.toLocaleString("en");
+  const divides = s.channels % s.groups === 0 && s.filters % s.groups === 0;
+  at("weights").textContent = divides
+    ? `${s.filters}×${s.channels / s.groups}×${s.kernel}×${s.kernel}`
+    : `groups ${s.groups} does not divide ${s.channels} and ${s.filters}`;
+  at("parameters").textContent = cost ? shown(cost.parameters) : "–";
+  at("macs").textContent = cost ? shown(cost.macs) : "–";
+  at("same").textContent = "padding " + sizes.same({ ...s, stride: 1 }).join(", ");
+  const step = at("step");
+  step.max = output === null ? 0 : output * output - 1;
+  step.value = Math.min(Number(step.value), Number(step.max));
+  draw(s, output, Number(step.value));
+}
+
+// ---- the window -------------------------------------------------------------------------------------
+
+function draw(s, output, step) {
+  const svg = at("drawing");
+  svg.replaceChildren();
+  if (output === null) {
+    svg.setAttribute("viewBox", "0 0 10 1");
+    at("told").textContent = "No window fits.";
+    return;
+  }
+  const spread = s.transposed ? s.stride : 1;
+  const hop = s.transposed ? 1 : s.stride;
+  const reach = s.dilation * (s.kernel - 1);
+  const first = s.transposed ? s.padding - reach : -s.padding;
+  const end = (s.size - 1) * spread;
+  const last = s.transposed ? Math.max(first + output - 1 + reach, end) : s.size + s.padding - 1;
+  const low = Math.min(first, 0);
+  const extent = last - low + 1;
+  const gap = 1.5;
+  const height = Math.max(extent, output);
+  svg.setAttribute("viewBox", `-0.3 -0.3 ${extent + output + gap + 0.6} ${height + 0.6}`);
+  const box = (x, y, w, h, fill, edge, width = 0.03) => {
+    const r = document.createElementNS("http://www.w3.org/2000/svg", "rect");
+    for (const [k, v] of Object.entries({ x, y, width: w, height: h, fill, stroke: edge, "stroke-width": width })) r.setAttribute(k, v);
+    svg.append(r);
+  };
+  const row = Math.floor(step / output), column = step % output;
+  const taps = (i) => Array.from({ length: s.kernel }, (_, k) => first + i * hop + s.dilation * k);
+  const rows = new Set(taps(row)), columns = new Set(taps(column));
+  const real = (p) => p >= 0 && p <= end && p % spread === 0;
+  const top = (height - extent) / 2;
+  for (let y = low; y <= last; y++) {
+    for (let x = low; x <= last; x++) {
+      const hit = rows.has(y) && columns.has(x);
+      const fill = hit ? "var(--tap)" : real(x) && real(y) ? "var(--cell)" : "var(--paper)";
+      box(x - low, y - low + top, 1, 1, fill, "var(--edge)");
+    }
+  }
+  box(taps(column)[0] - low, taps(row)[0] - low + top, reach + 1, reach + 1, "none", "var(--ink)", 0.1);
+  const left = extent + gap, high = (height - output) / 2;
+  for (let y = 0; y < output; y++) {
+    for (let x = 0; x < output; x++) {
+      box(left + x, high + y, 1, 1, x === column && y === row ? "var(--hit)" : "var(--out)", "var(--edge)");
+    }
+  }
+  const words = `Input ${s.size}×${s.size}, output ${output}×${output}. Output pixel (${row}, ${column}) is made of input `;
+  const kept = (set) => [...set].filter(real).map((p) => p / spread);
+  const [r, c] = [kept(rows), kept(columns)];
+  at("told").textContent = words + (r.length && c.length ? `rows ${r.join(", ")} and columns ${c.join(", ")}.` : "padding alone.");
+}
+
+function move(by) {
+  const step = at("step");
+  const count = Number(step.max) + 1;
+  step.value = (Number(step.value) + by + count) % count;
+  const s = settings();
+  draw(s, s.transposed ? sizes.transposed(s) : sizes.conv(s), Number(step.value));
+}
+
+function play() {
+  const on = timer === null;
+  if (on) timer = setInterval(() => move(1), 400);
+  else { clearInterval(timer); timer = null; }
+  at("play").setAttribute("aria-pressed", String(on));
+  at("play").textContent = on ? "Pause" : "Play";
+}
+
+at("settings").addEventListener("input", update);
+at("step").addEventListener("input", () => move(0));
+at("back").addEventListener("click", () => move(-1));
+at("next").addEventListener("click", () => move(1));
+at("play").addEventListener("click", play);
+
+// ---- a kernel on a picture --------------------------------------------------------------------------
+
+const PRESETS = {
+  "edges (Laplacian)": { taps: [0, 1, 0, 1, -4, 1, 0, 1, 0], divide: 1, signed: true },
+  "Sobel, x": { taps: [-1, 0, 1, -2, 0, 2, -1, 0, 1], divide: 4, signed: true },
+  "Sobel, y": { taps: [-1, -2, -1, 0, 0, 0, 1, 2, 1], divide: 4, signed: true },
+  emboss: { taps: [-2, -1, 0, -1, 1, 1, 0, 1, 2], divide: 1, signed: false },
+  sharpen: { taps: [0, -1, 0, -1, 5, -1, 0, -1, 0], divide: 1, signed: false },
+  "Gaussian, 5×5": { taps: [1, 4, 6, 4, 1].flatMap((a) => [1, 4, 6, 4, 1].map((b) => a * b)), divide: 256, signed: false },
+  "mean, 5×5": { taps: Array(25).fill(1), divide: 25, signed: false },
+  identity: { taps: [0, 0, 0, 0, 1, 0, 0, 0, 0], divide: 1, signed: false },
+};
+
+function grid(taps) {
+  const extent = Math.sqrt(taps.length);
+  at("extent").value = extent;
+  at("taps").style.gridTemplateColumns = `repeat(${extent}, minmax(0, 1fr))`;
+  at("taps").replaceChildren(...taps.map((value, i) => {
+    const field = document.createElement("input");
+    field.type = "number"; field.step = "any"; field.value = value;
+    field.setAttribute("aria-label", `Row ${Math.floor(i / extent) + 1}, column ${(i % extent) + 1}`);
+    return field;
+  }));
+}
+
+/** Correlate `pixels` (RGBA) with square `taps`; the border is reflected without its last pixel. */
+function correlate(pixels, width, height, taps, offset) {
+  const extent = Math.sqrt(taps.length), half = (extent - 1) / 2;
+  const fold = (i, n) => { const m = Math.abs(i) % (2 * n - 2 || 1); return m < n ? m : 2 * n - 2 - m; };
+  const result = new Uint8ClampedArray(pixels.length);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const sums = [offset, offset, offset];
+      for (let k = 0; k < taps.length; k++) {
+        if (!taps[k]) continue;
+        const from = 4 * (fold(y + Math.floor(k / extent) - half, height) * width + fold(x + (k % extent) - half, width));
+        for (let c = 0; c < 3; c++) sums[c] += taps[k] * pixels[from + c];
+      }
+      const to = 4 * (y * width + x);
+      for (let c = 0; c < 3; c++) result[to + c] = sums[c];
+      result[to + 3] = 255;
+    }
+  }
+  return result;
+}
+
+function filter() {
+  const { width, height } = at("before");
+  const source = at("before").getContext("2d").getImageData(0, 0, width, height);
+  const divide = Number(at("divide").value) || 1;
+  const taps = [...at("taps").children].map((field) => (Number(field.value) || 0) / divide);
+  const result = correlate(source.data, width, height, taps, at("signed").checked ? 128 : 0);
+  Object.assign(at("after"), { width, height });
+  at("after").getContext("2d").putImageData(new ImageData(result, width, height), 0, 0);
+  at("caption").textContent = `after; the weights sum to ${Number(taps.reduce((a, b) => a + b, 0).toFixed(4))}`;
+}
+
+/** A landscape of plain shapes, to begin with. */
+function scene() {
+  const { width, height } = at("before"), pen = at("before").getContext("2d");
+  const sky = pen.createLinearGradient(0, 0, 0, height);
+  sky.addColorStop(0, "#2b4d7e"); sky.addColorStop(0.6, "#e8b48a"); sky.addColorStop(1, "#f3d9b1");
+  pen.fillStyle = sky; pen.fillRect(0, 0, width, height);
+  pen.fillStyle = "#fff3d0"; pen.beginPath(); pen.arc(225, 120, 30, 0, 7); pen.fill();
+  for (const [base, tall, tone, wave] of [[150, 34, "#6d6a8c", 41], [175, 26, "#45506e", 29], [202, 20, "#25344a", 17]]) {
+    pen.fillStyle = tone; pen.beginPath(); pen.moveTo(0, height);
+    for (let x = 0; x <= width; x++) pen.lineTo(x, base - tall * Math.sin(x / wave) * Math.cos(x / (wave * 2.3)) - 6 * Math.sin(x / 5));
+    pen.lineTo(width, height); pen.fill();
+  }
+  pen.strokeStyle = "#10202f"; pen.lineWidth = 2;
+  for (let x = 12; x < width; x += 26) { pen.beginPath(); pen.moveTo(x, height); pen.lineTo(x + 3, height - 42); pen.stroke(); }
+}
+
+async function load() {
+  const file = at("file").files[0];
+  if (!file) return;
+  try {
+    const image = await createImageBitmap(file);
+    const scale = Math.min(1, 480 / Math.max(image.width, image.height));
+    const [width, height] = [image.width, image.height].map((n) => Math.max(1, Math.round(n * scale)));
+    Object.assign(at("before"), { width, height });
+    at("before").getContext("2d").drawImage(image, 0, 0, width, height);
+    filter();
+  } catch {
+    at("caption").textContent = `${file.name} is no picture that this browser reads.`;
+  }
+}
+
+function choose() {
+  const preset = PRESETS[at("preset").value];
+  grid(preset.taps);
+  at("divide").value = preset.divide;
+  at("signed").checked = preset.signed;
+  filter();
+}
+
+function resize() {
+  const extent = Number(at("extent").value);
+  const old = [...at("taps").children].map((field) => Number(field.value) || 0);
+  const before = Math.sqrt(old.length), shift = (extent - before) / 2;
+  grid(Array.from({ length: extent * extent }, (_, i) => {
+    const y = Math.floor(i / extent) - shift, x = (i % extent) - shift;
+    return y >= 0 && x >= 0 && y < before && x < before ? old[y * before + x] : 0;
+  }));
+  filter();
+}
+
+at("preset").replaceChildren(...Object.keys(PRESETS).map((name) => new Option(name)));
+at("preset").addEventListener("input", choose);
+at("extent").addEventListener("input", resize);
+for (const id of ["taps", "divide", "signed"]) at(id).addEventListener("input", filter);
+at("file").addEventListener("change", load);
+scene();
+choose();
+update();

@@ -1,0 +1,20 @@
+"""
+RGB or BGR
+==========
+
+OpenCV reads BGR, everything else RGB. Nothing in an array tells which it is: convkit always reads RGB, and
+`viz.show` takes the order as an argument and never guesses.
+"""
+
+from matplotlib.figure import Figure
+from skimage import data
+
+import convkit as ck
+from convkit import viz
+
+coffee = data.coffee()
+from_opencv = ck.rgb_to_bgr(coffee)
+figure = Figure(figsize=(10, 3.9), layout="constrained")
+left, right = figure.subplots(1, 2)
+viz.show(from_opencv, title="BGR, shown as if RGB", ax=left)
+viz.show(from_opencv, order="bgr", title='BGR, shown with order="bgr"', ax=right)

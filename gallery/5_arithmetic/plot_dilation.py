@@ -1,0 +1,15 @@
+"""
+Dilation sees further
+=====================
+
+The same nine weights, one, two and three pixels apart: they span 3, 5 and 7 pixels, and need padding 1, 2
+and 3 to keep the size.
+"""
+
+from matplotlib.figure import Figure
+
+from convkit import viz
+
+figure = Figure(figsize=(15, 4.2), layout="constrained")
+for ax, dilation in zip(figure.subplots(1, 3), (1, 2, 3), strict=True):
+    viz.conv_geometry(9, kernel=3, padding=dilation, dilation=dilation, step=(4, 4), ax=ax)

@@ -1,0 +1,90 @@
+"""What is drawn of a network is what its layers hold and give."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import convkit as ck
+from convkit import viz
+
+rng = np.random.default_rng(8)
+
+
+def tiles(figure):
+    return [np.asarray(ax.images[0].get_array()) for ax in figure.axes if ax.images]
+
+
+def test_weights_of_three_channels_are_colours_and_others_tiles():
+    coloured = rng.standard_normal((5, 3, 7, 7))
+    shown = tiles(viz.weights(coloured))
+    assert [tile.shape for tile in shown] == [(7, 7, 3)] * 5
+    np.testing.assert_allclose(shown[2], coloured[2].transpose(1, 2, 0) / (2 * np.abs(coloured).max()) + 0.5)
+    plain = rng.standard_normal((4, 2, 3, 3))
+    shown = tiles(viz.weights(SimpleNamespace(weight=SimpleNamespace(data=plain)), count=6))
+    np.testing.assert_array_equal(shown, plain.reshape(8, 3, 3)[:6])
+    with pytest.raises(ValueError, match="weights of shape"):
+        viz.weights(np.zeros((3, 3)))
+
+
+def test_a_history_is_drawn_epoch_by_epoch():
+    fit = SimpleNamespace(
+        loss=[4.0, 1.0, 0.1],
+        validation_loss=[5.0, 2.0, 0.2],
+        metrics={"accuracy": [0.1, 0.5, 0.9]},
+        best_epoch=2,
+    )
+    figure = viz.history(fit)
+    left, right = figure.axes
+    assert [line.get_ydata().tolist() for line in left.lines[:2]] == [fit.loss, fit.validation_loss]
+    assert left.get_yscale() == "log"
+    assert right.lines[0].get_ydata().tolist() == [0.1, 0.5, 0.9]
+    with pytest.raises(ValueError, match="no epochs"):
+        viz.history(SimpleNamespace(loss=[], validation_loss=[], metrics={}, best_epoch=0))
+
+
+# ---- with layers ------------------------------------------------------------------------------------
+
+
+def network(nn):
+    return nn.Sequential(
+        nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(4, 6, 3, stride=2, dilation=2)
+    )
+
+
+def test_feature_maps_are_what_the_layer_gives():
+    nn = pytest.importorskip("convkit.nn")
+    model, image = network(nn), rng.standard_normal((1, 24, 24)).astype(np.float32)
+    expected = ck.conv2d(
+        image, model.get_submodule("0").weight.data, model.get_submodule("0").bias.data, padding=1
+    )
+    np.testing.assert_allclose(tiles(viz.feature_maps(model, image, "0")), expected, atol=1e-5)
+    assert len(tiles(viz.feature_maps(model, image[None], model.get_submodule("3"), count=5))) == 5
+    assert model.training
+    with pytest.raises(ValueError, match="expected one of 0, 1, 2, 3"):
+        viz.feature_maps(model, image, "head")
+
+
+def test_the_box_holds_the_gradient_and_its_corners_are_reached():
+    """Theory is a bound that a chain without zeros attains: measured and computed fields have one extent."""
+    nn = pytest.importorskip("convkit.nn")
+    model = nn.Sequential(
+        nn.Conv2d(1, 1, 3, padding=1), nn.AvgPool2d(2), nn.Conv2d(1, 1, 3, stride=2, dilation=2)
+    )
+    for parameter in model.parameters():
+        parameter.data[...] = 1
+    ax = viz.receptive_field(model, rng.random((1, 40, 40)), unit=(3, 4)).axes[0]
+    heat = np.asarray(ax.images[1].get_array())[..., 3]
+    rows, columns = np.nonzero(heat.max(axis=1))[0], np.nonzero(heat.max(axis=0))[0]
+    box = ax.patches[0]
+    assert (box.get_x() + 0.5, box.get_y() + 0.5) == (columns[0], rows[0])
+    assert (box.get_width(), box.get_height()) == (columns[-1] - columns[0] + 1, rows[-1] - rows[0] + 1)
+
+
+def test_traces_of_layers_are_drawn_and_break_in_red():
+    nn = pytest.importorskip("convkit.nn")
+    said = viz.alt_text(viz.shape_trace(network(nn), (1, 24, 24)))
+    assert said.endswith("6×4×4")
+    figure = viz.shape_trace(network(nn), (1, 8, 8))
+    assert "refuses" in viz.alt_text(figure)
+    assert any("likely cause" in text.get_text() for text in figure.axes[0].texts)

@@ -1,0 +1,261 @@
+"""What the figures show, read from their axes."""
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+import convkit as ck
+from convkit import viz
+
+rng = np.random.default_rng(11)
+PHOTO = rng.integers(0, 256, (12, 40, 3), np.uint8)
+
+
+def shown(figure):
+    return figure.axes[0].images[0].get_array()
+
+
+# ---- images -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16", "float32", "float64"])
+@pytest.mark.parametrize(
+    "shape", [(9, 12), (9, 12, 3), (3, 9, 12), (2, 9, 12, 3), (5, 1, 9, 12), (2, 4, 9, 12)]
+)
+def test_any_layout_and_dtype_is_shown(dtype, shape):
+    viz.rendered(viz.show(rng.integers(0, 200, shape).astype(dtype)))
+
+
+def test_layouts_show_the_same_picture():
+    planes = ck.to_chw(PHOTO)
+    for array in (PHOTO, planes, PHOTO[None], planes[None]):
+        np.testing.assert_array_equal(shown(viz.show(array)), PHOTO)
+    np.testing.assert_array_equal(shown(viz.show(PHOTO[..., ::-1], order="bgr")), PHOTO)
+
+
+def test_limits_undo_a_normalisation():
+    batch = ck.to_bchw(PHOTO, scale="unit", mean=0.5, std=0.25)
+    np.testing.assert_allclose(shown(viz.show(batch, limits=(-2, 2))), PHOTO / 255, atol=1e-6)
+
+
+def test_a_batch_lies_on_a_grid():
+    batch = np.arange(3, dtype=np.uint8).repeat(64).reshape(3, 1, 8, 8)
+    grid = shown(viz.show(batch))
+    assert grid.shape == (17, 17)
+    assert (grid[0, 0], grid[0, 9], grid[9, 0]) == (0, 1, 2)
+
+
+def test_ambiguous_arrays_are_refused_or_named():
+    with pytest.raises(ValueError, match=r"image has shape \(9, 12, 7\)"):
+        viz.show(np.zeros((9, 12, 7)))
+    with pytest.raises(ValueError, match="which is no CHW"):
+        viz.show(np.zeros((9, 12, 3)), layout="CHW")
+    assert viz.show(np.zeros((3, 5, 3)), layout="CHW").axes[0].get_xlabel().startswith("CHW")
+    with pytest.raises(ValueError, match="limits"):
+        viz.show(np.zeros((9, 12)), limits=(1, 1))
+
+
+def test_a_difference_is_what_it_says():
+    brighter = (PHOTO // 2 + 5).astype(np.uint8)
+    figure = viz.compare(PHOTO // 2, brighter)
+    assert figure.axes[2].get_xlabel() == "largest 5, root mean square 5"
+    assert len(viz.compare(PHOTO, ck.to_gray(PHOTO)).axes) == 2
+    with pytest.raises(ValueError, match="one shape for a difference"):
+        viz.compare(PHOTO, ck.to_gray(PHOTO), difference=True)
+
+
+def test_edges_of_another_size_are_refused():
+    with pytest.raises(ValueError, match="edges has shape"):
+        viz.edges_overlay(PHOTO, np.zeros((3, 3)))
+    with pytest.raises(ValueError, match="angle has shape"):
+        viz.orientation(np.zeros((3, 3)), np.zeros((3, 4)))
+
+
+def test_opposite_directions_differ_for_any_colour_vision():
+    """In lightness, or in blue against yellow: what every colour vision tells apart."""
+    from convkit.viz.orientation import coloured
+
+    right, down, left, up = coloured(np.array([0, np.pi / 2, np.pi, -np.pi / 2]), np.ones(4))
+    assert right[2] - left[2] > 0.3
+    assert (down - up) @ [0.2126, 0.7152, 0.0722] > 0.2
+
+
+# ---- kernels ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name", ["sobel('x')", "scharr('y')", "laplacian(ksize=5)", "gaussian(sigma=(1, 2))", "sharpen"]
+)
+def test_a_filter_is_its_kernel(name):
+    image = rng.standard_normal((40, 44))
+    weights = viz.kernel_of(name)
+    np.testing.assert_allclose(ck.filters.filter2d(image, weights), ck.Pipeline(name)(image), atol=1e-9)
+
+
+def test_a_chain_is_the_convolution_of_its_kernels():
+    weights = viz.kernel_of("gaussian(sigma=1) | sobel('x')")
+    assert weights.shape == (11, 11)
+    np.testing.assert_allclose(weights.sum(), 0, atol=1e-12)
+
+
+def test_an_off_centre_kernel_keeps_its_place():
+    weights = viz.kernel_of("filter2d(kernel=[[1, 2, 3]], anchor=(0, 0))")
+    assert weights[0].tolist() == [0, 0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("name", ["sobel", "median(size=3)", "canny(low=1, high=2)", "erode(footprint=3)"])
+def test_what_is_not_linear_has_no_kernel(name):
+    with pytest.raises(ValueError, match="linear"):
+        viz.kernel_of(name)
+
+
+def test_weights_are_written_into_their_squares():
+    figure = viz.kernel([[0.5, -1], [0, 2]])
+    assert [text.get_text() for text in figure.axes[0].texts] == [".5", "-1", "0", "2"]
+
+
+def test_a_response_starts_at_the_sum_of_the_weights():
+    line = viz.frequency_response("box(size=3)").axes[1].lines[0]
+    frequency, kept = line.get_xdata(), line.get_ydata()
+    np.testing.assert_allclose(kept, np.abs(1 + 2 * np.cos(2 * np.pi * frequency)) / 3, atol=1e-12)
+
+
+def test_a_bank_needs_kernels():
+    with pytest.raises(ValueError, match="kernels is empty"):
+        viz.kernel_bank({})
+
+
+# ---- geometry ---------------------------------------------------------------------------------------
+
+
+def test_windows_read_what_the_convolution_reads():
+    """The taps that are drawn are the pixels that an output depends on, forward and transposed."""
+    from convkit.viz.geometry import _sides
+
+    for _ in range(150):
+        size, kernel, stride, dilation = (int(rng.integers(1, n)) for n in (9, 5, 4, 4))
+        padding, transposed = int(rng.integers(0, 4)), bool(rng.integers(2))
+        x = np.zeros((size, 1, size, size), np.float64)
+        x[np.arange(size), 0, np.arange(size), np.arange(size)] = 1  # a batch: image i has pixel (i, i)
+        weight = np.ones((1, 1, kernel, kernel))
+        options = {"stride": stride, "padding": padding, "dilation": dilation}
+        try:
+            y = (ck.conv_transpose2d if transposed else ck.conv2d)(x, weight, **options)
+        except ValueError:
+            with pytest.raises(ValueError, match=r"output|padding"):
+                _sides(size, kernel, stride, padding, dilation, 0, transposed)
+            continue
+        side, _ = _sides(size, kernel, stride, padding, dilation, 0, transposed)
+        assert side.output == y.shape[2]
+        for i in range(side.output):
+            read = [tap // side.spread for tap in side.taps(i) if side.holds(tap)]
+            assert np.flatnonzero(y[:, 0, i, i] != 0).tolist() == sorted(read)
+        assert side.taps(side.output - 1)[-1] <= side.last
+
+
+def test_the_figure_of_stride_and_padding():
+    """The three settings that beginners compare on 32×32: what is written below the outputs is right."""
+    figure = Figure()
+    for ax, settings in zip(figure.subplots(1, 3), [(3, 1, 1), (3, 2, 1), (5, 1, 0)], strict=True):
+        viz.conv_geometry(32, *settings, ax=ax)
+    written = [text.get_text() for ax in figure.axes for text in ax.texts if "output" in text.get_text()]
+    assert written == ["output 32×32", "output 16×16", "output 28×28"]
+
+
+def test_impossible_geometry_is_refused():
+    with pytest.raises(ValueError, match="effective kernel 7"):
+        viz.conv_geometry(3, 7)
+    with pytest.raises(ValueError, match="expected a pixel of the 3×3 output"):
+        viz.conv_geometry(5, 3, step=9)
+    with pytest.raises(ValueError, match="sizes up to 64"):
+        viz.conv_geometry(224, 3)
+    with pytest.raises(ValueError, match="for transposed=True"):
+        viz.conv_geometry(5, 3, output_padding=1)
+    with pytest.raises(ValueError, match="smaller input_size"):
+        viz.conv_animation(30, 3)
+
+
+def test_an_animation_is_written(tmp_path):
+    animation = viz.conv_animation(3, 2, title="four stops")
+    animation.save(tmp_path / "window.gif", dpi=30)
+    from PIL import Image
+
+    with Image.open(tmp_path / "window.gif") as gif:
+        assert gif.n_frames == 4
+
+
+def test_the_layouts_are_named_with_their_shapes():
+    written = [text.get_text() for text in viz.layout_diagram((480, 640, 3)).axes[0].texts]
+    assert {"(480, 640, 3)", "(3, 480, 640)", "(1, 3, 480, 640)"} <= set(written)
+    with pytest.raises(ValueError, match="channels"):
+        viz.layout_diagram((3, 480, 640))
+
+
+# ---- manners ----------------------------------------------------------------------------------------
+
+
+def test_figures_draw_where_they_are_told():
+    figure = Figure()
+    left, right = figure.subplots(1, 2)
+    assert viz.show(PHOTO, ax=left) is figure
+    assert viz.kernel("sobel('x')", ax=right) is figure
+    parts = Figure().subfigures(1, 2)
+    assert viz.compare(PHOTO, PHOTO, figure=parts[1]) is parts[1].figure
+    with pytest.raises(TypeError, match="ax is int"):
+        viz.show(PHOTO, ax=3)
+
+
+def test_pyplot_stays_away(run_python):
+    code = (
+        "import sys, numpy as np; from convkit import viz; assert 'matplotlib' not in sys.modules;"
+        "viz.rendered(viz.show(np.eye(9))); viz.conv_animation(3, 2); viz.kernel_bank({'a': 'laplacian'});"
+        "print('matplotlib.pyplot' in sys.modules)"
+    )
+    assert run_python(code, MPLBACKEND="Agg") == "False"
+
+
+# ---- traces -----------------------------------------------------------------------------------------
+
+
+def test_a_trace_counts_as_pytorch_does():
+    text = "conv(16, 3, stride=2, padding=1) | batchnorm | relu | conv(32, 3, groups=16) | pool(2)"
+    text += " | flatten | linear(10)"
+    steps = viz.trace_steps(text, (3, 32, 32))
+    assert [s.gave for s in steps if s.gave != s.given] == [
+        (16, 16, 16),
+        (32, 14, 14),
+        (32, 7, 7),
+        (1568,),
+        (10,),
+    ]
+    assert [s.parameters for s in steps] == [448, 32, 0, 320, 0, 0, 15690]
+    assert viz.trace_steps("conv_transpose(8, 4, stride=2, padding=1)", (16, 7, 7))[0][2:4] == (
+        (8, 14, 14),
+        2056,
+    )
+
+
+@pytest.mark.parametrize(
+    ("layers", "note", "mend"),
+    [
+        ("pool(2) | pool(2) | pool(2) | conv(8, 5)", "would be 0", "halve the map too often"),
+        ("conv(8, 3, groups=2)", "does not divide 3 input", "groups=1"),
+        ("conv(8, 3) | linear(10)", "takes one axis", "flatten"),
+        ("flatten | conv(8, 3)", "a map is needed", "at the end"),
+    ],
+)
+def test_a_break_is_told_and_drawn_in_red(layers, note, mend):
+    steps = viz.trace_steps(layers, (3, 34, 34))
+    assert steps[-1].gave is None
+    assert note in steps[-1].note
+    assert mend in steps[-1].mend
+    written = [
+        text for text in viz.shape_trace(layers, (3, 34, 34)).axes[0].texts if text.get_text() == "breaks"
+    ]
+    assert [text.get_color() for text in written] == ["#b3401a"]
+
+
+@pytest.mark.parametrize("layers", ["conv(8", "conv(x, 3)", "fancy(3)", "conv()", "conv(8, 3, turns=2)", ""])
+def test_texts_that_are_no_layers(layers):
+    with pytest.raises(ValueError, match="expected"):
+        viz.trace_steps(layers, (3, 32, 32))
