@@ -23,7 +23,7 @@ from setuptools.errors import CompileError, LinkError
 # gcc may park an address in an MMX register, which leaves the unit of long doubles unusable: NaN in NumPy's.
 NO_MMX = "-mno-mmx"
 # Machines without AVX2 are old and few: their builds take less time to compile.
-BRIEF = ["-O2", "-fpeel-loops", "-ftree-loop-vectorize", "-fvect-cost-model=dynamic"]
+BRIEF = ["-O1", "-fpeel-loops", "-ftree-loop-vectorize", "-fvect-cost-model=dynamic"]
 X86_64 = {
     "baseline": [NO_MMX, *BRIEF],
     "avx2": [NO_MMX, "-march=x86-64-v3", "-mprefer-vector-width=256"],
@@ -73,6 +73,7 @@ PLAIN_LOOPS = (
     "-fno-tree-loop-distribution",
     "-fno-tree-partial-pre",
     "-fno-gcse-after-reload",
+    "--param=ggc-min-heapsize=300000",  # kilobytes before gcc looks for what it may forget: a tenth of the time
 )
 UNROLL = ("--param=max-completely-peeled-insns=16000", "--param=max-completely-peel-times=64")
 
@@ -81,7 +82,7 @@ FAMILIES = [
     Family("convkit._native.winograd"),
     Family("convkit._native.broadcast", flags=UNROLL),
     Family("convkit._native.depthwise", flags=UNROLL),
-    Family("convkit._native.weave"),
+    Family("convkit._native.weave", isas=MEMORY_BOUND),
     Family("convkit._native.grad", flags=UNROLL),
     Family("convkit._native.grad_few", flags=UNROLL),
     Family("convkit._native.pool", isas=MEMORY_BOUND),
@@ -94,7 +95,7 @@ FAMILIES = [
     Family("convkit._native.morphology", reals=PIXELS),
     Family("convkit._native.rank", reals=PIXELS),
     Family("convkit._native.bilateral", reals=PIXELS),
-    Family("convkit._native.threshold", reals=PIXELS),
+    Family("convkit._native.threshold", isas=MEMORY_BOUND, reals=PIXELS),
     Family("convkit._native.running", reals=("u8",)),
     Family("convkit._native.canny", reals=("u8",)),
     Family("convkit._native.layout"),
@@ -109,7 +110,7 @@ COMPILE = [
     "-fno-math-errno",  # with the next: sqrt is one vector instruction, not a call
     "-fno-trapping-math",
     "-Werror=implicit-function-declaration",
-    "-Wno-unused-function",
+    "-Wno-all",
     "-Wno-attributes",
     "-Wno-psabi",  # how vectors are passed to functions of other compilers: ours are inlined
 ]
@@ -146,15 +147,16 @@ class Build(NamedTuple):
 
 
 def builds() -> list[Build]:
-    """All that are wanted."""
-    wanted = wanted_isas()
-    return [
-        Build(family, real, isa)
-        for family in FAMILIES
-        for real in family.reals
-        for isa in family.isas
-        if isa in ISA_FLAGS and (isa in wanted or len(family.isas) == 1)
-    ]
+    """All that are wanted; where a family has none for an instruction set, the next plainer one."""
+    order = list(ISA_FLAGS)
+    found = []
+    for family in FAMILIES:
+        plainer = [
+            [isa for isa in order[: order.index(wanted) + 1] if isa in family.isas] for wanted in order
+        ]
+        isas = {names[-1] for names, wanted in zip(plainer, order, strict=True) if wanted in wanted_isas()}
+        found += [Build(family, real, isa) for real in family.reals for isa in order if isa in isas]
+    return found
 
 
 TRANSLATED = Path("build/cython/translated")
@@ -203,7 +205,7 @@ def extensions() -> list[Extension]:
     """The shared module, and an extension for every row of the table."""
     wanted = builds()
     found = [translate(list(dict.fromkeys(build.family.module for build in wanted)))]
-    found[0].extra_compile_args, found[0].gcc_flags = COMPILE, ()
+    found[0].extra_compile_args, found[0].gcc_flags = [*COMPILE, "-O1"], ()
     for build in wanted:
         extension = Extension(
             build.name,

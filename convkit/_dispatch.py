@@ -75,7 +75,7 @@ class Native:
 
 
 def _built_name(family: str, dtype: np.dtype[Any], isa: str) -> str:
-    """That of `isa`, or of the next plainer one where a wider build does not pay (`setup.py` has the table)."""
+    """That of `isa`, or of the next plainer one where `setup.py` has no build for it."""
     plainer = [_module_name(family, dtype, name) for name in reversed(ISAS[: ISAS.index(isa) + 1])]
     return next((name for name in plainer if importlib.util.find_spec(name) is not None), plainer[0])
 

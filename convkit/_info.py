@@ -74,7 +74,7 @@ def _installed(package: str) -> str | None:
 
 
 def _opencv() -> str | None:
-    """The version of the package that `import cv2` would take: several may be installed, one before the other."""
+    """The version of the package that `import cv2` takes: several may be installed."""
     import importlib.metadata
     import importlib.util
 

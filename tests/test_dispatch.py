@@ -116,5 +116,8 @@ def test_build_info_tells_which_of_two_opencvs_is_imported(tmp_path, run_python)
     (tmp_path / "opencv_python_headless-4.10.0.dist-info").mkdir()
     metadata = "Metadata-Version: 2.1\nName: opencv-python-headless\nVersion: 4.10.0\n"
     (tmp_path / "opencv_python_headless-4.10.0.dist-info/METADATA").write_text(metadata)
-    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import convkit; print(convkit.build_info()['opencv'])"
+    code = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r});"
+        "import convkit; print(convkit.build_info()['opencv'])"
+    )
     assert run_python(code) == "4.10.0"

@@ -23,4 +23,5 @@ def test_examples_run(tmp_path, monkeypatch):
     assert len(blocks) == 5
     assert scope["features"].shape == (2, 64, 300, 256)
     assert scope["bigger"].shape == (2, 3, 600, 512)
-    assert {path.name for path in tmp_path.iterdir()} == {"photo.jpg", "soft.png", "pan.mp4", "sheet.png", "edges.safetensors"}
+    written = {"photo.jpg", "soft.png", "pan.mp4", "sheet.png", "edges.safetensors"}
+    assert {path.name for path in tmp_path.iterdir()} == written

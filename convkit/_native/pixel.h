@@ -23,7 +23,8 @@ typedef int32_t key;
 #define KEY_NAN INT32_MAX
 #endif
 
-#define KEY_BITS (8 * (int)sizeof(key))
+#define KEY_BYTES ((int)sizeof(key))
+#define KEY_BITS (8 * KEY_BYTES)
 #define KEY_LOWEST ((key)((key)-1 < 0 ? (key)1 << (KEY_BITS - 1) : 0))
 #define KL (VECTOR_BYTES / (ptrdiff_t)sizeof(key))
 typedef key keys __attribute__((vector_size(VECTOR_BYTES)));

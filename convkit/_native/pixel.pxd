@@ -7,6 +7,7 @@ cdef extern from "pixel.h" nogil:
     enum:
         PIXEL_IS_KEY
         KEY_BITS
+        KEY_BYTES
         KEY_LOWEST
         KL
     key key_of(pixel x)

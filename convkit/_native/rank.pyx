@@ -9,16 +9,16 @@ of the window lies below the number that this makes. It takes a comparison for e
 """
 from convkit._native.networks cimport insert, median_of_sorted_3, median_of_sorted_5, order, sort_4
 from convkit._native.pixel cimport (
-    KEY_BITS, KEY_LOWEST, KL, key, keys, keys_count_less, keys_load, keys_set, keys_store, keys_where_at_most,
+    KEY_BITS, KEY_BYTES, KEY_LOWEST, KL, key, keys, keys_count_less, keys_load, keys_set, keys_store, keys_where_at_most,
     keys_with_bit, pixel, pixels_store,
 )
 from convkit._native.simd cimport prefetch_far, prefetch_write, real
 from convkit._native.window cimport (
-    Tile, Window, close_window, image_row, load_row, open_window, output_row, run_tiles, store_row, stores_directly,
+    Tile, Window, close_window, image_row, line_fits, load_row, open_window, output_row, run_tiles, store_row, stores_directly,
 )
 
 cdef enum:
-    LINE_BYTES = 3200  # known when this is compiled, so that all lines are read by way of one register
+    LINE = 3200 // KEY_BYTES  # known when this is compiled, so that all lines are read by way of one register
 
 
 cdef inline void sort_columns(
@@ -71,45 +71,36 @@ cdef inline void median_row(
         at += KL
 
 
-cdef inline void network_tile(
-    const Window* w, Tile tile, key* scratch, const Py_ssize_t line, const int size
-) noexcept nogil:
+cdef inline void network_tile(const Window* w, Tile tile, key* scratch, const int size) noexcept nogil:
     cdef Py_ssize_t n = tile.pixels * w.channels, wide = n + (size - 1) * w.channels, y, k, half
     cdef key* ring = scratch
-    cdef key* lines = ring + (size + 1) * line
-    cdef pixel* target = <pixel*>(lines + 2 * size * line)
+    cdef key* lines = ring + (size + 1) * LINE
+    cdef pixel* target = <pixel*>(lines + 2 * size * LINE)
     cdef const key* rows[6]
     cdef const real* near[4]  # the rows that come next, and the output's
     for y in range(tile.top, tile.bottom, 2):
         for k in range(size + 1):
-            rows[k] = ring + (y + k) % (size + 1) * line
+            rows[k] = ring + (y + k) % (size + 1) * LINE
         for k in range(0 if y == tile.top else size - 1, size + 1):
             load_row(w, tile, y + k, <key*>rows[k])
         for half in range(2):
             near[half] = image_row(w, tile, y + size + 1 + half)
             near[2 + half] = <const real*>output_row(w, tile, min(y + 2 + half, tile.bottom - 1))
-        sort_columns(rows, lines, line, wide, near, size)
+        sort_columns(rows, lines, LINE, wide, near, size)
         for half in range(min(2, tile.bottom - y)):
             if stores_directly(w, tile):
                 target = output_row(w, tile, y + half)
-            median_row(lines + half * size * line, line, w.channels, target, max(n, <Py_ssize_t>KL), near[2 + half], size)
+            median_row(lines + half * size * LINE, LINE, w.channels, target, max(n, <Py_ssize_t>KL), near[2 + half], size)
             if not stores_directly(w, tile):
                 store_row(w, tile, y + half, target)
 
 
-cdef inline void median_tile(const Window* w, Tile tile, key* scratch, const int size) noexcept nogil:
-    if w.line * sizeof(key) == LINE_BYTES:
-        network_tile(w, tile, scratch, LINE_BYTES // <int>sizeof(key), size)
-    else:
-        network_tile(w, tile, scratch, w.line, size)
-
-
 cdef void median_3_tile(const Window* w, const void* how, Tile tile, key* scratch) noexcept nogil:
-    median_tile(w, tile, scratch, 3)
+    network_tile(w, tile, scratch, 3)
 
 
 cdef void median_5_tile(const Window* w, const void* how, Tile tile, key* scratch) noexcept nogil:
-    median_tile(w, tile, scratch, 5)
+    network_tile(w, tile, scratch, 5)
 
 
 # ---- any window -------------------------------------------------------------------------------------
@@ -158,10 +149,10 @@ def median_network(image not None, out not None, extent, anchor, int border, dou
     cdef Py_buffer views[2]
     open_window(&w, views, image, out, extent, anchor, border, outside)
     try:
-        run_tiles(
-            &w, median_3_tile if w.rows == 3 else median_5_tile, NULL, 3 * w.rows + 2, 0, threads,
-            LINE_BYTES // <Py_ssize_t>sizeof(key),
-        )
+        if line_fits(&w, LINE):
+            run_tiles(&w, median_3_tile if w.rows == 3 else median_5_tile, NULL, 3 * w.rows + 2, 0, threads, LINE)
+        else:  # of very many channels
+            run_tiles(&w, select_tile, NULL, w.rows + 1, w.rows * sizeof(void*), threads)
     finally:
         close_window(views)
 

@@ -116,6 +116,11 @@ cdef inline void store_row(const Window* w, Tile tile, Py_ssize_t y, const pixel
 
 
 # ---- tiles ------------------------------------------------------------------------------------------
+cdef inline bint line_fits(const Window* w, Py_ssize_t line) noexcept nogil:
+    """Whether lines of `line` keys hold strips that are worth their margins."""
+    return (line - 2 * KL) // w.channels - (w.columns - 1) >= 16
+
+
 cdef inline void cut(Window* w, Py_ssize_t lines, Py_ssize_t line, int threads) noexcept:
     """Choose bands (tall, as each reads its window's rows anew) and strips (`lines` of them stay in the cache).
 
@@ -126,7 +131,7 @@ cdef inline void cut(Window* w, Py_ssize_t lines, Py_ssize_t line, int threads) 
     if most < LEAST_STRIP + 4 * margin * pixel_bytes:
         most = FAR_BYTES // lines
     most = max(most // pixel_bytes - margin, w.columns, 64)
-    if line and (line - 2 * KL) // w.channels - margin >= 16:
+    if line and line_fits(w, line):
         most = (line - 2 * KL) // w.channels - margin
     else:
         line = 0

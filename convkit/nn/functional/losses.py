@@ -171,7 +171,8 @@ def nll_loss(
     places: list[Any] = list(np.indices(labels.shape, sparse=True))
     each: Tensor = -input[(places[0], safe, *places[1:])] * each_weight
     if reduction == "mean":
-        return each.sum() / each_weight.sum()
+        mean: Tensor = each.sum() / each_weight.sum()
+        return mean
     return reduced(each, reduction)
 
 
