@@ -73,7 +73,7 @@ PLAIN_LOOPS = (
     "-fno-tree-loop-distribution",
     "-fno-tree-partial-pre",
     "-fno-gcse-after-reload",
-    "--param=ggc-min-heapsize=300000",  # kilobytes before gcc looks for what it may forget: a tenth of the time
+    "--param=ggc-min-heapsize=300000",  # kilobytes before gcc tidies its memory: a tenth of the time
 )
 UNROLL = ("--param=max-completely-peeled-insns=16000", "--param=max-completely-peel-times=64")
 

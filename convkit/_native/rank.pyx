@@ -14,7 +14,8 @@ from convkit._native.pixel cimport (
 )
 from convkit._native.simd cimport prefetch_far, prefetch_write, real
 from convkit._native.window cimport (
-    Tile, Window, close_window, image_row, line_fits, load_row, open_window, output_row, run_tiles, store_row, stores_directly,
+    Tile, Window, close_window, image_row, line_fits, load_row, open_window, output_row, run_tiles, store_row,
+    stores_directly,
 )
 
 cdef enum:

@@ -176,11 +176,14 @@ def summary(model: Module, input_shape: Sequence[int]) -> Summary:
     --------
     >>> from convkit import nn
     >>> model = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 8, 3, stride=2))
-    >>> print(nn.summary(model, (3, 32, 32)))  # doctest: +ELLIPSIS
-    layer ...
-    0      Conv2d(3, 8, k=3)   1×8×32×32         224  221,184              3×3   1×1  32.0 KiB
-    1      ReLU                1×8×32×32           0        0              3×3   1×1  32.0 KiB
-    2      Conv2d(8, 8, k=3)   1×8×15×15         584  129,600              5×5   1×1...
+    >>> print(nn.summary(model, (3, 32, 32)))
+    layer                          output shape  parameters     MACs  receptive field  jump    memory
+    ─────────────────────────────────────────────────────────────────────────────────────────────────
+    0      Conv2d(3, 8, k=3)       1×8×32×32            224  221,184              3×3   1×1  32.0 KiB
+    1      ReLU                    1×8×32×32              0        0              3×3   1×1  32.0 KiB
+    2      Conv2d(8, 8, k=3, s=2)  1×8×15×15            584  129,600              5×5   2×2   7.0 KiB
+    ─────────────────────────────────────────────────────────────────────────────────────────────────
+    808 parameters (808 trainable, 3.2 KiB), 350,784 MACs, outputs 71.0 KiB
     """
     given = tuple(integer(n, "input_shape", 1) for n in input_shape)
     shape = (1, *given) if len(given) == 3 else given

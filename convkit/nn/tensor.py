@@ -213,10 +213,10 @@ class Tensor:
         return bool(self._data)
 
     def __float__(self) -> Number:
-        return float(self._data)
+        return float(self._data.item())
 
     def __int__(self) -> int:
-        return int(self._data)
+        return int(self._data.item())
 
     def __iter__(self) -> Iterator[Tensor]:
         return (self[i] for i in range(len(self)))

@@ -53,8 +53,8 @@ def save_weights(path: str | os.PathLike[str], source: Module | Mapping[str, Any
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = os.path.join(folder, "layer.safetensors")
     ...     nn.save_weights(path, nn.Conv2d(3, 8, 3))
-    ...     {name: array.shape for name, array in nn.load_weights(path).items()}
-    {'bias': (8,), 'weight': (8, 3, 3, 3)}
+    ...     sorted((name, array.shape) for name, array in nn.load_weights(path).items())
+    [('bias', (8,)), ('weight', (8, 3, 3, 3))]
     """
     arrays = source._state() if isinstance(source, Module) else dict(source)
     write(path, {name: as_array(array) for name, array in arrays.items()}, {})

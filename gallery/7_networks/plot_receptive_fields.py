@@ -2,7 +2,8 @@
 What a unit looks at
 ====================
 
-The box is arithmetic; the heat is the gradient of one unit. Most of a deep unit's weight lies in the middle of its box.
+The box is arithmetic; the heat is the gradient of one unit. Most of a deep unit's weight lies in the middle
+of its box.
 """
 
 import numpy as np
