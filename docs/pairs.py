@@ -64,7 +64,7 @@ PAIRS: dict[str, list[Pair]] = {
         Pair("skimage.filters.threshold_otsu(gray) < gray", "ck.filters.otsu(gray) > 0"),
         Pair("skimage.morphology.dilation(gray, np.ones((3, 3)))", "ck.filters.dilate(gray, 3)"),
         Pair(
-            'skimage.filters.sobel_v(f, mode="mirror") * 4',
+            'skimage.filters.sobel(f, axis=1, mode="mirror") * 4',
             'ck.filters.sobel(f, "x")',
             1e-9,
             "scikit-image divides Sobel's weights by 4, and names edges by their direction",

@@ -44,23 +44,19 @@ def test_opencv():
 
 @pytest.mark.peers
 def test_scipy():
-    from scipy import ndimage, signal
-
+    ndimage, signal = pytest.importorskip("scipy.ndimage"), pytest.importorskip("scipy.signal")
     check("SciPy", {"ndimage": ndimage, "signal": signal})
 
 
 @pytest.mark.peers
 def test_scikit_image():
-    import skimage.filters
-    import skimage.morphology
-
+    skimage = pytest.importorskip("skimage")
     check("scikit-image", {"skimage": skimage})
 
 
 @pytest.mark.peers
 def test_pytorch():
-    import torch
-
+    torch = pytest.importorskip("torch")
     check("PyTorch", {"torch": torch, "F": torch.nn.functional, "t": lambda a: torch.from_numpy(a.copy())})
 
 
