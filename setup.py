@@ -7,6 +7,7 @@ keeps the plain name (``convkit._kernels``); the others carry a suffix (``convki
 families alone: the developer's quick build. Everything else about the package is in ``pyproject.toml``.
 """
 
+import functools
 import os
 import subprocess
 import sysconfig
@@ -41,7 +42,8 @@ REAL_FLAGS = {
     "s16": ["-DCONVKIT_S16"],
     "": [],
 }
-MEMORY_BOUND = ("baseline", "avx2")  # wider registers would wait for the same bytes
+# Wider registers would wait for the same bytes, or have not been measured to pay.
+UP_TO_AVX2 = ("baseline", "avx2")
 PIXELS = ("u8", "u16", "s16", "f32", "f64")
 
 
@@ -82,21 +84,21 @@ FAMILIES = [
     Family("convkit._native.winograd"),
     Family("convkit._native.broadcast", flags=UNROLL),
     Family("convkit._native.depthwise", flags=UNROLL),
-    Family("convkit._native.weave", isas=MEMORY_BOUND),
-    Family("convkit._native.grad", flags=UNROLL),
-    Family("convkit._native.grad_few", flags=UNROLL),
-    Family("convkit._native.pool", isas=MEMORY_BOUND),
-    Family("convkit._native.norm", isas=MEMORY_BOUND),
-    Family("convkit._native.activation", isas=MEMORY_BOUND),
+    Family("convkit._native.weave", isas=UP_TO_AVX2),
+    Family("convkit._native.grad", isas=UP_TO_AVX2, flags=UNROLL),
+    Family("convkit._native.grad_few", isas=UP_TO_AVX2, flags=UNROLL),
+    Family("convkit._native.pool", isas=UP_TO_AVX2),
+    Family("convkit._native.norm", isas=UP_TO_AVX2),
+    Family("convkit._native.activation", isas=UP_TO_AVX2),
     Family("convkit._native.stencil", flags=(*UNROLL, *NO_GCSE)),
     Family("convkit._native.narrow", reals=("s16",), flags=(*UNROLL, *NO_GCSE), lanes=LANES_16),
     Family("convkit._native.box"),
     Family("convkit._native.box_narrow", reals=("s16",), lanes=LANES_16),
-    Family("convkit._native.morphology", reals=PIXELS),
+    Family("convkit._native.morphology", isas=UP_TO_AVX2, reals=PIXELS),
     Family("convkit._native.rank", reals=PIXELS),
     Family("convkit._native.bilateral", reals=PIXELS),
-    Family("convkit._native.threshold", isas=MEMORY_BOUND, reals=PIXELS),
-    Family("convkit._native.running", reals=("u8",)),
+    Family("convkit._native.threshold", isas=UP_TO_AVX2, reals=PIXELS),
+    Family("convkit._native.running", isas=UP_TO_AVX2, reals=("u8",)),
     Family("convkit._native.canny", reals=("u8",)),
     Family("convkit._native.layout"),
     Family("convkit._native.peak", reals=("f32",)),
@@ -201,6 +203,7 @@ def c_source(build: Build) -> Path:
     return path
 
 
+@functools.cache
 def extensions() -> list[Extension]:
     """The shared module, and an extension for every row of the table."""
     wanted = builds()
@@ -229,6 +232,7 @@ class BuildExt(build_ext):
     """Compiles on every core, with OpenMP where the compiler has it and without where it does not."""
 
     def finalize_options(self) -> None:
+        self.distribution.ext_modules = extensions()  # only here: what asks for metadata translates nothing
         super().finalize_options()
         self.parallel = self.parallel or os.cpu_count()
 
@@ -261,4 +265,4 @@ class BuildExt(build_ext):
         return True
 
 
-setup(ext_modules=extensions(), cmdclass={"build_ext": BuildExt})
+setup(ext_modules=[SHARED], cmdclass={"build_ext": BuildExt})
