@@ -10,7 +10,6 @@ import functools
 import importlib
 import importlib.util
 import os
-from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -91,7 +90,7 @@ def cpu() -> ModuleType:
         return importlib.import_module("convkit._native.cpu")
     except ModuleNotFoundError as error:
         raise ConvkitError(
-            f"the kernels of {Path(__file__).parent} are not built; in a source folder Python finds the "
+            f"the kernels of {os.path.dirname(__file__)} are not built; in a source folder Python finds the "
             "sources before an installed convkit: run pip install -e . there, or start Python elsewhere"
         ) from error
 

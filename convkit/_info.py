@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 from typing import Any
 
 from convkit import _dispatch
@@ -83,6 +83,6 @@ def _opencv() -> str | None:
         return None
     for package in OPENCV:
         for found in importlib.metadata.distributions(name=package):
-            if Path(str(found.locate_file("cv2/__init__.py"))) == Path(spec.origin):
+            if os.path.abspath(str(found.locate_file("cv2/__init__.py"))) == os.path.abspath(spec.origin):
                 return found.version
     return next(filter(None, map(_installed, OPENCV)), None)

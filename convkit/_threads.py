@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import math
 import os
-from pathlib import Path
 
 from convkit._checks import MAX_THREADS, thread_count
 from convkit._options import current
@@ -65,15 +64,20 @@ def usable_processors() -> int:
     return max(1, min(processors, _cgroup_quota()))
 
 
+def _read(*path: str) -> str:
+    with open(os.path.join(*path)) as file:
+        return file.read()
+
+
 @functools.cache
 def _cgroup_quota(root: str = "/sys/fs/cgroup") -> int:
     """Whole processors that the control group (version 2, else 1) grants; a large number where unlimited."""
     try:
-        quota, period = Path(root, "cpu.max").read_text().split()
+        quota, period = _read(root, "cpu.max").split()
     except (OSError, ValueError):
         try:
-            quota = Path(root, "cpu/cpu.cfs_quota_us").read_text()
-            period = Path(root, "cpu/cpu.cfs_period_us").read_text()
+            quota = _read(root, "cpu/cpu.cfs_quota_us")
+            period = _read(root, "cpu/cpu.cfs_period_us")
         except OSError:
             return 1 << 20
     try:

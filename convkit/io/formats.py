@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
-from pathlib import Path
 
 from convkit._checks import Array
 from convkit.errors import UnsupportedFormat
@@ -56,7 +56,7 @@ def sniff(data: bytes) -> Format | None:
 
 def for_name(name: str) -> Format:
     """The format that a file name asks for by its ending; `UnsupportedFormat` where it asks for none."""
-    suffix = Path(name).suffix
+    suffix = os.path.splitext(name)[1]
     for known in FORMATS:
         if suffix.lower() in known.suffixes:
             return known

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -133,7 +132,7 @@ class VideoWriter:
     def __init__(self, path: str | os.PathLike[str], fps: float, *, codec: str | None = None) -> None:
         self.path = os.fsdecode(path)
         self.fps = positive(fps, "fps")
-        suffix = Path(self.path).suffix.lower()
+        suffix = os.path.splitext(self.path)[1].lower()
         if suffix not in CODECS:
             raise UnsupportedFormat(
                 f"{self.path} ends in {suffix or 'no suffix'!r}; expected one of {', '.join(CODECS)}"
