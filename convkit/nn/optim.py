@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
@@ -20,7 +21,7 @@ Parameters: TypeAlias = Iterable[Parameter] | Iterable[Mapping[str, Any]]
 __all__ = ["SGD", "Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop", "lr_scheduler"]
 
 
-class Optimizer:
+class Optimizer(ABC):
     """The base of the optimisers: parameters in groups with their settings, and what is remembered of each.
 
     Attributes
@@ -85,9 +86,9 @@ class Optimizer:
                     self.update(parameter.data, gradient, self.state.setdefault(index, {}), group)
                 index += 1
 
+    @abstractmethod
     def update(self, x: Array, gradient: Array, state: State, group: Group) -> None:
         """One step of one parameter."""
-        raise NotImplementedError
 
     def state_dict(self) -> dict[str, Any]:
         """Copies of the state, and the settings: parameters by their place."""

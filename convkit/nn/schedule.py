@@ -16,9 +16,8 @@ if TYPE_CHECKING:
 class LRScheduler:
     """The base of the schedules: a rate for each group, from the number of steps that were made.
 
-    Every rule here is a formula of the step's number and of each group's first rate, so that a schedule has
-    no
-    other state than that.
+    Every rule here is a formula of the step's number and of each group's first rate, so that a schedule
+    has no other state than that.
 
     Attributes
     ----------
@@ -38,7 +37,7 @@ class LRScheduler:
 
     def rate(self, base: float, step: int) -> float:
         """The rate at a step, of a group that began with `base`."""
-        raise NotImplementedError
+        raise NotImplementedError  # not abstract: a schedule of several rates overrides `_set` instead
 
     def step(self) -> None:
         """Go to the next step's rates; to be called after ``optimiser.step()``."""
