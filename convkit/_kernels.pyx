@@ -34,6 +34,7 @@ cdef enum:
     CROWDED_ROWS = 32           # ... of channels that a multiple of so many bytes lies between: they share 8 sets of
     CROWDED_BYTES = 512         # the L1 cache, and a tile that is not packed does not stay there
     SOME_CHANNELS = 8           # whose weights are packed one after another: whole cache lines
+    LINE_BYTES = 20 * 1024      # of the pixels that a row of the output sees: they stay in the L1 cache
     FINISH_ROWS = 64            # output channels of a tile that are finished together: they stay in the L1 cache
 
 VECTOR_LANES = VL
@@ -61,6 +62,7 @@ cdef struct Conv:
     Py_ssize_t* later_offset                            # in the output, of a panel's and tile's lines, one for each k
     Py_ssize_t* narrow_offset                           # in the packed tile, of each k of a block
     bint in_place                                       # tiles of whole vectors are summed in the output itself
+    bint by_lines                                       # all are, one panel going along an output row
     Py_ssize_t sums_row                                 # elements of an output channel's sums
     Py_ssize_t band_rows, bands, strip_columns, strips, chunk_panels, chunks
     Epilogue epilogue
@@ -418,17 +420,19 @@ cdef void pack_tile(const Conv* conv, const Unit* unit, Py_ssize_t depth, Py_ssi
 cdef void multiply_outputs(Py_ssize_t outputs, Py_ssize_t vectors, bint far, Tile tile) noexcept nogil:
     # Whole panels, and the last one's rest.
     cdef Py_ssize_t rest = outputs % GEMM_MR
-    tile.panels = outputs // GEMM_MR
+    tile.count = outputs // GEMM_MR
+    tile.weights_step = tile.depth * GEMM_MR
+    tile.pixels_step, tile.y_step, tile.addend_step = 0, GEMM_MR * tile.y_row, GEMM_MR * tile.addend_row
     if far and vectors == GEMM_NV:
         multiply_far(&tile)
-    elif tile.panels:
+    elif tile.count:
         multiply_vectors(GEMM_MR, vectors, &tile)
     if rest:
-        tile.weights += tile.panels * tile.weights_panel
-        tile.y += tile.panels * GEMM_MR * tile.y_row
-        tile.later += tile.panels * tile.later_panel
-        tile.addend += tile.panels * GEMM_MR * tile.addend_row
-        tile.panels = 1
+        tile.weights += tile.count * tile.weights_step
+        tile.y += tile.count * tile.y_step
+        tile.later += tile.count * tile.later_step
+        tile.addend += tile.count * tile.addend_step
+        tile.count = 1
         multiply_vectors(rest, vectors, &tile)
 
 
@@ -442,7 +446,7 @@ cdef void multiply_and_finish(const Conv* conv, Py_ssize_t outputs, Py_ssize_t p
         tile.weights += rows * tile.depth
         tile.addend += rows * tile.addend_row
         tile.y += rows * tile.y_row
-        tile.later += rows // GEMM_MR * tile.later_panel
+        tile.later += rows // GEMM_MR * tile.later_step
         outputs -= rows
 
 
@@ -455,9 +459,9 @@ cdef inline void ask_for_output(const Conv* conv, const Unit* unit, bint next_ti
     elif this_tile and conv.y_column == 1:
         tile.later = unit.y + pixel // unit.pitch * conv.y_row + pixel % unit.pitch
     else:                       # nothing: what is read now anyway
-        tile.later, tile.later_offset, tile.later_panel = tile.pixels, tile.offset, 0
+        tile.later, tile.later_offset, tile.later_step = tile.pixels, tile.offset, 0
         return
-    tile.later_offset, tile.later_panel = conv.later_offset, GEMM_MR * conv.y_channel
+    tile.later_offset, tile.later_step = conv.later_offset, GEMM_MR * conv.y_channel
 
 
 cdef void multiply_tile(const Conv* conv, const Unit* unit, const real* weights, Py_ssize_t depth, bint first, bint last,
@@ -471,7 +475,6 @@ cdef void multiply_tile(const Conv* conv, const Unit* unit, const real* weights,
     tile.offset = conv.narrow_offset if packed else conv.offset
     tile.depth = depth
     tile.weights = weights
-    tile.weights_panel = depth * GEMM_MR
     tile.y = unit.y + pixel if in_place else unit.sums if conv.in_place else unit.sums + pixel
     tile.y_row = conv.y_channel if in_place else conv.sums_row
     ask_for_output(conv, unit, in_place and first, not in_place and last, pixel, pixels, &tile)
@@ -484,9 +487,50 @@ cdef void multiply_tile(const Conv* conv, const Unit* unit, const real* weights,
         multiply_outputs(unit.outputs, ceil_div(pixels, VL), conv.direct and not packed, tile)
 
 
+cdef inline void multiply_run(Py_ssize_t rows, Py_ssize_t columns, Tile tile) noexcept nogil:
+    # One panel along a row of at least a tile's pixels. The last tile overlaps the one before it: both sums are the same.
+    # It is not of one vector, which would keep too few sums in flight: the last two have two each.
+    cdef Py_ssize_t vectors = ceil_div(columns % (GEMM_NV * VL), VL)
+    cdef const real* pixels = tile.pixels
+    cdef real* y = tile.y
+    cdef bint halved = vectors == 1 and GEMM_NV > 2
+    tile.count = columns // (GEMM_NV * VL) - halved
+    tile.weights_step = tile.addend_step = 0
+    tile.pixels_step = tile.y_step = tile.later_step = GEMM_NV * VL
+    multiply_panels(rows, GEMM_NV, &tile)
+    tile.pixels += tile.count * tile.pixels_step
+    tile.y += tile.count * tile.y_step
+    tile.count = 1
+    if halved:
+        vectors = 2
+        multiply_vectors(rows, 2, &tile)
+    tile.pixels, tile.y = pixels + columns - vectors * VL, y + columns - vectors * VL
+    multiply_vectors(rows, vectors, &tile)
+
+
+cdef void multiply_line(const Conv* conv, const Unit* unit, Py_ssize_t depth, Py_ssize_t row) noexcept nogil:
+    # All outputs of one row. Its pixels stay in the L1 cache, and each panel stores a few rows of the output from end to
+    # end, as the processor foresees.
+    cdef Py_ssize_t output = 0, rows
+    cdef Tile tile
+    tile.depth, tile.offset, tile.later_offset = depth, conv.offset, conv.later_offset
+    tile.y_row, tile.addend_row, tile.addend_vector = conv.y_channel, VL, 0
+    while output < unit.outputs:
+        rows = min(unit.outputs - output, <Py_ssize_t>GEMM_MR)
+        tile.weights = unit.weights + (unit.first_panel * GEMM_MR + output) * depth
+        tile.pixels = unit.block + row * conv.planes.pitch
+        tile.addend = unit.bias + output * VL
+        tile.y = unit.y + output * conv.y_channel + row * conv.y_row
+        tile.later = tile.y + GEMM_NV * VL
+        multiply_run(rows, unit.columns, tile)
+        if not conv.epilogue.plain:
+            finish_rows(&conv.epilogue, tile.y, conv.y_channel, tile.y, conv.y_channel, rows, unit.columns)
+        output += rows
+
+
 cdef void multiply_block(const Conv* conv, Unit* unit, Py_ssize_t c0, Py_ssize_t channels) noexcept nogil:
     # Adds one block of K to every output of the unit.
-    cdef Py_ssize_t taps = conv.tap_rows * conv.tap_columns, depth = channels * taps, pixel = 0, pixels
+    cdef Py_ssize_t taps = conv.tap_rows * conv.tap_columns, depth = channels * taps, pixel = 0, pixels, row
     cdef const real* weights = unit.weights + c0 * taps * conv.outputs + unit.first_panel * GEMM_MR * depth
     cdef const real* x = unit.x + c0 * conv.planes.x_channel
     if conv.direct:
@@ -494,6 +538,10 @@ cdef void multiply_block(const Conv* conv, Unit* unit, Py_ssize_t c0, Py_ssize_t
     else:
         unit.block = unit.planes
         pack_planes(&conv.planes, x, channels, unit.row, unit.column, unit.planes)
+    if conv.by_lines:
+        for row in range(unit.rows):
+            multiply_line(conv, unit, depth, row)
+        return
     while pixel < unit.pixels:
         pixels = min(conv.tile_vectors * VL, unit.pixels - pixel)
         multiply_tile(conv, unit, weights, depth, c0 == 0, c0 + channels == conv.channels, pixel, pixels)
@@ -534,7 +582,8 @@ cdef void run_unit(const Conv* conv, Py_ssize_t index, real* scratch) noexcept n
     while c < conv.channels:
         multiply_block(conv, &unit, c, min(conv.block_channels, conv.channels - c))
         c += conv.block_channels
-    store_sums(conv, &unit)
+    if not conv.by_lines:
+        store_sums(conv, &unit)
 
 
 # ---- cutting the work ----------------------------------------------------------------------------------
@@ -612,13 +661,15 @@ cdef void partition(Conv* conv, Py_ssize_t images, Py_ssize_t threads) noexcept 
     # The parts that are done first, by all threads, among those that the caches hold: several tiles of a band share
     # weights from the L2 cache, sums and planes stay in it. Of about equal ones the smallest: threads differ in speed.
     cdef Py_ssize_t panels = ceil_div(conv.outputs, GEMM_MR), most_panels, pixels, fewest, most, parts, chunk, units
-    cdef Py_ssize_t tile, reach, best_parts, best_chunk
+    cdef Py_ssize_t tile, slab, reach, best_parts, best_chunk
     cdef double cost, best = -1
     conv.tile_vectors = widest(conv.outputs) if conv.outputs < GEMM_MR else GEMM_NV
     tile = conv.tile_vectors * VL
     most_panels = min(panels, <Py_ssize_t>(CHUNK_ROWS // GEMM_MR))
-    pixels = min(SUMS_BYTES // (most_panels * GEMM_MR),
-                 PLANES_BYTES // (conv.block_channels * min(conv.planes.stride_h, conv.tap_rows) * conv.planes.phases))
+    pixels = SUMS_BYTES // (most_panels * GEMM_MR)
+    if not conv.direct:
+        slab = conv.block_channels * min(conv.planes.stride_h, conv.tap_rows) * conv.planes.phases
+        pixels = min(pixels, PLANES_BYTES // slab)
     pixels = max(pixels // <Py_ssize_t>sizeof(real) // tile, <Py_ssize_t>BAND_TILES) * tile
     conv.band_rows, conv.strip_columns = 1, conv.columns
     if conv.columns > max(pixels, <Py_ssize_t>MOST_COLUMNS):
@@ -651,7 +702,11 @@ cdef void partition(Conv* conv, Py_ssize_t images, Py_ssize_t threads) noexcept 
     # One run of memory in the output for all pixels of a unit?
     conv.in_place = not adds_in_place(&conv.epilogue) and conv.y_column == 1 and (conv.narrow or reach == 0) and (
         conv.band_rows == 1 or (conv.strips == 1 and conv.y_row == conv.columns))
-    pixels = tile if conv.in_place else (conv.band_rows - 1) * conv.planes.pitch + conv.strip_columns
+    slab = conv.channels * conv.tap_rows * conv.planes.phases * conv.planes.pitch
+    conv.by_lines = (not (conv.direct or conv.narrow or adds_in_place(&conv.epilogue)) and conv.y_column == 1
+                     and conv.strips == 1 and conv.columns >= 2 * tile and conv.outputs >= GEMM_MR
+                     and conv.block_channels == conv.channels and slab * <Py_ssize_t>sizeof(real) <= LINE_BYTES)
+    pixels = tile if conv.in_place or conv.by_lines else (conv.band_rows - 1) * conv.planes.pitch + conv.strip_columns
     conv.sums_row = (ceil_div(pixels, VL) | 1) * VL
 
 

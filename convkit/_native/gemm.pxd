@@ -1,5 +1,6 @@
 # The register tile of the implicit GEMM: MR output channels × NV vectors of output pixels, kept in registers.
-from convkit._native.simd cimport GEMM_MR, VL, prefetch, prefetch_far, real, vec, vec_load, vec_set, vec_store
+from convkit._native.simd cimport (GEMM_MR, LINE, VL, prefetch, prefetch_far, prefetch_write, real, vec, vec_load, vec_set,
+                                   vec_store)
 
 
 cdef enum:
@@ -7,11 +8,12 @@ cdef enum:
 
 
 cdef struct Tile:
-    # One pixel tile against a run of weight panels:  y = addend + weight panel · pixel panel.
+    # y = addend + weight panel · pixel panel, several times: one tile of pixels against a run of weight panels, or one
+    # panel against a run of tiles.
     # `addend` is the bias (one broadcast vector a row) for the first block of K, y itself for later ones.
-    Py_ssize_t panels
+    Py_ssize_t count
     Py_ssize_t depth
-    const real* weights         # [panel][depth][MR]
+    const real* weights         # [depth][MR]
     const real* pixels          # NV vectors at each of `depth` offsets
     const Py_ssize_t* offset
     real* y
@@ -19,39 +21,54 @@ cdef struct Tile:
     const real* addend
     Py_ssize_t addend_row
     Py_ssize_t addend_vector    # VL, or 0 where one vector serves the row
-    const real* later           # what each panel asks for meanwhile: a line for each k
+    const real* later           # what a large tile asks for meanwhile: a line for each k
     const Py_ssize_t* later_offset
-    Py_ssize_t later_panel
-    Py_ssize_t weights_panel    # from one panel to the next: a block of K is a part of a panel's own K
+    Py_ssize_t weights_step     # from one time to the next
+    Py_ssize_t pixels_step
+    Py_ssize_t y_step
+    Py_ssize_t addend_step
+    Py_ssize_t later_step
 
 
 cdef inline void multiply(const int MR, const int NV, const bint FAR, const Tile* tile) noexcept nogil:
-    # All but `tile` are constants once inlined; MR and NV at most 8. Where offsets lie FAR apart, each panel asks for a
-    # part of the tile after the next, too. The panel loop lives in here because gcc unrolls the loops over `acc` early
+    # All but `tile` are constants once inlined; MR and NV at most 8. Where offsets lie FAR apart, each time asks for a
+    # line of the next tile, or of the one after it where tiles are large. A small one asks for the lines that it
+    # stores before it sums, a large one for later ones meanwhile. The loop over them lives in here because gcc unrolls the loops over `acc` early
     # enough to keep it in registers only where they are nested in another loop.
     cdef vec acc[24]
     cdef vec x[8]
     cdef vec w[8]
     cdef const real* weights = tile.weights
+    cdef const real* tile_pixels = tile.pixels
     cdef const real* pixels
     cdef const real* addend = tile.addend
+    cdef const real* addends
     cdef real* y = tile.y
+    cdef real* row
     cdef Py_ssize_t y_row = tile.y_row, addend_row = tile.addend_row, addend_vector = tile.addend_vector
     cdef const real* later = tile.later
     cdef Py_ssize_t _, k, far
     cdef int i, j
-    for _ in range(tile.panels):
+    for _ in range(tile.count):
         for i in range(MR):
             for j in range(NV):
                 acc[i * NV + j] = vec_set(0)
-        far = (2 * NV + _ % NV) * VL
+        if GEMM_MR > 4:
+            far = (2 * NV + _ % NV) * VL
+        else:
+            far = NV * VL + _ % 2 * LINE
+            for i in range(MR):
+                prefetch_write(y + i * y_row)
+                prefetch_write(y + i * y_row + NV * VL - 1)
         for k in range(tile.depth):
-            pixels = tile.pixels + tile.offset[k]
-            if GEMM_MR > 4:     # small tiles are 3 to 7 % faster where the processor alone foresees what is read
+            pixels = tile_pixels + tile.offset[k]
+            if GEMM_MR > 4:     # small tiles are 3 to 7 % faster where the processor alone foresees the weights
                 prefetch(weights + (k + AHEAD) * MR)
                 prefetch_far(later + tile.later_offset[k])
-            if FAR:
+            if FAR and GEMM_MR > 4:
                 prefetch_far(pixels + far)
+            elif FAR:
+                prefetch(pixels + far)
             if MR < NV:         # the fewer of the two stay in registers
                 for i in range(MR):
                     w[i] = vec_set(weights[k * MR + i])
@@ -66,10 +83,14 @@ cdef inline void multiply(const int MR, const int NV, const bint FAR, const Tile
                     w[0] = vec_set(weights[k * MR + i])
                     for j in range(NV):
                         acc[i * NV + j] = acc[i * NV + j] + w[0] * x[j]
+        row, addends = y, addend
         for i in range(MR):
             for j in range(NV):
-                vec_store(y + j * VL, vec_load(addend + j * addend_vector) + acc[i * NV + j])
-            addend += addend_row
-            y += y_row
-        weights += tile.weights_panel
-        later += tile.later_panel
+                vec_store(row + j * VL, vec_load(addends + j * addend_vector) + acc[i * NV + j])
+            addends += addend_row
+            row += y_row
+        weights += tile.weights_step
+        tile_pixels += tile.pixels_step
+        y += tile.y_step
+        addend += tile.addend_step
+        later += tile.later_step
