@@ -8,6 +8,8 @@ them at a time in registers, every tap by shifted loads:
   under the kernel: of ROWS + CHUNK - 1 loads come ROWS · CHUNK products, for CHUNK kernel rows.
 * 4 outputs or 8: some vectors anywhere in the strip. A loaded vector feeds every output.
 
+A depthwise 3×3 kernel of stride 2 reads the input where it lies (`by_twos`).
+
 A strip's rows are PITCH apart, so that their addresses are constants. With a horizontal stride s its columns are
 split into s planes, column c in plane c % s: what a tap brings to neighbouring outputs lies side by side.
 
@@ -22,6 +24,7 @@ from libc.string cimport memset
 
 from convkit._native.arith cimport ceil_div, elements
 from convkit._native.border cimport BORDER_CONSTANT, border_index
+from convkit._native.by_twos cimport Map, sum_by_twos
 from convkit._native.epilogue cimport Epilogue, adds_in_place, finish_rows, make_epilogue
 from convkit._native.simd cimport (STREAM_LINES, STRIP_CHUNK, STRIP_ROWS, STRIP_ROWS_PAIR, STRIP_VECTORS_4,
                                    STRIP_VECTORS_8, VL, lanes_between, prefetch, prefetch_far, prefetch_write, real,
@@ -63,6 +66,7 @@ cdef struct Conv:
     const vec_lanes* lanes                              # of a strip's vectors, before they are split: those inside
     Py_ssize_t units
     bint in_place                                       # sums are written to the output before they are finished
+    bint by_twos                                        # and the input is read where it lies
     Epilogue epilogue
 
 
@@ -146,11 +150,15 @@ cdef inline void add_taps(const int OUTPUTS, const int CHUNK, const int STRIDE, 
 cdef inline void ask(const Conv* conv, Ahead* ahead, Py_ssize_t vectors) noexcept nogil:
     # Some processors bring the lines between when they see a stream, others do not.
     cdef Py_ssize_t c
+    cdef const real* line
+    cdef const real* due
     ahead.due += vectors * ahead.step
-    while ahead.at < ahead.due:
-        for c in range(conv.channels):
-            prefetch(ahead.at + c * conv.x_channel)
-        ahead.at += STREAM_LINES * LINE
+    for c in range(conv.channels):
+        line, due = ahead.at + c * conv.x_channel, ahead.due + c * conv.x_channel
+        while line < due:
+            prefetch(line)
+            line += STREAM_LINES * LINE
+    ahead.at = line - (conv.channels - 1) * conv.x_channel
 
 
 cdef inline void sum_tiles(const int OUTPUTS, const int CHUNK, const int STRIDE, const int ROWS,
@@ -575,12 +583,28 @@ cdef inline Unit locate(const Conv* conv, Py_ssize_t index) noexcept nogil:
     return unit
 
 
+cdef void run_by_twos(const Conv* conv, const Unit* unit, real* outside) noexcept nogil:
+    cdef Py_ssize_t i
+    cdef Map map
+    map.x, map.height, map.width, map.x_row = unit.x, conv.height, conv.width, conv.x_row
+    map.before_h, map.before_w = conv.before_h, conv.before_w
+    map.y, map.columns, map.y_row = unit.y, conv.columns, conv.y_row
+    map.weights, map.bias = conv.weights + unit.group * conv.products, conv.bias[unit.group]
+    map.cval, map.outside = conv.cval, outside
+    for i in range(conv.width):
+        outside[i] = conv.cval
+    sum_by_twos(&map, unit.row, unit.end, &conv.epilogue)
+
+
 cdef void run_unit(const Conv* conv, Py_ssize_t index, real* scratch) noexcept nogil:
     cdef Unit unit = locate(conv, index), next = locate(conv, index + 1)
     cdef Py_ssize_t row = unit.row
     cdef Py_ssize_t at, column
     cdef Strip strip
     strip.apart, strip.input = scratch + LINE, scratch + LINE + APART
+    if conv.by_twos:
+        run_by_twos(conv, &unit, strip.apart)
+        return
     if scratch[0] == 0:         # this thread's first
         clear(conv, scratch + LINE + APART)
         scratch[0] = 1
@@ -698,7 +722,7 @@ cdef void find_columns(const Conv* conv, Py_ssize_t* source, vec_lanes* lanes) n
 
 cdef void set_up(Conv* conv, const real[:, :, :, :] x_bchw, real[:, :, :, :] y_bchw, Py_ssize_t groups,
                  (Py_ssize_t, Py_ssize_t) kernel, (Py_ssize_t, Py_ssize_t) stride,
-                 (Py_ssize_t, Py_ssize_t) dilation, (Py_ssize_t, Py_ssize_t) before, int num_threads,
+                 (Py_ssize_t, Py_ssize_t) dilation, (Py_ssize_t, Py_ssize_t) before, int border, int num_threads,
                  int activation, real slope, const real[:, :, :, :] residual):
     # Describes the convolution and cuts it.
     memset(conv, 0, sizeof(Conv))
@@ -722,6 +746,9 @@ cdef void set_up(Conv* conv, const real[:, :, :, :] x_bchw, real[:, :, :, :] y_b
                                                                     else conv.kernel_h % conv.chunk)
     conv.epilogue = make_epilogue(activation, slope, residual, conv.y, conv.y_column)
     conv.in_place = conv.y_column == 1 and not adds_in_place(&conv.epilogue)
+    conv.by_twos = (conv.in_place and conv.outputs == conv.channels == 1 and border == BORDER_CONSTANT
+                    and kernel == (3, 3) and stride == (2, 2) and dilation == (1, 1)
+                    and conv.x_column == 1 and conv.width <= APART)
     partition(conv, x_bchw.shape[0], num_threads)
 
 
@@ -741,7 +768,7 @@ def depthwise(const real[:, :, :, :] x_bchw not None, const real[::1] weights no
     padding `before` are (vertical, horizontal). `residual` has `y_bchw`'s strides, or is it.
     """
     cdef Conv conv
-    set_up(&conv, x_bchw, y_bchw, groups, kernel, stride, dilation, before, num_threads, activation, slope, residual)
+    set_up(&conv, x_bchw, y_bchw, groups, kernel, stride, dilation, before, border, num_threads, activation, slope, residual)
     cdef Py_ssize_t u, chunk, columns = conv.strips * conv.vectors * conv.stride_w
     cdef Py_ssize_t thread_scratch = scratch_elements(&conv)
     cdef Py_ssize_t* tables
@@ -783,7 +810,7 @@ def workspace_bytes(const real[:, :, :, :] x_bchw not None, real[:, :, :, :] y_b
                     (Py_ssize_t, Py_ssize_t) dilation, (Py_ssize_t, Py_ssize_t) before, int num_threads):
     """Scratch of each thread of `depthwise`, which looks at the arrays' sizes alone."""
     cdef Conv conv
-    set_up(&conv, x_bchw, y_bchw, groups, kernel, stride, dilation, before, num_threads, 0, 0, None)
+    set_up(&conv, x_bchw, y_bchw, groups, kernel, stride, dilation, before, BORDER_CONSTANT, num_threads, 0, 0, None)
     return scratch_elements(&conv) * <Py_ssize_t>sizeof(real)
 
 
@@ -794,7 +821,7 @@ def units(const real[:, :, :, :] x_bchw not None, real[:, :, :, :] y_bchw not No
     cdef Conv conv
     cdef Unit unit
     cdef Py_ssize_t u
-    set_up(&conv, x_bchw, y_bchw, groups, kernel, stride, dilation, before, num_threads, 0, 0, None)
+    set_up(&conv, x_bchw, y_bchw, groups, kernel, stride, dilation, before, BORDER_CONSTANT, num_threads, 0, 0, None)
     found = []
     for u in range(conv.units):
         unit = locate(&conv, u)

@@ -336,12 +336,17 @@ INLINE void vec_store_pixels(stored *p, vec a, vec b) {
 /* Inside each half of 16 bytes, then pair by pair: two instructions, where gcc would take three and two tables. */
 typedef double vec_pairs __attribute__((vector_size(VECTOR_BYTES)));
 INLINE vec swap_middle_pairs(vec v) { return (vec)__builtin_shufflevector((vec_pairs)v, (vec_pairs)v, 0, 2, 1, 3); }
-INLINE vec vec_even(vec a, vec b) { return swap_middle_pairs(__builtin_shufflevector(a, b, 0, 2, 8, 10, 4, 6, 12, 14)); }
-INLINE vec vec_odd(vec a, vec b) { return swap_middle_pairs(__builtin_shufflevector(a, b, 1, 3, 9, 11, 5, 7, 13, 15)); }
+INLINE vec vec_even_mixed(vec a, vec b) { return __builtin_shufflevector(a, b, 0, 2, 8, 10, 4, 6, 12, 14); }
+INLINE vec vec_odd_mixed(vec a, vec b) { return __builtin_shufflevector(a, b, 1, 3, 9, 11, 5, 7, 13, 15); }
+INLINE vec vec_unmixed(vec v) { return swap_middle_pairs(v); }
 #else
-INLINE vec vec_even(vec a, vec b) { return __builtin_shufflevector(a, b, LANES(LANE_HALF, 0)); }
-INLINE vec vec_odd(vec a, vec b) { return __builtin_shufflevector(a, b, LANES(LANE_HALF, 1)); }
+INLINE vec vec_even_mixed(vec a, vec b) { return __builtin_shufflevector(a, b, LANES(LANE_HALF, 0)); }
+INLINE vec vec_odd_mixed(vec a, vec b) { return __builtin_shufflevector(a, b, LANES(LANE_HALF, 1)); }
+INLINE vec vec_unmixed(vec v) { return v; }
 #endif
+/* Every second lane of the two registers, from lane 0 or 1 on; mixed: in whatever order costs least. */
+INLINE vec vec_even(vec a, vec b) { return vec_unmixed(vec_even_mixed(a, b)); }
+INLINE vec vec_odd(vec a, vec b) { return vec_unmixed(vec_odd_mixed(a, b)); }
 INLINE vec vec_zip_low(vec a, vec b) { return __builtin_shufflevector(a, b, LANES(LANE_ZIP, 0)); }
 INLINE vec vec_zip_high(vec a, vec b) { return __builtin_shufflevector(a, b, LANES(LANE_ZIP, 1)); }
 

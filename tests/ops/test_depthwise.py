@@ -88,6 +88,20 @@ def test_every_kernel(isa, kernel, stride):
     assert_bounded(x, weight, bias, conv(x, weight, bias, **arguments), **arguments)
 
 
+@pytest.mark.parametrize("border", [{}, {"padding_mode": "constant", "cval": -2.0}])
+@pytest.mark.parametrize("padding", [(0, 0, 0, 0), (1, 1, 1, 1), (0, 1, 0, 1), (2, 3, 4, 40)])
+def test_every_width_by_twos(isa, padding, border):
+    rng = np.random.default_rng(0)
+    weight, bias = rng.integers(-9, 10, (2, 1, 3, 3)), rng.integers(-9, 10, 2)
+    for width in [*range(3, 70), 111, 112, 113]:
+        dtype = np.float64 if width % 3 == 0 else np.float32
+        x = rng.integers(-9, 10, (1, 2, 3 + width % 17, width)).astype(dtype)
+        arguments = {"stride": (2, 2), "padding": padding, "groups": 2, **border}
+        expected = reference(x, weight, bias, **arguments)
+        y = conv(x, weight.astype(dtype), bias.astype(dtype), **arguments, activation="relu")
+        np.testing.assert_array_equal(y, np.maximum(expected, 0))
+
+
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("size", [(1, 1), (2, 3), (1, 40)])
 def test_padding_larger_than_the_image(isa, mode, size):
