@@ -102,6 +102,9 @@ def reading(axis: Axis) -> Reading:
     return Reading(len(offsets), len(phases), lines, span // axis.stride, span + 1)
 
 
+LINE_BYTES = 20 << 10
+"""Of the pixels under a row of outputs that may be summed where they are stored."""
+
 PACKING = 16
 """Multiply-adds that take as long as packing a weight."""
 
@@ -187,6 +190,9 @@ def work(problem: Problem, lanes: int) -> Work:
     rows = 0 if in_place else maps * problem.channels * above.lines * beside.phases
     depth = problem.channels * above.taps * beside.taps
     products = maps * problem.outputs * depth * whole(pixels, lanes)
+    outputs = maps * problem.outputs * problem.pixels
+    slab = problem.itemsize * problem.channels * above.taps * beside.phases * (horizontal.output + beside.reach)
+    by_lines = rows > 0 and depth <= 192 and horizontal.output >= 6 * lanes and slab <= LINE_BYTES
     return {
         "plan": 1,
         "weights": problem.weights,
@@ -197,7 +203,8 @@ def work(problem: Problem, lanes: int) -> Work:
         "rows": rows,
         **packing(rows * (horizontal.output + beside.reach), horizontal.stride),
         "repacked": maps * depth * pixels * narrow,
-        "outputs": maps * problem.outputs * problem.pixels,
+        "outputs": outputs * (not by_lines),
+        "outputs by lines": outputs * by_lines,
         "moved": problem.moved,
     }
 
