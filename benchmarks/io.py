@@ -7,13 +7,16 @@ import numpy as np
 import convkit as ck
 from benchmarks.timing import interleaved
 
-SIZES = ((600, 512), (2160, 3840))
+SIZES = ((512, 512), (1080, 1920), (2160, 3840))
 KINDS = (
     (".jpg", np.uint8),
     (".png", np.uint8),
     (".png", np.uint16),
-    (".tiff", np.uint8),
     (".webp", np.uint8),
+    (".tiff", np.uint8),
+    (".tiff", np.uint16),
+    (".bmp", np.uint8),
+    (".ppm", np.uint8),
 )
 
 

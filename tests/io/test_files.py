@@ -47,6 +47,44 @@ def test_what_follows_a_whole_image_is_no_harm(corpus):
         np.testing.assert_array_equal(ck.imread(data + b"junk" * 99), ck.imread(data), err_msg=name)
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(
+    ("suffix", "dtype", "settings"),
+    [
+        (".bmp", "uint8", {}),
+        (".pnm", "uint16", {}),
+        (".pfm", "float32", {}),
+        *((".tiff", dtype, {"compression": "none"}) for dtype in ("uint8", "uint16", "int16", "float64")),
+    ],
+)
+def test_pixels_that_lie_in_the_file_as_they_are(tmp_path, suffix, dtype, settings, channels):
+    image = make.noise(dtype, channels, (310, 205))  # of many strips, and of many pieces
+    data = make.written(tmp_path, suffix, image, **settings)
+    found = ck.imread(data)
+    np.testing.assert_array_equal(found, image, strict=True)
+    assert found.flags.writeable
+    assert found.flags.c_contiguous
+    assert ck.imread(data, "color").shape == (310, 205, 3)
+
+
+def test_pixels_that_do_not_lie_as_they_are(tmp_path):
+    """What looks as if it could be copied, and is not to be."""
+    cv2 = pytest.importorskip("cv2")
+    gray, image = make.noise(channels=1), make.noise()
+    for name, data in {
+        "bits in another order": make.tiff([gray], t266=2),
+        "white is 0": make.tiff([gray], t262=0),
+        "another white": b"P6 1 2 100\n" + bytes([0, 50, 100, 10, 20, 30]),
+        "multiplied": b"Pf\n2 1\n-2.0\n" + np.array([1, 3], "<f4").tobytes(),
+    }.items():
+        theirs = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+        theirs = theirs[..., ::-1] if theirs.ndim == 3 else theirs
+        np.testing.assert_array_equal(ck.imread(data), theirs, err_msg=name)
+    whole = bytearray(make.written(tmp_path, ".bmp", image))
+    whole[22:26] = struct.pack("<i", -image.shape[0])  # from the top row on
+    np.testing.assert_array_equal(ck.imread(bytes(whole)), image[::-1])
+
+
 @pytest.mark.parametrize("kind", ["progressive", "restart"])
 def test_jpegs_of_other_makes(tmp_path, kind):
     cv2 = pytest.importorskip("cv2")
