@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -437,3 +438,15 @@ def test_trace_prints_shapes_and_where_they_break(tmp_path, capsys):
     assert cli.main(["trace", "pool(40)", "--input", "3x32x32"]) == 1
     assert "mend: a smaller kernel" in capsys.readouterr().out
     assert cli.main(["trace", "pool(2)", "--input", "32"]) == 2
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries decide for themselves")
+def test_the_command_keeps_the_memory_of_one_image_for_the_next(run_python):
+    code = (
+        "import resource\n"
+        "from convkit.cli import memory\n"
+        "memory.keep_freed()\n"
+        "for _ in range(30): b'x' * 40_000_000\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)"
+    )
+    assert int(run_python(code)) < 50_000  # pages: 30 times 10,000 where each is new
