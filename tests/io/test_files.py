@@ -31,14 +31,30 @@ def test_every_cut_raises(corpus, capfd):
     assert capfd.readouterr().err == ""
 
 
-def test_large_files_cut_anywhere_raise(tmp_path, capfd):
-    smooth = np.add.outer(np.arange(200), np.arange(300)).astype(np.uint8)
-    photo = np.dstack([smooth, smooth.T[:1].repeat(200, 0)[:, :1] + smooth, 255 - smooth])
-    for suffix in (".jpg", ".png", ".webp", ".tiff", ".bmp", ".ppm"):
-        data = make.written(tmp_path, suffix, photo)
-        for cut in (*(len(data) * np.array([10, 50, 90, 99]) // 100), *rng.integers(0, len(data), 40)):
+def test_larger_files_cut_anywhere_raise(tmp_path, capfd):
+    """Every byte of the first 2000, then 500 places at random, and what follows the whole file is no harm."""
+    larger = make.build_larger(tmp_path)
+    cuts = 0
+    for name, data in larger.items():
+        assert len(data) > 2000, name
+        drawn = rng.integers(2000, len(data), 500)
+        for cut in (*range(2000), *drawn, len(data) - 1):
             with pytest.raises(ConvkitError):
                 ck.imread(data[:cut])
+            cuts += 1
+        np.testing.assert_array_equal(ck.imread(data + b"junk" * 99), ck.imread(data), err_msg=name)
+    assert cuts >= 30 * 2500
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tiff", ".bmp", ".ppm"])
+def test_photos_cut_anywhere_raise(tmp_path, suffix, capfd):
+    smooth = np.add.outer(np.arange(200), np.arange(300)).astype(np.uint8)
+    photo = np.dstack([smooth, smooth.T[:1].repeat(200, 0)[:, :1] + smooth, 255 - smooth])
+    data = make.written(tmp_path, suffix, photo)
+    for cut in (*(len(data) * np.array([10, 50, 90, 99]) // 100), *rng.integers(0, len(data), 40)):
+        with pytest.raises(ConvkitError):
+            ck.imread(data[:cut])
     assert capfd.readouterr().err == ""
 
 
