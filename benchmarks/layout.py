@@ -28,7 +28,7 @@ OURS = ("to_bchw", f"to_bchw {FRESH}", "from_bchw", f"from_bchw {FRESH}")
 
 
 def main(threads: Sequence[int], rounds: int, output: Path | None) -> None:
-    """Measure for each number of threads; print milliseconds and the ratio to convkit, and write where asked."""
+    """Measure for each number of threads; print times and their ratios to ours, and write where asked."""
     table = Table("layout", ("call", "threads", "ms", "times ours", "interval"))
     photo = np.random.default_rng(0).integers(0, 256, SHAPE, np.uint8)
     for count in threads:

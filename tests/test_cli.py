@@ -122,7 +122,9 @@ def test_one_thread_gives_the_same_bits(folder, capsys):
         (["apply", "sobel", ".", "-o", "o.png"], ". is a folder, and o.png names a file"),
         (["apply", "sobel", ".", "-o", "."], ". is the input folder itself"),
         (["apply", "sobel", ".", "-o", "out", "--pattern", "*.jpg"], ". has no files like *.jpg"),
-        (["apply", "sobel", ".", "-o", "out", "--workers", "0"], "num_threads is 0"),
+        (["apply", "sobel", ".", "-o", "out", "--workers", "0"], "workers is 0"),
+        (["apply", "sobel", "none", "-o", "out"], "none: No such file"),
+        (["apply", "sobel", ".", "-o", os.devnull], f"{os.devnull} names a file"),
         (
             ["apply", "sobel", ".", "-o", "out", "--report", "none/r.json"],
             "none/r.json: there is no such folder",
@@ -144,7 +146,8 @@ def test_one_thread_gives_the_same_bits(folder, capsys):
     ],
 )
 def test_what_is_wrong_is_one_line(folder, capsys, argv, message):
-    (folder / "text.png").write_text("hello, world")
+    for name in ("text.png", "in.mp4"):
+        (folder / name).write_text("hello, world")
     status, out, err = run(capsys, *argv)
     assert (status, out) == (2, "")
     assert err.startswith("convkit: error: ")
@@ -331,6 +334,13 @@ def test_stopping_at_the_first_failure(photos, capsys):
     assert (status, err.count("\n")) == (1, 1)
     assert "not begun" in out
     assert json.loads(Path("r.json").read_text())["failed"] == 1
+
+
+def test_notes_are_told_once(photos, capsys):
+    (photos / "in" / "sub" / "bad.png").unlink()
+    ck.imwrite("in/alpha.png", np.dstack([PHOTO] * 4 if PHOTO.ndim == 2 else [PHOTO, PHOTO[..., 0]]))
+    _, out, _ = run(capsys, "apply", "sobel", "in", "-o", "out")
+    assert out.count("|x| rounded and saturated") == out.count("alpha dropped") == 1
 
 
 def test_names_and_one_thread_each_give_the_same_bits(photos, capsys):

@@ -224,8 +224,10 @@ def test_every_source(tmp_path):
     with pytest.raises(TypeError, match=r"mode 'rb'"), open(path, encoding="latin-1") as text:
         ck.imread(text)
     for source in (None, 3, np.zeros((4, 4))):
-        with pytest.raises(TypeError):
+        with pytest.raises(TypeError, match=rf"source is {type(source).__name__}; expected"):
             ck.imread(source)
+    with pytest.raises(TypeError, match="path is BytesIO; expected a file's name"):
+        ck.imwrite(io.BytesIO(), make.noise())
 
 
 @pytest.mark.skipif(os.name != "posix", reason="links, pipes and devices")

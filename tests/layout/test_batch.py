@@ -253,3 +253,14 @@ def test_channels_never_mix():
     batch = ck.to_bchw(image)
     for channel, value in enumerate((10, 20, 30)):
         assert (batch[0, channel] == value).all()
+
+
+# ---- diagnosis --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [*DTYPES, "bool", "int64", "uint32", "float16"])
+@pytest.mark.parametrize("shape", [(6, 7), (6, 7, 3), (6, 7, 4), (2, 6, 7, 3)])
+def test_the_call_that_is_told_makes_a_batch(shape, dtype):
+    array = np.ones(shape, dtype)
+    call = ck.describe(array).rsplit("a batch: ", 1)[1]
+    assert eval(call, {"ck": ck, "np": np, "array": array}).shape[-2:] == (6, 7)
