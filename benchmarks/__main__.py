@@ -141,12 +141,15 @@ def main() -> int:
     table = commands.add_parser("layout", help="a 4K photo to a BCHW batch and back")
     table.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     table.add_argument("--rounds", type=int, default=7)
+    table.add_argument("--output", type=Path, help="a folder for the Markdown table")
     table = commands.add_parser("train", help="convolution layers forward and backward, beside PyTorch")
     table.add_argument("--threads", type=int, default=2)
     table.add_argument("--rounds", type=int, default=7)
     table.add_argument("--rows", type=int, nargs="*", help="these rows alone, from 0 on")
     table = commands.add_parser("io", help="imread beside OpenCV's decoder")
-    table.add_argument("--rounds", type=int, default=3)
+    table.add_argument("--rounds", type=int, default=9)
+    table.add_argument("--heights", type=int, nargs="+", default=[size[0] for size in io.SIZES])
+    table.add_argument("--output", type=Path, help="a folder for the Markdown table")
     table = commands.add_parser("networks", help="training steps of whole networks beside PyTorch")
     table.add_argument("--threads", type=int, nargs="+", default=[2])
     table.add_argument("--rounds", type=int, default=7)
@@ -161,7 +164,7 @@ def main() -> int:
         costs.main(chosen.isa, chosen.seconds, chosen.seed)
         return 0
     if chosen.command == "io":
-        io.main(chosen.rounds)
+        io.main(chosen.rounds, chosen.heights, chosen.output)
         return 0
     if chosen.command == "networks":
         networks.main(chosen.threads, chosen.rounds)
@@ -170,7 +173,7 @@ def main() -> int:
         train.main(chosen.threads, chosen.rounds, chosen.rows)
         return 0
     if chosen.command == "layout":
-        layout.main(chosen.threads, chosen.rounds)
+        layout.main(chosen.threads, chosen.rounds, chosen.output)
         return 0
     (run_filters if chosen.command == "filters" else run_conv)(chosen)
     return 0

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 
 import convkit as ck
-from benchmarks.timing import interleaved
+from benchmarks.table import Table
+from benchmarks.timing import KEPT, interleaved, interval
 from convkit._checks import empty
 
 SHAPE = (2160, 3840, 3)
@@ -17,30 +19,44 @@ MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 STD = np.array([0.229, 0.224, 0.225], np.float32)
 NORMAL = {"scale": "unit", "mean": MEAN, "std": STD}
 FRESH = "(fresh output)"
+ABOUT = """\
+A 4K photo (2160×3840×3 uint8) to a normalised BCHW batch of float32 and back, by
+`python -m benchmarks layout`. Medians of rounds in which the calls take turns; "copy" reads and writes
+as many bytes in all. Of fresh outputs, each call's last {kept} are held alive. "times ours": its time over
+convkit's in the same round, with the 95 % interval of its median."""
 OURS = ("to_bchw", f"to_bchw {FRESH}", "from_bchw", f"from_bchw {FRESH}")
 
 
-def main(threads: Sequence[int], rounds: int) -> None:
-    """Measure for each number of threads; print milliseconds and the ratio to convkit."""
+def main(threads: Sequence[int], rounds: int, output: Path | None) -> None:
+    """Measure for each number of threads; print times and their ratios to ours, and write where asked."""
+    table = Table("layout", ("call", "threads", "ms", "times ours", "interval"))
     photo = np.random.default_rng(0).integers(0, 256, SHAPE, np.uint8)
     for count in threads:
         with ThreadPoolExecutor(count) as pool:
             to = {**_to_calls(photo, count), "copy": _copy(5 * photo.nbytes, count, pool)}
-            back = {**_from_calls(photo, count), "copy ": _copy(5 * photo.nbytes, count, pool)}
+            back = {**_from_calls(photo, count), "copy back": _copy(5 * photo.nbytes, count, pool)}
             # those that write what they were given, then those that allocate: the latter dirty the caches
             for calls in (to, back):
                 given = {name: call for name, call in calls.items() if FRESH not in name}
                 fresh = {name: call for name, call in calls.items() if FRESH in name}
                 for group in (given, fresh):
-                    _show(count, interleaved(group, 4 * photo.nbytes, rounds))
+                    size = 4 * photo.nbytes
+                    _show(table, count, interleaved(group, size, rounds, most_bytes=KEPT * size))
+    if output:
+        table.write(output, ABOUT.format(kept=KEPT))
 
 
-def _show(threads: int, times: dict[str, np.ndarray]) -> None:
+def _show(table: Table, threads: int, times: dict[str, np.ndarray]) -> None:
     ours = next(name for name in times if name in OURS)
     for name, values in times.items():
-        ratio = np.median(values / times[ours])
-        print(
-            f"{threads} threads  {name:32} {np.median(values) * 1e3:8.2f} ms  {ratio:6.2f} × ours", flush=True
+        ratios = values / times[ours]
+        low, high = interval(ratios)
+        table.add(
+            name,
+            str(threads),
+            f"{np.median(values) * 1e3:.2f}",
+            f"{np.median(ratios):.2f}",
+            f"{low:.2f}..{high:.2f}",
         )
 
 

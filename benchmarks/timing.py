@@ -28,14 +28,18 @@ def block(call: Callable[[], object], seconds: float, kept: deque[object] | None
 
 
 def interleaved(
-    calls: Mapping[str, Callable[[], object]], result_bytes: int, rounds: int = 9, seconds: float = 0.015
+    calls: Mapping[str, Callable[[], object]],
+    result_bytes: int,
+    rounds: int = 9,
+    seconds: float = 0.015,
+    most_bytes: int = KEPT_BYTES,
 ) -> dict[str, np.ndarray]:
     """Block medians of each call, in seconds, one for each round; the first round, not counted, warms up.
 
     Each call's last results, of `result_bytes` each, live on until its next block: who comes after whom does
     not decide who gets memory that the system need not clear first.
     """
-    most = max(1, min(KEPT, KEPT_BYTES // result_bytes))
+    most = max(1, min(KEPT, most_bytes // result_bytes))
     times: dict[str, list[float]] = {name: [] for name in calls}
     kept: dict[str, deque[object]] = {name: deque(maxlen=most) for name in calls}
     for turn in range(rounds + 1):

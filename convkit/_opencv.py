@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from convkit.errors import ConvkitError
@@ -26,25 +24,33 @@ _silent = 0
 _level = 0
 
 
-@contextmanager
-def quiet(cv2: Any) -> Iterator[None]:
+@functools.cache
+def _set_log_level(cv2: Any) -> Any:
+    return cv2.setLogLevel if hasattr(cv2, "setLogLevel") else cv2.utils.logging.setLogLevel  # 4.x, 5.x
+
+
+class quiet:
     """Keep OpenCV's log off the terminal while an exception tells what is wrong; then as it was.
 
     The level is the process's: the first of several threads keeps it, the last puts it back.
     """
-    global _silent, _level
-    set_level = cv2.setLogLevel if hasattr(cv2, "setLogLevel") else cv2.utils.logging.setLogLevel  # 4.x, 5.x
-    with _lock:
-        if _silent == 0:
-            _level = set_level(0)
-        _silent += 1
-    try:
-        yield
-    finally:
+
+    def __init__(self, cv2: Any) -> None:
+        self._set = _set_log_level(cv2)
+
+    def __enter__(self) -> None:
+        global _silent, _level
+        with _lock:
+            if _silent == 0:
+                _level = self._set(0)
+            _silent += 1
+
+    def __exit__(self, *_: object) -> None:
+        global _silent
         with _lock:
             _silent -= 1
             if _silent == 0:
-                set_level(_level)
+                self._set(_level)
 
 
 def _advice(error: ImportError) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -121,7 +122,9 @@ def test_one_thread_gives_the_same_bits(folder, capsys):
         (["apply", "sobel", ".", "-o", "o.png"], ". is a folder, and o.png names a file"),
         (["apply", "sobel", ".", "-o", "."], ". is the input folder itself"),
         (["apply", "sobel", ".", "-o", "out", "--pattern", "*.jpg"], ". has no files like *.jpg"),
-        (["apply", "sobel", ".", "-o", "out", "--workers", "0"], "num_threads is 0"),
+        (["apply", "sobel", ".", "-o", "out", "--workers", "0"], "workers is 0"),
+        (["apply", "sobel", "none", "-o", "out"], "none: No such file"),
+        (["apply", "sobel", ".", "-o", os.devnull], f"{os.devnull} names a file"),
         (
             ["apply", "sobel", ".", "-o", "out", "--report", "none/r.json"],
             "none/r.json: there is no such folder",
@@ -143,7 +146,8 @@ def test_one_thread_gives_the_same_bits(folder, capsys):
     ],
 )
 def test_what_is_wrong_is_one_line(folder, capsys, argv, message):
-    (folder / "text.png").write_text("hello, world")
+    for name in ("text.png", "in.mp4"):
+        (folder / name).write_text("hello, world")
     status, out, err = run(capsys, *argv)
     assert (status, out) == (2, "")
     assert err.startswith("convkit: error: ")
@@ -332,6 +336,13 @@ def test_stopping_at_the_first_failure(photos, capsys):
     assert json.loads(Path("r.json").read_text())["failed"] == 1
 
 
+def test_notes_are_told_once(photos, capsys):
+    (photos / "in" / "sub" / "bad.png").unlink()
+    ck.imwrite("in/alpha.png", np.dstack([PHOTO] * 4 if PHOTO.ndim == 2 else [PHOTO, PHOTO[..., 0]]))
+    _, out, _ = run(capsys, "apply", "sobel", "in", "-o", "out")
+    assert out.count("|x| rounded and saturated") == out.count("alpha dropped") == 1
+
+
 def test_names_and_one_thread_each_give_the_same_bits(photos, capsys):
     ck.imwrite("in/图像 🖼.png", PHOTO)
     for workers in ("1", "3"):
@@ -437,3 +448,15 @@ def test_trace_prints_shapes_and_where_they_break(tmp_path, capsys):
     assert cli.main(["trace", "pool(40)", "--input", "3x32x32"]) == 1
     assert "mend: a smaller kernel" in capsys.readouterr().out
     assert cli.main(["trace", "pool(2)", "--input", "32"]) == 2
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries decide for themselves")
+def test_the_command_keeps_the_memory_of_one_image_for_the_next(run_python):
+    code = (
+        "import resource\n"
+        "from convkit.cli import memory\n"
+        "memory.keep_freed()\n"
+        "for _ in range(30): b'x' * 40_000_000\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)"
+    )
+    assert int(run_python(code)) < 50_000  # pages: 30 times 10,000 where each is new

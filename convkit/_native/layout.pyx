@@ -2,21 +2,24 @@
 
 A block of pixels, small enough for the first cache, is converted to `real` as it lies; then each channel is taken out
 of it, scaled, and written to its plane: one plane at a time, as a single stream of writes is what memory likes best.
-The way back is the same in reverse. Where an image and its planes lie without gaps, its rows are one long row.
+The way back is the same in reverse, a short line at a time; three channels of bytes take no line, and pass through
+registers. Where an image and its planes lie without gaps, its rows are one long row.
 """
 from cpython.buffer cimport PyBUF_RECORDS, PyBUF_RECORDS_RO, PyBuffer_Release, PyObject_GetBuffer
 from cython.parallel cimport prange
 from libc.stdint cimport int16_t, int32_t, uint8_t, uint16_t
 
 from convkit._native.arith cimport ceil_div
-from convkit._native.simd cimport (VECTOR_BYTES, VL, real, scratch_alloc, scratch_free, stream_fence, vec, vec_braid_0,
-                                   vec_braid_1, vec_braid_2, vec_even, vec_load, vec_load_part, vec_odd, vec_set,
-                                   vec_store, vec_store_part, vec_stream, vec_third_0, vec_third_1, vec_third_2,
-                                   vec_zip_high, vec_zip_low)
+from convkit._native.simd cimport (VECTOR_BYTES, VL, prefetch, real, scratch_alloc, scratch_free, stream_fence, vec,
+                                   vec_braid_0, vec_braid_1, vec_braid_2, vec_even, vec_load, vec_load_part, vec_max,
+                                   vec_min, vec_odd, vec_set, vec_store, vec_store_part, vec_store_thirds, vec_stream,
+                                   vec_third_0, vec_third_1, vec_third_2, vec_unless_nan, vec_zip_high, vec_zip_low)
 
 cdef enum:
     BLOCK_BYTES = 32768  # of a line: most of the first cache
-    UNIT_BLOCKS = 16  # the least that is worth a thread's turn
+    BACK_BYTES = 3072  # of a line on the way back: while one is rounded and stored, the next one's planes are under way
+    AHEAD = 128  # pixels of a plane that are asked for before they are read
+    UNIT_BYTES = 16 * BLOCK_BYTES  # of lines: the least that is worth a thread's turn
 
 ctypedef fused element:
     uint8_t
@@ -40,7 +43,7 @@ cdef struct Job:
     const double* offset
     bint stream  # write around the caches
     bint back  # from planes to images
-    Py_ssize_t block  # pixels
+    Py_ssize_t block, unit  # pixels
 
 
 # ---- an image's pixels as a line of `real` --------------------------------------------------------
@@ -82,20 +85,32 @@ cdef bint load_line(const Job* job, const Image* image, Py_ssize_t start, Py_ssi
 
 
 # ---- a line of `real` as an image's pixels --------------------------------------------------------
-cdef inline bint round_line(real* line, Py_ssize_t n, real low, real high) noexcept nogil:
-    # To the nearest integer of low..high, halves to even; whether there was a NaN.
-    # Adding 1.5 · 2^(digits - 1) leaves no bits for a fraction: the sum rounds half to even, as all sums do.
-    cdef real magic = 12582912.0 if sizeof(real) == 4 else 6755399441055744.0
-    cdef real value
-    cdef int32_t lost = 0
-    cdef Py_ssize_t i
-    for i in range(n):
-        value = line[i]
-        lost |= value != value
-        value = value if value > low else low
-        value = value if value < high else high
-        line[i] = (value + magic) - magic
-    return lost != 0
+cdef inline vec rounded(vec v, vec low, vec high) noexcept nogil:
+    # To the nearest integer of low..high, halves to even: adding 1.5 · 2^(digits - 1) leaves no bits for a fraction,
+    # and the sum rounds half to even, as all sums do.
+    cdef vec magic = vec_set(12582912.0 if sizeof(real) == 4 else 6755399441055744.0)
+    return (vec_min(vec_max(v, low), high) + magic) - magic
+
+
+cdef inline bint round_line(real* line, Py_ssize_t n, real least, real most) noexcept nogil:
+    # Whether there was a NaN.
+    cdef vec low = vec_set(least), high = vec_set(most), found = low, v
+    cdef real lanes[VL]
+    cdef bint lost = False
+    cdef Py_ssize_t i = 0
+    while i + VL <= n:
+        v = vec_load(line + i)
+        found = vec_unless_nan(v, found)
+        vec_store(line + i, rounded(v, low, high))
+        i += VL
+    if i < n:
+        v = vec_load_part(line + i, n - i)
+        found = vec_unless_nan(v, found)
+        vec_store_part(line + i, rounded(v, low, high), n - i)
+    vec_store(lanes, found)
+    for i in range(VL):
+        lost |= lanes[i] != lanes[i]
+    return lost
 
 
 cdef inline bint store_elements(element* target, const Image* image, Py_ssize_t pixels, Py_ssize_t channels,
@@ -210,46 +225,63 @@ cdef void spread_channel(real* to, const real* line, Py_ssize_t pixels, real sca
             to[i] = line[i * channels + channel] * scale + offset
 
 
-cdef inline vec scaled(const Job* job, const real* planes, Py_ssize_t channel, Py_ssize_t n) noexcept nogil:
-    # The first n numbers of what is an image's channel, at most VL.
-    cdef Py_ssize_t plane = job.order[channel]
-    cdef const real* p = planes + plane * job.plane_step
-    return (vec_load(p) if n == VL else vec_load_part(p, n)) * vec_set(<real>job.scale[plane]) + vec_set(
-        <real>job.offset[plane])
+cdef struct Source:  # a plane, and how it is scaled
+    const real* plane
+    vec scale, offset
 
 
-cdef inline void braid_some(const Job* job, const real* planes, Py_ssize_t n, real* line,
+cdef inline vec scaled(const Source* source, Py_ssize_t at, Py_ssize_t n) noexcept nogil:
+    # n numbers, at most VL.
+    cdef const real* p = source.plane + at
+    return (vec_load(p) if n == VL else vec_load_part(p, n)) * source.scale + source.offset
+
+
+cdef inline void braid_some(const Source* source, Py_ssize_t at, Py_ssize_t n, real* line,
                             const int channels) noexcept nogil:
     # n pixels, at most VL; the line has room for VL.
-    cdef vec a = scaled(job, planes, 0, n), b, c, d
+    cdef vec a = scaled(&source[0], at, n), b, c, d
     if channels == 1:
         vec_store(line, a)
     elif channels == 2:
-        b = scaled(job, planes, 1, n)
+        b = scaled(&source[1], at, n)
         vec_store(line, vec_zip_low(a, b))
         vec_store(line + VL, vec_zip_high(a, b))
     elif channels == 3:
-        b, c = scaled(job, planes, 1, n), scaled(job, planes, 2, n)
+        b, c = scaled(&source[1], at, n), scaled(&source[2], at, n)
         vec_store(line, vec_braid_0(a, b, c))
         vec_store(line + VL, vec_braid_1(a, b, c))
         vec_store(line + 2 * VL, vec_braid_2(a, b, c))
     else:
-        b, c, d = scaled(job, planes, 1, n), scaled(job, planes, 2, n), scaled(job, planes, 3, n)
+        b, c, d = scaled(&source[1], at, n), scaled(&source[2], at, n), scaled(&source[3], at, n)
         vec_store(line, vec_zip_low(vec_zip_low(a, c), vec_zip_low(b, d)))
         vec_store(line + VL, vec_zip_high(vec_zip_low(a, c), vec_zip_low(b, d)))
         vec_store(line + 2 * VL, vec_zip_low(vec_zip_high(a, c), vec_zip_high(b, d)))
         vec_store(line + 3 * VL, vec_zip_high(vec_zip_high(a, c), vec_zip_high(b, d)))
 
 
+cdef inline void find_sources(const Job* job, const real* planes, Source* source, const int channels) noexcept nogil:
+    cdef Py_ssize_t plane
+    cdef int c
+    for c in range(channels):
+        plane = job.order[c]
+        source[c].plane = planes + plane * job.plane_step
+        source[c].scale, source[c].offset = vec_set(<real>job.scale[plane]), vec_set(<real>job.offset[plane])
+
+
 cdef inline void braid(const Job* job, const real* planes, Py_ssize_t pixels, real* line,
                        const int channels) noexcept nogil:
     # The planes' pixels, scaled, as a line.
+    cdef Source source[4]
     cdef Py_ssize_t i = 0
+    cdef int c
+    find_sources(job, planes, source, channels)
     while i + VL <= pixels:
-        braid_some(job, planes + i, VL, line + i * channels, channels)
+        for c in range(channels):
+            prefetch(source[c].plane + i + AHEAD)
+        braid_some(source, i, VL, line + i * channels, channels)
         i += VL
     if i < pixels:
-        braid_some(job, planes + i, pixels - i, line + i * channels, channels)
+        braid_some(source, i, pixels - i, line + i * channels, channels)
 
 
 cdef void braid_planes(const Job* job, const real* planes, Py_ssize_t pixels, real* line) noexcept nogil:
@@ -270,15 +302,51 @@ cdef void braid_planes(const Job* job, const real* planes, Py_ssize_t pixels, re
                 line[i * job.channels + c] = planes[c * job.plane_step + i] * scale + offset
 
 
+# ---- the images that networks give: three bytes a pixel, without a line between -------------------
+cdef inline bint makes_three_bytes(const Job* job, const Image* image) noexcept nogil:
+    # Where registers are long enough to gain by it.
+    cdef bint packed = job.channels == 3 and image.pixel_step == 3 and image.channel_step == 1
+    return job.back and packed and job.kind == c"B" and sizeof(real) == 4 and VL >= 8
+
+
+cdef inline vec clamped(vec v) noexcept nogil:
+    # NaN stays NaN.
+    return vec_min(vec_set(255), vec_max(vec_set(0), v))
+
+
+cdef Py_ssize_t braid_bytes(const Job* job, const real* planes, Py_ssize_t pixels, uint8_t* to,
+                            bint* lost) noexcept nogil:
+    # How many pixels were written: the last few are left to others, as a vector of bytes is stored past its pixels.
+    cdef Source source[3]
+    cdef Py_ssize_t i = 0
+    cdef vec a, b, c, seen = vec_set(0)
+    cdef int k
+    cdef real lanes[VL]
+    find_sources(job, planes, source, 3)
+    while i + 2 * VL <= pixels:
+        for k in range(3):
+            prefetch(source[k].plane + i + AHEAD)
+        a = clamped(scaled(&source[0], i, VL))
+        b = clamped(scaled(&source[1], i, VL))
+        c = clamped(scaled(&source[2], i, VL))
+        seen = seen + (a + b + c)  # NaN from the first one on
+        vec_store_thirds(to + 3 * i, a, b, c)
+        i += VL
+    vec_store(lanes, seen)
+    for k in range(VL):
+        lost[0] |= lanes[k] != lanes[k]
+    return i
+
+
 # ---- work -----------------------------------------------------------------------------------------
 cdef Py_ssize_t runs(const Job* job) noexcept nogil:
     # Units in a row.
-    return ceil_div(job.width, job.block * UNIT_BLOCKS)
+    return ceil_div(job.width, job.unit)
 
 
 cdef bint run_unit(const Job* job, Py_ssize_t unit, real* line) noexcept nogil:
     # Some blocks of a row; whether a number was lost.
-    cdef Py_ssize_t x = unit % runs(job) * job.block * UNIT_BLOCKS, end = min(x + job.block * UNIT_BLOCKS, job.width)
+    cdef Py_ssize_t x = unit % runs(job) * job.unit, end = min(x + job.unit, job.width)
     cdef Py_ssize_t y, n, c, start
     cdef const Image* image
     cdef real* planes
@@ -287,6 +355,8 @@ cdef bint run_unit(const Job* job, Py_ssize_t unit, real* line) noexcept nogil:
     y = unit % job.height
     image = job.images + unit // job.height
     planes = job.planes + unit // job.height * job.planes_step + y * job.line_step
+    if makes_three_bytes(job, image):
+        x += braid_bytes(job, planes + x, end - x, <uint8_t*>image.data + y * image.row_step + 3 * x, &lost)
     while x < end:
         n = min(job.block, end - x)
         start = y * image.row_step + x * image.pixel_step
@@ -321,7 +391,8 @@ cdef bint execute(Job* job, int num_threads) except *:
         gapless = gapless and (job.images[i].row_step == job.width * channels or job.height == 1)
     if gapless:
         job.width, job.height = job.width * job.height, 1
-    job.block = max(BLOCK_BYTES // <Py_ssize_t>sizeof(real) // channels // VL, 1) * VL
+    job.block = max((BACK_BYTES if job.back else BLOCK_BYTES) // <Py_ssize_t>sizeof(real) // channels // VL, 1) * VL
+    job.unit = ceil_div(UNIT_BYTES // <Py_ssize_t>sizeof(real) // channels, job.block) * job.block
     units = job.count * job.height * runs(job)
     num_threads = <int>min(<Py_ssize_t>num_threads, units)
     size = 64 + ceil_div((job.block + VL) * channels * <Py_ssize_t>sizeof(real), 64) * 64

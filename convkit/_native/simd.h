@@ -375,6 +375,29 @@ INLINE vec vec_braid_0(vec a, vec b, vec c) { return VEC_BRAID(0); }
 INLINE vec vec_braid_1(vec a, vec b, vec c) { return VEC_BRAID(1); }
 INLINE vec vec_braid_2(vec a, vec b, vec c) { return VEC_BRAID(2); }
 
+/* The lanes of a, b and c, whole numbers of 0..255, by turns as bytes. May write 4·VL of them, the last VL of no meaning. */
+INLINE void vec_store_thirds(uint8_t *p, vec a, vec b, vec c) {
+#if VL >= 8 && !defined(CONVKIT_FLOAT64)
+#define TRIPLES(p)                                                                                                 \
+  (p), (p) + 1, (p) + 2, (p) + 4, (p) + 5, (p) + 6, (p) + 8, (p) + 9, (p) + 10, (p) + 12, (p) + 13, (p) + 14, (p) + 3, \
+  (p) + 7, (p) + 11, (p) + 15
+#define LANE_PACK(i, p) (i) < VL * 3 / 4 ? (i) / 3 * 4 + (i) % 3 : 0
+  typedef uint8_t vec_bytes __attribute__((vector_size(VECTOR_BYTES)));
+  const vec unit = vec_set(8388608); /* the low bits of its sum with a whole number are the number */
+  const vec_bits pixels = (vec_bits)(a + unit) | (vec_bits)(b + unit) << 8 | (vec_bits)(c + unit) << 16;
+  const vec_bytes bytes = (vec_bytes)pixels; /* the fourth of a lane goes behind the others: of 16 bytes, then of all */
+#if VL == 16
+  const vec_bits fours = (vec_bits)__builtin_shufflevector(bytes, bytes, TRIPLES(0), TRIPLES(16), TRIPLES(32), TRIPLES(48));
+#else
+  const vec_bits fours = (vec_bits)__builtin_shufflevector(bytes, bytes, TRIPLES(0), TRIPLES(16));
+#endif
+  const vec_bits packed = __builtin_shufflevector(fours, fours, LANES(LANE_PACK, 0));
+  memcpy(p, &packed, VECTOR_BYTES);
+#else
+  for (int i = 0; i < VL; i++) p[3 * i] = (uint8_t)a[i], p[3 * i + 1] = (uint8_t)b[i], p[3 * i + 2] = (uint8_t)c[i];
+#endif
+}
+
 /* Lanes 1, 2, ... of a, and after them the last lane of b, or the last but one. */
 INLINE vec vec_shift_last(vec a, vec b) { return __builtin_shufflevector(a, b, LANES(LANE_SHIFT, 0)); }
 INLINE vec vec_shift_last_but_one(vec a, vec b) { return __builtin_shufflevector(a, b, LANES(LANE_SHIFT, 1)); }

@@ -46,6 +46,7 @@ cdef extern from "simd.h" nogil:
     vec vec_braid_0(vec a, vec b, vec c)
     vec vec_braid_1(vec a, vec b, vec c)
     vec vec_braid_2(vec a, vec b, vec c)
+    void vec_store_thirds(unsigned char* p, vec a, vec b, vec c)
     vec vec_zip_low(vec a, vec b)
     vec vec_zip_high(vec a, vec b)
     void vec_interleave(vec* v, int rows)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from convkit._version import __version__
-from convkit.cli import apply, draw, show
+from convkit.cli import apply, draw, memory, show
 from convkit.cli.told import Told, one_line
 from convkit.errors import ConvkitError
 
@@ -50,6 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")
     parser = _parser()
     arguments = parser.parse_args(argv)
+    if argv is None:  # the process is the command's
+        memory.keep_freed()
     run: Callable[[argparse.Namespace], Told] = getattr(
         arguments, "run", lambda _: Told(parser.format_help().rstrip())
     )

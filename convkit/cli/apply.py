@@ -31,6 +31,7 @@ def run(arguments: argparse.Namespace) -> Told:
     for name in FOLDERS_ONLY:
         if getattr(arguments, name) not in (None, False):
             raise ValueError(f"--{name.replace('_', '-')} is for a folder, and {arguments.input} is none")
+    os.stat(arguments.input)  # where there is none, that is what is wrong first
     threads: AbstractContextManager[None] = nullcontext()
     if arguments.threads is not None:
         threads = options(num_threads=arguments.threads)

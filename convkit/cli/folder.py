@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 
-from convkit._checks import thread_count
+from convkit._checks import integer, thread_count
 from convkit._options import options
 from convkit._threads import default_threads
 from convkit.cli.fit import fitted
@@ -46,7 +46,11 @@ def run(chain: Pipeline, arguments: argparse.Namespace) -> Told:
     names = _names(source, target, arguments.pattern)
     if arguments.report and not os.path.isdir(os.path.dirname(os.path.abspath(arguments.report))):
         raise ImageNotFound(f"{arguments.report}: there is no such folder")
-    workers = default_threads() if arguments.workers is None else thread_count(arguments.workers)
+    workers = (
+        default_threads()
+        if arguments.workers is None
+        else thread_count(integer(arguments.workers, "workers", 1))
+    )
     threads = 1 if arguments.threads is None else thread_count(arguments.threads)  # files are enough to share
     start = time.perf_counter()
     results: list[Result] = []
@@ -62,7 +66,9 @@ def run(chain: Pipeline, arguments: argparse.Namespace) -> Told:
 
 
 def _names(source: str, target: str, pattern: str | None) -> list[str]:
-    if target.lower().endswith((*SUFFIXES, *CODECS)) or os.path.isfile(target):
+    if target.lower().endswith((*SUFFIXES, *CODECS)) or (
+        os.path.exists(target) and not os.path.isdir(target)
+    ):
         raise ValueError(f"{source} is a folder, and {target} names a file; expected a folder to write to")
     inside, outside = os.path.realpath(target), os.path.realpath(source)
     if inside == outside:
@@ -128,7 +134,7 @@ def _summary(target: str, chain: Pipeline, results: list[Result], total: int, se
     }
     numbers["not begun"] = total - len(results)
     listed = ", ".join(f"{number} {status}" for status, number in numbers.items() if number)
-    notes = sorted({result.note for result in results if result.note})
+    notes = sorted({note for result in results if result.note for note in result.note.split("; ")})
     text = f"{target}: {count(total, 'file')}, {listed}, {chain} in {seconds:.1f} s"
     return Told("; ".join([text, *notes]), 1 if failed else 0)
 

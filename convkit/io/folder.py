@@ -22,6 +22,10 @@ AHEAD = 2
 """Images that each thread may be ahead of its reader."""
 
 
+SETTINGS = {"orientation", "max_pixels", "max_bytes", "dtype"}
+"""What goes on to `imread`."""
+
+
 class Images(Sequence[Array]):
     """What `images` returns: arrays by their place, read when they are asked for, and the `paths` of them."""
 
@@ -111,6 +115,8 @@ def images(
     _checks.choice(mode, "mode", ("unchanged", "color", "gray"))
     if num_threads is not None:
         _checks.thread_count(num_threads)
+    for name in settings.keys() - SETTINGS:
+        raise TypeError(f"images has no argument {name!r}; expected one of {', '.join(sorted(SETTINGS))}")
     return Images(_names(source), mode, num_threads, settings)
 
 

@@ -51,7 +51,10 @@ FORMATS = (
 
 def sniff(data: bytes) -> Format | None:
     """The format that `data` begins as."""
-    return next((f for f in FORMATS if f.starts(data)), None)
+    for known in FORMATS:
+        if known.starts(data):
+            return known
+    return None
 
 
 def for_name(name: str) -> Format:

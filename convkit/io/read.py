@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from convkit._checks import IMAGE_DTYPES, Array, choice, image_dtype, integer
+from convkit._checks import IMAGE_DTYPES, Array, choice, empty, image_dtype, integer
 from convkit._opencv import opencv, quiet
 from convkit.errors import CorruptImage, ImageTooLarge, UnsupportedFormat
 from convkit.io import headers
 from convkit.io.formats import channel_count
-from convkit.io.headers import Broken, Header, Unsupported
+from convkit.io.headers import Broken, Header, Raw, Unsupported
 from convkit.io.source import Source, load
 from convkit.layout import bgr_to_rgb, to_gray
 
@@ -27,6 +28,11 @@ MAX_PIXELS = 89_478_485
 """A quarter of a gigabyte of RGB: Pillow's limit, which files from strangers are used to."""
 
 MAX_BYTES = 1 << 30
+
+STORED = {dtype.name: dtype for dtype in IMAGE_DTYPES}
+
+SWAPPED_BYTES = 1 << 17
+"""Of rows whose colours change places before they are stored: they stay in the second cache meanwhile."""
 
 RGB_DECODERS = {*((kind, "uint8") for kind in headers.READERS if kind != "BMP"), ("PNG", "uint16")}
 """Those that give RGB when asked for it. OpenCV's gives 16-bit TIFF as BGR all the same, and BMP slowly."""
@@ -241,21 +247,23 @@ def _header(data: bytes, kind: str, name: str) -> Header:
 
 
 def _check_limits(pages: list[Header], max_pixels: int, max_bytes: int, name: str) -> None:
-    limit = integer(max_pixels, "max_pixels", 1)
     pixels = sum(page.pixels for page in pages)
-    first = f"{pages[0].width}×{pages[0].height}"
-    size = first if len(pages) == 1 else f"{len(pages)} pages, the first of {first}"
-    if pixels > limit:
+    decoded = sum(page.pixels * page.channels * STORED[page.dtype].itemsize for page in pages)
+    if pixels > integer(max_pixels, "max_pixels", 1):
         raise ImageTooLarge(
-            f"{name} promises {size} pixels, more than max_pixels={limit}; pass a larger max_pixels if it "
-            "can be trusted"
+            f"{name} promises {_size(pages)} pixels, more than max_pixels={max_pixels}; pass a larger "
+            "max_pixels if it can be trusted"
         )
-    decoded = sum(page.pixels * page.channels * np.dtype(page.dtype).itemsize for page in pages)
     if decoded > max_bytes:
         raise ImageTooLarge(
-            f"{name} promises {size} pixels, {decoded} bytes, more than max_bytes={max_bytes}; pass a larger "
-            "max_bytes if it can be trusted"
+            f"{name} promises {_size(pages)} pixels, {decoded} bytes, more than max_bytes={max_bytes}; pass "
+            "a larger max_bytes if it can be trusted"
         )
+
+
+def _size(pages: list[Header]) -> str:
+    first = f"{pages[0].width}×{pages[0].height}"
+    return first if len(pages) == 1 else f"{len(pages)} pages, the first of {first}"
 
 
 def _check_kind(header: Header, mode: Mode, dtype: DTypeLike | None, name: str) -> None:
@@ -293,20 +301,42 @@ def _upright(data: bytes, header: Header) -> bytes:
 
 def _decode(data: bytes, header: Header, kind: str, name: str) -> Array | None:
     """The pixels in RGB order; None where the decoder gives none."""
+    if header.raw is not None:
+        return _copied(data, header, header.raw)
     cv2 = opencv()
-    flags = cv2.IMREAD_UNCHANGED
-    direct = header.channels == 3 and (kind, header.dtype) in RGB_DECODERS
-    if direct:
-        flags = getattr(cv2, "IMREAD_COLOR_RGB", cv2.IMREAD_COLOR)
-        flags |= cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
+    asked = header.channels == 3 and (kind, header.dtype) in RGB_DECODERS
+    flags, gives_rgb = _rgb_flags(cv2) if asked else (cv2.IMREAD_UNCHANGED, False)
     try:
         with quiet(cv2):
             pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error as error:
         raise CorruptImage(f"{name} is a {kind} file that cannot be decoded: {error.err}") from error
-    if pixels is None or (direct and hasattr(cv2, "IMREAD_COLOR_RGB")):
-        return pixels  # type: ignore[no-any-return]
-    return _rgb(pixels, cv2)
+    return pixels if pixels is None or gives_rgb else _rgb(pixels, cv2)
+
+
+@functools.cache
+def _rgb_flags(cv2: Any) -> tuple[int, bool]:
+    """The flags that ask for three channels of whatever depth, and whether they come as RGB."""
+    known = hasattr(cv2, "IMREAD_COLOR_RGB")  # from 4.11 on
+    colour = cv2.IMREAD_COLOR_RGB if known else cv2.IMREAD_COLOR
+    return colour | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION, known
+
+
+def _copied(data: bytes, header: Header, raw: Raw) -> Array:
+    """Pixels that lie in the file as they are."""
+    dtype: np.dtype[Any] = np.dtype(raw.dtype)
+    shape: tuple[int, ...] = (header.height, header.width, header.channels)
+    strides: tuple[int, ...] = (raw.step, header.channels * dtype.itemsize, dtype.itemsize)
+    if header.channels == 1:
+        shape, strides = shape[:2], strides[:2]
+    rows: Array = np.ndarray(shape, dtype, data, raw.start, strides)
+    image = empty(shape, STORED[header.dtype])
+    upright = image[::-1] if raw.upward else image
+    if raw.blue_first:
+        _swap(rows, upright, opencv())
+    else:
+        upright[...] = rows
+    return image
 
 
 def _decode_pages(data: bytes, kind: str, name: str) -> Sequence[Array | None]:
@@ -321,14 +351,20 @@ def _decode_pages(data: bytes, kind: str, name: str) -> Sequence[Array | None]:
 
 def _rgb(image: Array, cv2: Any) -> Array:
     """OpenCV's BGR as RGB, in place where OpenCV knows the dtype."""
-    channels = channel_count(image)
-    if channels not in (3, 4):
+    if channel_count(image) not in (3, 4):
         return image
-    if image.dtype in (np.uint8, np.uint16, np.float32):
-        code = cv2.COLOR_BGR2RGB if channels == 3 else cv2.COLOR_BGRA2RGBA
-        swapped: Array = cv2.cvtColor(image, code, dst=image)
-        return swapped
-    return bgr_to_rgb(image)
+    if image.dtype not in (np.uint8, np.uint16, np.float32):
+        return bgr_to_rgb(image)
+    _swap(image, image, cv2)
+    return image
+
+
+def _swap(image: Array, out: Array, cv2: Any) -> None:
+    """Red and blue change places, some rows at a time: whole images OpenCV would copy first."""
+    code = cv2.COLOR_BGR2RGB if image.shape[2] == 3 else cv2.COLOR_BGRA2RGBA
+    some = max(1, SWAPPED_BYTES // image[0].nbytes)
+    for y in range(0, len(image), some):
+        out[y : y + some] = cv2.cvtColor(image[y : y + some], code)
 
 
 def _checked(image: Array | None, header: Header, kind: str, name: str) -> Array:
@@ -341,7 +377,7 @@ def _checked(image: Array | None, header: Header, kind: str, name: str) -> Array
         )
     if header.channels == 3 and channel_count(image) == 4:  # inks
         image = np.ascontiguousarray(image[..., :3])
-    if image.shape[:2] != (header.height, header.width) or image.dtype != header.dtype:
+    if image.shape[:2] != (header.height, header.width) or image.dtype != STORED[header.dtype]:
         raise CorruptImage(
             f"{name} is a {kind} file that promises {header.width}×{header.height} pixels of {header.dtype}, "
             f"and decodes to {image.shape[1]}×{image.shape[0]} of {image.dtype}"

@@ -26,6 +26,10 @@ def load(source: Source, max_bytes: int) -> tuple[bytes, Format, str]:
     if hasattr(source, "read"):
         name = str(getattr(source, "name", f"<{type(source).__name__}>"))
         return _read(source, max_bytes, name)
+    if not isinstance(source, (str, os.PathLike)):
+        raise TypeError(
+            f"source is {type(source).__name__}; expected a file's name, its bytes, or an open binary file"
+        )
     name = os.fsdecode(source)
     try:
         with open(name, "rb", buffering=0) as file:

@@ -68,6 +68,8 @@ def imwrite(
     ...     ck.imread(path).tolist()
     [[-1.0, 0.0, 1.0]]
     """
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"path is {type(path).__name__}; expected a file's name")
     name = os.fsdecode(path)
     target = for_name(name)
     pixels = as_array(image, "image")

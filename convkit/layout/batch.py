@@ -288,9 +288,11 @@ def _images(value: Any) -> list[Array]:
 
 def _is_batch_of_images(value: Any) -> bool:
     """Whether `value` is a list of arrays; a list of numbers or of rows of numbers is one image."""
-    if isinstance(value, (list, tuple)) and not value:
+    if not isinstance(value, Sequence) or isinstance(value, (str, bytes)):
+        return False
+    if not value:
         raise ValueError("images is an empty list; expected at least one image")
-    return isinstance(value, (list, tuple)) and not isinstance(value[0], (list, tuple, int, float))
+    return not isinstance(value[0], (list, tuple, int, float))
 
 
 def _check_alike(images: list[Array]) -> None:

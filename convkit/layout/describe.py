@@ -49,6 +49,8 @@ def describe(array: Any) -> str:
 def _layout(array: Array) -> tuple[str, str]:
     """The layout in words, and the call that makes it a batch."""
     scale = ', scale="unit"' if array.dtype.kind in "iu" else ""
+    if array.dtype not in IMAGE_DTYPES and array.dtype != np.bool_:  # to_bchw takes none of these
+        scale = ".astype(np.float32)"
     shape = array.shape
     if array.ndim == 2:
         return "HW, gray", f"a batch: ck.to_bchw(array{scale})"

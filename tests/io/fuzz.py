@@ -141,6 +141,7 @@ def main() -> int:
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         files = [data for data, _ in samples.build_corpus(Path(folder)).values()]
+        files += samples.build_larger(Path(folder)).values()
     start = time.perf_counter()
     read, refused, peak, failures = run(files, range(chosen.first, chosen.first + chosen.count))
     print("\n".join(failures))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 
+import cv2
 import numpy as np
 
 import convkit as ck
@@ -159,4 +160,40 @@ def build_corpus(folder):
     files["text.ppm"] = b"P3\n1 2\n255\n1 2 3 4 5 6\n", np.array([[[1, 2, 3]], [[4, 5, 6]]], np.uint8)
     files["bits.pbm"] = b"P4\n8 1\n\xa5", np.array([[0, 255, 0, 255, 255, 0, 255, 0]], np.uint8)
     files["text.pbm"] = b"P1\n3 1\n101", np.array([[0, 255, 0]], np.uint8)
+    return files
+
+
+def build_larger(folder):
+    """Whole files of more than 2000 bytes by name: every format, depth and kind of chain that they have."""
+    files = {}
+    for suffix, dtype, channels, settings in (
+        *((".png", d, c, {}) for d in ("uint8", "uint16") for c in (1, 3, 4)),
+        *((".jpg", "uint8", c, {"quality": 95}) for c in (1, 3)),
+        *((".webp", "uint8", c, s) for c in (3, 4) for s in ({}, {"quality": 90})),
+        *((".tiff", d, 3, {}) for d in ("uint8", "uint16", "int16", "float32", "float64")),
+        *((".tiff", "uint16", 1, {"compression": c}) for c in ("none", "lzw", "deflate")),
+        (".bmp", "uint8", 1, {}),
+        (".bmp", "uint8", 3, {}),
+        (".pgm", "uint8", 1, {}),
+        (".ppm", "uint16", 3, {}),
+        (".pfm", "float32", 3, {}),
+    ):
+        image = noise(dtype, channels, (64, 61))
+        told = "".join(f" {value}" for value in settings.values())
+        files[f"{dtype}×{channels}{told}{suffix}"] = written(folder, suffix, image, **settings)
+    photo = ck.imread(files["uint8×3 95.jpg"])
+    for name, flags in {
+        "progressive": [cv2.IMWRITE_JPEG_PROGRESSIVE, 1],
+        "restarts": [cv2.IMWRITE_JPEG_RST_INTERVAL, 2],
+    }.items():
+        files[f"{name}.jpg"] = cv2.imencode(".jpg", photo, flags)[1].tobytes()
+    files["turned.jpg"] = with_exif(files["uint8×3 95.jpg"], exif(6))
+    files["turned.webp"] = webp_with_exif(files["uint8×3.webp"], exif(6))
+    palette = [(b"PLTE", rng.bytes(768)), (b"tRNS", rng.bytes(100)), (b"tEXt", b"a\0" + bytes(300))]
+    files["palette.png"] = png(3, [rng.bytes(61) for _ in range(64)], chunks=palette)
+    files["pages.tiff"] = tiff([noise(size=(20, 30)), noise("uint16", 1, (30, 40))])
+    files["big.tiff"] = tiff([noise(size=(20, 40))], ">", big=True)
+    numbers = noise(channels=1, size=(20, 50))
+    text = "\n".join(" ".join(map(str, row)) for row in numbers).encode()
+    files["text.pgm"] = b"P2\n# by hand\n50 20 255\n" + text + b"\n"
     return files

@@ -31,20 +31,74 @@ def test_every_cut_raises(corpus, capfd):
     assert capfd.readouterr().err == ""
 
 
-def test_large_files_cut_anywhere_raise(tmp_path, capfd):
-    smooth = np.add.outer(np.arange(200), np.arange(300)).astype(np.uint8)
-    photo = np.dstack([smooth, smooth.T[:1].repeat(200, 0)[:, :1] + smooth, 255 - smooth])
-    for suffix in (".jpg", ".png", ".webp", ".tiff", ".bmp", ".ppm"):
-        data = make.written(tmp_path, suffix, photo)
-        for cut in (*(len(data) * np.array([10, 50, 90, 99]) // 100), *rng.integers(0, len(data), 40)):
+def test_larger_files_cut_anywhere_raise(tmp_path, capfd):
+    """Every byte of the first 2000, then 500 places at random, and what follows the whole file is no harm."""
+    larger = make.build_larger(tmp_path)
+    cuts = 0
+    for name, data in larger.items():
+        assert len(data) > 2000, name
+        drawn = rng.integers(2000, len(data), 500)
+        for cut in (*range(2000), *drawn, len(data) - 1):
             with pytest.raises(ConvkitError):
                 ck.imread(data[:cut])
+            cuts += 1
+        np.testing.assert_array_equal(ck.imread(data + b"junk" * 99), ck.imread(data), err_msg=name)
+    assert cuts >= 30 * 2500
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tiff", ".bmp", ".ppm"])
+def test_photos_cut_anywhere_raise(tmp_path, suffix, capfd):
+    smooth = np.add.outer(np.arange(200), np.arange(300)).astype(np.uint8)
+    photo = np.dstack([smooth, smooth.T[:1].repeat(200, 0)[:, :1] + smooth, 255 - smooth])
+    data = make.written(tmp_path, suffix, photo)
+    for cut in (*(len(data) * np.array([10, 50, 90, 99]) // 100), *rng.integers(0, len(data), 40)):
+        with pytest.raises(ConvkitError):
+            ck.imread(data[:cut])
     assert capfd.readouterr().err == ""
 
 
 def test_what_follows_a_whole_image_is_no_harm(corpus):
     for name, (data, _) in corpus.items():
         np.testing.assert_array_equal(ck.imread(data + b"junk" * 99), ck.imread(data), err_msg=name)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(
+    ("suffix", "dtype", "settings"),
+    [
+        (".bmp", "uint8", {}),
+        (".pnm", "uint16", {}),
+        (".pfm", "float32", {}),
+        *((".tiff", dtype, {"compression": "none"}) for dtype in ("uint8", "uint16", "int16", "float64")),
+    ],
+)
+def test_pixels_that_lie_in_the_file_as_they_are(tmp_path, suffix, dtype, settings, channels):
+    image = make.noise(dtype, channels, (310, 205))  # of many strips, and of many pieces
+    data = make.written(tmp_path, suffix, image, **settings)
+    found = ck.imread(data)
+    np.testing.assert_array_equal(found, image, strict=True)
+    assert found.flags.writeable
+    assert found.flags.c_contiguous
+    assert ck.imread(data, "color").shape == (310, 205, 3)
+
+
+def test_pixels_that_do_not_lie_as_they_are(tmp_path):
+    """What looks as if it could be copied, and is not to be."""
+    cv2 = pytest.importorskip("cv2")
+    gray, image = make.noise(channels=1), make.noise()
+    for name, data in {
+        "bits in another order": make.tiff([gray], t266=2),
+        "white is 0": make.tiff([gray], t262=0),
+        "another white": b"P6 1 2 100\n" + bytes([0, 50, 100, 10, 20, 30]),
+        "multiplied": b"Pf\n2 1\n-2.0\n" + np.array([1, 3], "<f4").tobytes(),
+    }.items():
+        theirs = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+        theirs = theirs[..., ::-1] if theirs.ndim == 3 else theirs
+        np.testing.assert_array_equal(ck.imread(data), theirs, err_msg=name)
+    whole = bytearray(make.written(tmp_path, ".bmp", image))
+    whole[22:26] = struct.pack("<i", -image.shape[0])  # from the top row on
+    np.testing.assert_array_equal(ck.imread(bytes(whole)), image[::-1])
 
 
 @pytest.mark.parametrize("kind", ["progressive", "restart"])
@@ -170,8 +224,10 @@ def test_every_source(tmp_path):
     with pytest.raises(TypeError, match=r"mode 'rb'"), open(path, encoding="latin-1") as text:
         ck.imread(text)
     for source in (None, 3, np.zeros((4, 4))):
-        with pytest.raises(TypeError):
+        with pytest.raises(TypeError, match=rf"source is {type(source).__name__}; expected"):
             ck.imread(source)
+    with pytest.raises(TypeError, match="path is BytesIO; expected a file's name"):
+        ck.imwrite(io.BytesIO(), make.noise())
 
 
 @pytest.mark.skipif(os.name != "posix", reason="links, pipes and devices")

@@ -47,8 +47,16 @@ def test_patterns_and_lists(photos):
     for nothing in (f"{photos}/*.jpg", photos / "none", []):
         with pytest.raises(FileNotFoundError, match="has no images"):
             ck.images(nothing)
+    with pytest.raises(TypeError, match="no argument 'modes'; expected one of dtype, max_bytes"):
+        ck.images(photos, modes="gray")
     with pytest.raises(ValueError, match="mode is 'grey'"):
         ck.images(photos, "grey")
+
+
+def test_a_folder_becomes_a_batch(photos):
+    batch = ck.to_bchw(ck.images(photos))
+    assert batch.shape == (12, 1, 3, 4)
+    assert batch[:, 0, 0, 0].tolist() == [*range(0, 12, 2), *range(1, 12, 2)]
 
 
 def test_a_corrupt_file_is_told_in_its_turn(photos):

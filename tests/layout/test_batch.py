@@ -83,7 +83,10 @@ def test_what_was_normalised_comes_back(isa, dtype, order, channels):
 def test_the_way_back_rounds_to_even_and_saturates(isa, real):
     values = np.array([-1e9, -0.6, -0.5, 0.5, 1.5, 2.5, 254.5, 255.5, 1e30, np.inf, -np.inf, 7], real)
     batch = np.tile(values, 20).reshape(1, 1, 1, -1)
-    assert ck.from_bchw(batch, "uint8").ravel()[:12].tolist() == [0, 0, 0, 0, 2, 2, 254, 255, 255, 255, 0, 7]
+    expected = [0, 0, 0, 0, 2, 2, 254, 255, 255, 255, 0, 7]
+    for channels in (1, 3):
+        found = ck.from_bchw(batch.reshape(1, channels, 1, -1), "uint8")
+        assert channels_first(found).ravel().tolist() == expected * 20
     mean = np.float64(0.5)
     found = ck.from_bchw(batch[..., 3:6], "uint8", mean=mean, std=2.0)
     assert found.ravel().tolist() == [2, 4, 6]  # 1.5, 3.5 and 5.5
@@ -118,6 +121,19 @@ def test_outputs_anywhere_in_memory(isa, threads, width, offset, monkeypatch):
     np.testing.assert_array_equal(gaps[:, ::2, 1:27:2, 2:-1], expected)
     gaps[:, ::2, 1:27:2, 2:-1] = -1
     assert (gaps == -1).all()
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+@pytest.mark.parametrize("channels", [3, 4])
+@pytest.mark.parametrize("width", [15, 16, 37])
+def test_images_anywhere_in_memory(isa, threads, width, channels, dtype):
+    images = noise((2, 11, width, channels), dtype)
+    batch = channels_first(images).astype(np.float32)
+    room = np.full((2, 14, width + 4, channels), 99, dtype)
+    ck.from_bchw(batch, dtype, out=room[:, 1:-2, 1:-3], num_threads=threads)
+    np.testing.assert_array_equal(room[:, 1:-2, 1:-3], images)
+    room[:, 1:-2, 1:-3] = 99
+    assert (room == 99).all()
 
 
 def test_outputs_of_any_strides():
@@ -181,11 +197,12 @@ def test_no_number_becomes_infinite(isa):
 
 @pytest.mark.parametrize("real", ["float32", "float64"])
 def test_a_single_nan_is_found(isa, threads, real):
-    batch = np.zeros((2, 3, 90, 200), real)
-    batch[1, 2, 89, 199] = np.nan
-    with pytest.raises(ValueError, match="NaN cannot become uint8"):
-        ck.from_bchw(batch, "uint8", num_threads=threads)
-    assert np.isnan(ck.from_bchw(batch)[1, 89, 199, 2])
+    for image, channel, y, x in ((1, 2, 89, 199), (0, 1, 0, 0)):
+        batch = np.zeros((2, 3, 90, 200), real)
+        batch[image, channel, y, x] = np.nan
+        with pytest.raises(ValueError, match="NaN cannot become uint8"):
+            ck.from_bchw(batch, "uint8", num_threads=threads)
+        assert np.isnan(ck.from_bchw(batch)[image, y, x, channel])
 
 
 def test_masks_are_zero_and_one():
@@ -236,3 +253,14 @@ def test_channels_never_mix():
     batch = ck.to_bchw(image)
     for channel, value in enumerate((10, 20, 30)):
         assert (batch[0, channel] == value).all()
+
+
+# ---- diagnosis --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [*DTYPES, "bool", "int64", "uint32", "float16"])
+@pytest.mark.parametrize("shape", [(6, 7), (6, 7, 3), (6, 7, 4), (2, 6, 7, 3)])
+def test_the_call_that_is_told_makes_a_batch(shape, dtype):
+    array = np.ones(shape, dtype)
+    call = ck.describe(array).rsplit("a batch: ", 1)[1]
+    assert eval(call, {"ck": ck, "np": np, "array": array}).shape[-2:] == (6, 7)

@@ -6,9 +6,9 @@ import struct
 from collections.abc import Callable
 
 from convkit.io.headers import bmp, jpeg, png, pnm, tiff, webp
-from convkit.io.headers.header import Broken, Header, Unsupported
+from convkit.io.headers.header import Broken, Header, Raw, Unsupported
 
-__all__ = ["READERS", "Broken", "Header", "Unsupported", "read"]
+__all__ = ["READERS", "Broken", "Header", "Raw", "Unsupported", "read"]
 
 READERS: dict[str, Callable[[bytes], Header]] = {
     "PNG": png.read,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-from convkit.io.headers.header import Broken, Header, Unsupported, holds
+from convkit.io.headers.header import Broken, Header, Raw, Unsupported, holds
 
 RLE8, RLE4, BITFIELDS = 1, 2, 3
 WITH_ALPHA = 56  # bytes of the smallest header with a mask for alpha
@@ -26,7 +26,7 @@ def read(data: bytes) -> Header:
         raise Broken(f"its header has {dib} bytes")
     if bits not in (1, 4, 8, 15, 16, 24, 32) or compression > BITFIELDS:
         raise Unsupported(f"BMP of {bits} bits with compression {compression}")
-    height = abs(height)
+    upward, height = height > 0, abs(height)
     line = (width * bits + 31) // 32 * 4
     holds(data, rows + (stored if compression in (RLE8, RLE4) else line * height))
     channels = 3
@@ -36,4 +36,5 @@ def read(data: bytes) -> Header:
         channels = 1 if all(len(set(colour)) == 1 for colour in palette) else 3
     elif bits == 32 and compression == BITFIELDS and dib >= WITH_ALPHA:
         channels = 4 if any(data[66:70]) else 3
-    return Header(height, width, channels, "uint8")
+    raw = Raw(rows, line, "u1", upward, blue_first=True) if bits == 24 and compression == 0 else None
+    return Header(height, width, channels, "uint8", raw=raw)

@@ -8,6 +8,19 @@ MOST_PARTS = 100_000
 """Segments, chunks or entries of a file: one with more was made to keep its reader busy."""
 
 
+class Raw(NamedTuple):
+    """Where pixels lie in the file as they are: they are copied, not decoded."""
+
+    start: int
+    step: int
+    """Bytes from a row to the next."""
+    dtype: str
+    """With its byte order."""
+    upward: bool = False
+    """The last row comes first."""
+    blue_first: bool = False
+
+
 class Header(NamedTuple):
     """An image as its file describes it: what the decoder will give, before the orientation is applied."""
 
@@ -25,6 +38,7 @@ class Header(NamedTuple):
     """The gray value that stands for a transparent pixel."""
     tags: tuple[tuple[int, bytes], ...] = ()
     """Places of the file and what the decoder is to find there, so that it turns nothing itself."""
+    raw: Raw | None = None
 
     @property
     def pixels(self) -> int:

@@ -9,6 +9,7 @@ from convkit.io.headers import exif
 from convkit.io.headers.header import Broken, Header, Parts
 
 CHANNELS = {0: 1, 2: 3, 3: 3, 4: 4, 6: 4}  # of what is decoded: gray with alpha becomes RGBA
+CHUNK, CHECKSUM = struct.Struct(">I4s"), struct.Struct(">I")
 DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 
 
@@ -18,25 +19,25 @@ def read(data: bytes) -> Header:
     if data[12:16] != b"IHDR" or depth not in DEPTHS.get(kind, ()):
         raise Broken("its first chunk is no header of a PNG")
     orientation, transparent, has_data, parts = 1, b"", False, Parts()
+    view, size = memoryview(data), len(data)
     at, name = 8, b""
     while name != b"IEND":
         parts.add()
-        if at + 12 > len(data):
+        if at + 12 > size:
             raise Broken("it has no IEND chunk")
-        length, name = struct.unpack_from(">I4s", data, at)
-        end = at + 12 + length
-        if end > len(data):
+        length, name = CHUNK.unpack_from(data, at)
+        last = at + 8 + length  # where its checksum is
+        if last + 4 > size:
             raise Broken(f"it ends inside its chunk {name!r}")
-        if name[:1].isupper():
-            checksum = zlib.crc32(memoryview(data)[at + 4 : end - 4])
-            if checksum != int.from_bytes(data[end - 4 : end], "big"):
+        if name[0] & 32 == 0:  # a capital: pixels depend on it
+            if zlib.crc32(view[at + 4 : last]) != CHECKSUM.unpack_from(data, last)[0]:
                 raise Broken(f"the checksum of its chunk {name!r} at byte {at} is wrong")
             has_data = has_data or name == b"IDAT"
         elif name == b"eXIf":
-            orientation = exif.orientation(data[at + 8 : end - 4])
+            orientation = exif.orientation(data[at + 8 : last])
         elif name == b"tRNS":
-            transparent = data[at + 8 : end - 4]
-        at = end
+            transparent = data[at + 8 : last]
+        at = last + 4
     if not has_data:
         raise Broken("it has no IDAT chunk")
     key = None

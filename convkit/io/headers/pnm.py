@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from convkit.io.headers.header import Broken, Header, Unsupported, holds
+from convkit.io.headers.header import Broken, Header, Raw, Unsupported, holds
 
 # A number, after white space and comments.
 NUMBER = re.compile(rb"(?:\s|#[^\n\r]*[\n\r])+(\d{1,9})(?!\d)")
-PFM = re.compile(rb"P[Ff]\s+(\d{1,9})\s+(\d{1,9})\s+[-+]?[0-9.]+(?:[eE][-+]?\d+)?\s")
+PFM = re.compile(rb"P[Ff]\s+(\d{1,9})\s+(\d{1,9})\s+([-+]?[0-9.]+(?:[eE][-+]?\d+)?)\s")
 TEXT = (b"P1", b"P2", b"P3")
 COMMENT = re.compile(rb"#[^\n\r]*")
 
@@ -27,12 +27,15 @@ def read(data: bytes) -> Header:
         raise Unsupported(f"PNM whose white is {top}")
     channels = 3 if magic in (b"P3", b"P6") else 1
     dtype = "uint16" if top > 255 else "uint8"
+    raw = None
     if magic in TEXT:
         _check_text(data, at, width * height * channels, magic == b"P1")
     else:
         line = (width + 7) // 8 if magic == b"P4" else width * channels * (2 if top > 255 else 1)
         holds(data, at + 1 + line * height)
-    return Header(height, width, channels, dtype)
+        if top in (255, 65535):  # others are stretched
+            raw = Raw(at + 1, line, ">u2" if top > 255 else "u1")
+    return Header(height, width, channels, dtype, raw=raw)
 
 
 def _check_text(data: bytes, at: int, numbers: int, bits: bool) -> None:
@@ -52,4 +55,6 @@ def read_float(data: bytes) -> Header:
     width, height = int(found[1]), int(found[2])
     channels = 3 if data[:2] == b"PF" else 1
     holds(data, found.end() + 4 * width * height * channels)
-    return Header(height, width, channels, "float32")
+    order = {b"1": ">f4", b"-1": "<f4"}.get(re.sub(rb"^\+|\.0*$", b"", found[3]))  # others are multiplied
+    raw = Raw(found.end(), 4 * width * channels, order, upward=True) if order else None
+    return Header(height, width, channels, "float32", raw=raw)

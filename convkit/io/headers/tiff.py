@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import struct
-from typing import Any, NamedTuple, TypeAlias
+from operator import add
+from typing import NamedTuple, TypeAlias
 
-import numpy as np
-
-from convkit.io.headers.header import Broken, Header, Parts, Unsupported
+from convkit.io.headers.header import Broken, Header, Parts, Raw, Unsupported
 
 SIZES = {
     1: 1,
@@ -27,11 +26,11 @@ SIZES = {
     17: 8,
     18: 8,
 }
-INTEGERS = {1: "u1", 3: "u2", 4: "u4", 13: "u4", 16: "u8"}
-WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 256, 257, 258, 259, 262
+INTEGERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q"}
+WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, FILL_ORDER = 256, 257, 258, 259, 262, 266
 STRIPS, ORIENTATION, SAMPLES, ROWS, STRIP_BYTES, PLANAR = 273, 274, 277, 278, 279, 284
 TILE_WIDTH, TILE_HEIGHT, TILES, TILE_BYTES, SAMPLE_FORMAT = 322, 323, 324, 325, 339
-READ = {*range(256, 260), 262, 273, 274, 277, 278, 279, 284, *range(322, 326), 339}
+READ = {*range(256, 260), 262, FILL_ORDER, 273, 274, 277, 278, 279, 284, *range(322, 326), 339}
 PALETTE, INKS, SUBSAMPLED, LOG_LUV = 3, 5, 6, 32845
 DTYPES = {
     **{(1, bits): "uint8" for bits in range(1, 9)},
@@ -41,8 +40,9 @@ DTYPES = {
     (3, 64): "float64",
 }
 
-NUMBERS = 100  # of a tag that cost about as much as one directory entry
-Tags: TypeAlias = dict[int, np.ndarray[Any, np.dtype[np.int64]]]
+CODES = {"uint8": "u1", "uint16": "u2", "int16": "i2", "float32": "f4", "float64": "f8"}
+NUMBERS = 10  # of a tag that cost about as much as one directory entry
+Tags: TypeAlias = dict[int, tuple[int, ...]]
 
 
 class Layout(NamedTuple):
@@ -98,14 +98,14 @@ def _page(data: bytes, at: int, layout: Layout, parts: Parts) -> tuple[Header, i
             raise Broken(f"its tag {tag} lies behind its end")
         if tag in READ and kind in INTEGERS and count and tag not in tags:
             parts.add(count // NUMBERS)
-            tags[tag] = np.frombuffer(data, order + INTEGERS[kind], count, value).astype(np.int64)
+            tags[tag] = struct.unpack_from(f"{order}{count}{INTEGERS[kind]}", data, value)
             if tag == ORIENTATION and kind == 3:
                 upright = ((value, struct.pack(order + "H", 1)),)
     (following,) = struct.unpack_from(order + place, data, end)
-    return _header(data, tags, upright), following
+    return _header(data, tags, order, upright), following
 
 
-def _header(data: bytes, tags: Tags, upright: tuple[tuple[int, bytes], ...]) -> Header:
+def _header(data: bytes, tags: Tags, order: str, upright: tuple[tuple[int, bytes], ...]) -> Header:
     def first(tag: int, default: int = 0) -> int:
         return int(tags[tag][0]) if tag in tags else default
 
@@ -121,12 +121,23 @@ def _header(data: bytes, tags: Tags, upright: tuple[tuple[int, bytes], ...]) -> 
     channels = 3 if photometric in (PALETTE, INKS) else samples
     if channels > 4:
         raise Unsupported(f"TIFF of {samples} channels")
-    places, sizes = (TILES, TILE_BYTES) if TILES in tags else (STRIPS, STRIP_BYTES)
-    if places not in tags or sizes not in tags or len(tags[places]) != len(tags[sizes]):
+    tiled = TILES in tags
+    where, lengths = (TILES, TILE_BYTES) if tiled else (STRIPS, STRIP_BYTES)
+    if where not in tags or lengths not in tags or len(tags[where]) != len(tags[lengths]):
         raise Broken("it does not say where its pixels are")
-    if (tags[places] < 0).any() or (tags[sizes] < 0).any() or (tags[sizes] > len(data) - tags[places]).any():
+    places, sizes = tags[where], tags[lengths]
+    if max(map(add, places, sizes)) > len(data):
         raise Broken("some of its pixels lie behind its end")
-    _check_pieces(tags, height, width, 0 if photometric == SUBSAMPLED else samples * bits)
+    line = 0 if photometric == SUBSAMPLED else (width * samples * bits + 7) // 8
+    _check_pieces(tags, height, width, line, sum(sizes))
+    plain = not tiled and first(COMPRESSION, 1) == first(PLANAR, 1) == first(FILL_ORDER, 1) == 1
+    plain = plain and (photometric, samples) in ((1, 1), (2, 3)) and bits == 8 * int(CODES[dtype][1])
+    raw = None
+    if plain and all(len(set(tags.get(tag, ()))) < 2 for tag in (BITS, SAMPLE_FORMAT)):
+        step = min(first(ROWS, height), height) * line
+        one_block = all(place == places[0] + i * step for i, place in enumerate(places))
+        if one_block and set(sizes[:-1]) <= {step}:
+            raw = Raw(places[0], line, order + CODES[dtype])
     turned = first(ORIENTATION, 1)
     return Header(
         height,
@@ -136,10 +147,11 @@ def _header(data: bytes, tags: Tags, upright: tuple[tuple[int, bytes], ...]) -> 
         turned if 1 <= turned <= 8 else 1,
         gray_alpha=channels == 2,
         tags=upright,
+        raw=raw,
     )
 
 
-def _check_pieces(tags: Tags, height: int, width: int, bits: int) -> None:
+def _check_pieces(tags: Tags, height: int, width: int, line: int, size: int) -> None:
     """Refuse fewer strips or tiles than the picture has, and fewer bytes where they are not compressed."""
     planar = PLANAR in tags and tags[PLANAR][0] == 2
     samples = int(tags[SAMPLES][0]) if planar and SAMPLES in tags else 1
@@ -156,5 +168,5 @@ def _check_pieces(tags: Tags, height: int, width: int, bits: int) -> None:
     if found < pieces:
         raise Broken(f"it has {found} of its {pieces} pieces")
     plain = COMPRESSION not in tags or tags[COMPRESSION][0] == 1
-    if plain and TILES not in tags and int(tags[STRIP_BYTES].sum()) < (width * bits + 7) // 8 * height:
+    if plain and TILES not in tags and size < line * height:
         raise Broken("its strips are shorter than its rows")
