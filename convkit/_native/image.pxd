@@ -1,7 +1,7 @@
 # Images of any strides and dtype, row by row: pixels in, lines of numbers out to the image.
 from libc.stdint cimport int16_t, int32_t, uint8_t, uint16_t
 
-from convkit._native.simd cimport stored, real
+from convkit._native.simd cimport load_bytes, stored, real
 
 ctypedef fused element:
     uint8_t
@@ -52,8 +52,11 @@ cdef inline void load_elements(
 ) noexcept nogil:
     cdef Py_ssize_t i, c
     if is_packed(grid):
-        for i in range(pixels * grid.channels):
-            line[i] = <stored>source[i]
+        if element is uint8_t:
+            load_bytes(line, source, pixels * grid.channels)
+        else:
+            for i in range(pixels * grid.channels):
+                line[i] = <stored>source[i]
         return
     for i in range(pixels):
         for c in range(grid.channels):
