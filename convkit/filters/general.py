@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
@@ -69,9 +70,9 @@ def _chosen(weights: bytes, shape: Pair, anchor: Pair, method: Method, element: 
     if pairs is not None:
         found = stencil.separable(*pairs, anchor=anchor)
         form = "an outer product" if len(pairs) == 1 else "two outer products"
-        if method == "separable" or FACTOR_COST * stencil.work(found) < kernel.size:
+        if method == "separable" or FACTOR_COST * found.work < kernel.size:
             return Choice(
-                "separable", found, f"{form}: {stencil.work(found)} products a pixel instead of {kernel.size}"
+                "separable", found, f"{form}: {found.work} products a pixel instead of {kernel.size}"
             )
     if spectral.pays(direct) and not direct.integral:
         return Choice("fft", direct, f"Fourier transforms of tiles instead of {steps}")
@@ -306,8 +307,11 @@ def _apply(
     out: Array | None,
     num_threads: int | None,
 ) -> Array:
+    factor, offset = _checks.finite(scale, "scale"), _checks.finite(delta, "delta")
+    if factor != operation.scale or offset != operation.delta:
+        operation = replace(operation, scale=factor, delta=offset)
     return stencil.apply(
-        stencil.scaled(operation, scale=_checks.finite(scale, "scale"), delta=_checks.finite(delta, "delta")),
+        operation,
         source,
         border=border,
         cval=cval,
