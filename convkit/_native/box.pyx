@@ -257,7 +257,7 @@ cdef int execute(Plan* plan, int threads) except -1:
 
 # ---- from Python ------------------------------------------------------------------------------------
 def run(image not None, out not None, box not None, int border, double cval, int threads):
-    """Write the means of `image` over `ops.box.Box` into `out`: checked HWC arrays of any strides."""
+    """Write the means of `image` over `ops.box.Box` into `out`: checked HW or HWC arrays of any strides."""
     cdef Py_buffer source, target
     cdef Plan plan
     memset(&plan, 0, sizeof(Plan))

@@ -30,10 +30,10 @@ cdef inline Grid grid_of(const Py_buffer* view) noexcept:
     grid.data = <char*>view.buf
     grid.kind = view.format[0]
     grid.itemsize = view.itemsize
-    grid.channels = view.shape[2]
+    grid.channels = view.shape[2] if view.ndim == 3 else 1
     grid.row_step = view.strides[0] // view.itemsize
     grid.pixel_step = view.strides[1] // view.itemsize
-    grid.channel_step = 1 if view.shape[2] == 1 else view.strides[2] // view.itemsize
+    grid.channel_step = 1 if grid.channels == 1 else view.strides[2] // view.itemsize
     return grid
 
 

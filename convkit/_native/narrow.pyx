@@ -257,7 +257,7 @@ cdef int read_pairs(Plan* plan) except -1:
 
 # ---- from Python ------------------------------------------------------------------------------------
 def run(image not None, out not None, stencil not None, int border, double cval, int threads):
-    """Write `stencil` of the uint8 `image` into `out`: checked HWC arrays of any strides (see `ops.stencil`)."""
+    """Write `stencil` of the uint8 `image` into `out`: checked HW or HWC arrays of any strides (see `ops.stencil`)."""
     cdef Py_buffer source, target
     cdef Plan plan
     cdef Frame frame

@@ -80,7 +80,7 @@ cdef inline int read_frame(
     Frame* frame, const Py_buffer* image, const Py_buffer* out, stencil, int border, double cval
 ) except -1:
     frame.image, frame.out = grid_of(image), grid_of(out)
-    frame.height, frame.width, frame.channels = image.shape[0], image.shape[1], image.shape[2]
+    frame.height, frame.width, frame.channels = image.shape[0], image.shape[1], frame.image.channels
     frame.out_height, frame.out_width = out.shape[0], out.shape[1]
     frame.rows, frame.columns = stencil.extent
     frame.border, frame.cval = border, <stored>cval

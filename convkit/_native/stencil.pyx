@@ -62,21 +62,11 @@ cdef void store(
     store_line(grid, y, tile.x, tile.pixels, line)
 
 
-cdef void store_rest(const Frame* frame, const Tile* tile, Py_ssize_t y, real* line) noexcept nogil:
-    """Write the bytes behind the tiles of sums that were written when they were made."""
-    cdef unsigned char* target = <unsigned char*>place(&frame.out, y, tile.x)
-    cdef Py_ssize_t n = tile.pixels * frame.channels, done = n // (LINE_VECTORS * VL) * (LINE_VECTORS * VL), i
-    round_line(line + done, n - done, 0, 255, False)
-    for i in range(done, n):
-        target[i] = <unsigned char><int>line[i]
-
-
 cdef void finish(const Plan* plan, const Frame* frame, const Tile* tile, int row, real* a, real* b) noexcept nogil:
     """Store output row `row` of the tile from its sums: of each part, where the parts are not added."""
     cdef Py_ssize_t n = tile.pixels * frame.channels, y = tile.y + row
-    if plan.bytes:
-        store_rest(frame, tile, y, a)
-        return
+    if plan.bytes and n >= LINE_VECTORS * VL:
+        return  # tiles of sums were written when they were made
     if plan.combine != COMBINE_SUM:
         polar_lines(a, b, n, plan.combine != COMBINE_ANGLE, plan.combine != COMBINE_MAGNITUDE)
     if plan.combine != COMBINE_ANGLE:
@@ -152,7 +142,7 @@ cdef int read_plan(Plan* plan, Frame* frame, stencil) except -1:
 
 
 def run(image not None, out not None, stencil not None, int border, double cval, int threads, angles=None):
-    """Write `stencil` of `image` into `out`: checked HWC arrays of any strides (see `ops.stencil`).
+    """Write `stencil` of `image` into `out`: checked HW or HWC arrays of any strides (see `ops.stencil`).
 
     The angles of a gradient are written into `angles`.
     """

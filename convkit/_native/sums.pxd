@@ -24,7 +24,7 @@ cdef struct Target:
     int rows  # how many are wanted
     bint stream  # around the caches, where vectors are aligned: `step` is a multiple of a line of the cache
     const real* others  # of one row: sums that these are added to, or NULL
-    unsigned char* bytes  # of one row: where whole tiles are written to, rounded; or NULL
+    unsigned char* bytes  # of one row: where tiles are written to, rounded, if there is one; or NULL
 
 
 cdef inline vec load(const sample* source) noexcept nogil:
@@ -34,8 +34,10 @@ cdef inline vec load(const sample* source) noexcept nogil:
         return vec_load(source)
 
 
-cdef inline void add(vec* sums, const vec* seen, real weight, const int width) noexcept nogil:
+cdef inline void add(vec* sums, const vec* seen, real weight, const int width, const bint holes) noexcept nogil:
     cdef int v
+    if holes and weight == 0:
+        return
     for v in range(width):
         sums[v] = sums[v] + vec_set(weight) * seen[v]
 
@@ -44,7 +46,7 @@ cdef inline void sum_taps(
     const sample** rows, const Taps* taps, Py_ssize_t step, Py_ssize_t x, vec (*sums)[LINE_VECTORS],
     const int height, const int width, const bint holes,
 ) noexcept nogil:
-    """Tap by tap, but for those of weight zero: what is loaded feeds one output."""
+    """Tap by tap, but for those of weight zero."""
     cdef Py_ssize_t i, q
     cdef real weight
     cdef int r, v
@@ -61,7 +63,7 @@ cdef inline void sum_taps(
 
 cdef inline void sum_all(
     const sample** rows, const Taps* taps, Py_ssize_t step, Py_ssize_t x, vec (*sums)[LINE_VECTORS],
-    const int height, const int width, const bint single,
+    const int height, const int width, const bint single, const bint holes,
 ) noexcept nogil:
     """Row by row: a vector that is loaded feeds the outputs of all rows that see it. `single`: of one column."""
     cdef vec seen[LINE_VECTORS]
@@ -74,13 +76,13 @@ cdef inline void sum_all(
                 seen[v] = vec_pin(load(rows[e] + x + (taps.column + q) * step + v * VL))
             for r in range(height):
                 if r <= e and e - r < kh:
-                    add(sums[r], seen, weight[(e - r) * kw + q], width)
+                    add(sums[r], seen, weight[(e - r) * kw + q], width, holes)
     for i in range(height - 1, kh):  # rows that all see
         for q in range(kw):
             for v in range(width):
                 seen[v] = vec_pin(load(rows[i] + x + (taps.column + q) * step + v * VL))
             for r in range(height):
-                add(sums[r], seen, weight[(i - r) * kw + q], width)
+                add(sums[r], seen, weight[(i - r) * kw + q], width, holes)
     for e in range(height - 1):  # rows that only the last outputs see
         i = kh + e
         if i < height - 1:
@@ -90,7 +92,7 @@ cdef inline void sum_all(
                 seen[v] = vec_pin(load(rows[i] + x + (taps.column + q) * step + v * VL))
             for r in range(height):
                 if r > e:
-                    add(sums[r], seen, weight[(i - r) * kw + q], width)
+                    add(sums[r], seen, weight[(i - r) * kw + q], width, holes)
 
 
 cdef inline void sum_column(
@@ -105,7 +107,7 @@ cdef inline void sum_column(
             seen[v] = vec_pin(load(rows[e] + x + v * VL))
         for r in range(height):
             if r <= e and e - r < column:
-                add(sums[r], seen, taps.weights[e - r], width)
+                add(sums[r], seen, taps.weights[e - r], width, False)
 
 
 cdef inline void sum_tile(
@@ -122,10 +124,10 @@ cdef inline void sum_tile(
             sums[r][v] = vec_load(to.others + x + v * VL) if height == 1 and to.others != NULL else vec_set(start)
     if column > 0:
         sum_column(rows, taps, x + taps.column * step, sums, height, width, column)
-    elif holes or height == 1:
+    elif height == 1:
         sum_taps(rows, taps, step, x, sums, height, width, holes)
     else:
-        sum_all(rows, taps, step, x, sums, height, width, column < 0)
+        sum_all(rows, taps, step, x, sums, height, width, column < 0, holes)
     for r in range(height):  # else gcc adds a row's products only where it is wanted, and keeps all it needs until then
         for v in range(width):
             sums[r][v] = vec_pin(sums[r][v])
@@ -158,7 +160,9 @@ cdef inline void sum_row(
     if to.stream:
         head = -<Py_ssize_t>to.line % 64 // <Py_ssize_t>sizeof(real) & (64 // sizeof(real) - 1)
     while x < n:
-        if x >= head and x + width * VL <= n:
+        # The last tile, or the last vector, overlaps the one before: nothing is read past the row's end.
+        if x >= head and n >= width * VL and (x + width * VL <= n or not to.stream):
+            x = min(x, n - width * VL)
             if ahead != NULL:
                 for r in range(height):
                     line = 0
@@ -168,7 +172,6 @@ cdef inline void sum_row(
             sum_tile(rows, taps, step, start, x, to, n, height, width, holes, column)
             x += width * VL
             continue
-        # The last vector overlaps the one before: nothing is read past the row's end.
         sum_tile(rows, taps, step, start, min(x, max(n - VL, 0)), to, n, height, 1, holes, column)
         x = head if x < head < x + VL else x + VL
 
@@ -181,7 +184,9 @@ cdef inline void sum_rows(
 
     Rows of fewer than a vector's elements are read as if they had as many.
     """
-    if taps.holes:
+    if taps.holes and height > 1 and taps.columns == 1:
+        sum_row(rows, ahead, taps, step, start, to, n, height, width, True, SINGLE)
+    elif taps.holes:
         sum_row(rows, ahead, taps, step, start, to, n, height, width, True, 0)
     elif height > 1 and taps.columns == 1 and taps.rows == 3:
         sum_row(rows, ahead, taps, step, start, to, n, height, width, False, 3)

@@ -13,7 +13,7 @@ from convkit._native.simd cimport (
 )
 
 cdef enum:
-    LINES_BYTES = 64 * 1024  # the lines between two sums: they stay near
+    LINES_BYTES = 96 * 1024  # the lines between two sums: they stay near
     RING_BYTES = 512 * 1024  # the rows that a kernel covers: they stay in the second
     STREAM_BYTES = 24 * 1024 * 1024  # outputs from which on no cache keeps them until they are read
 
