@@ -46,7 +46,7 @@ cdef inline void sum_taps(
     const sample** rows, const Taps* taps, Py_ssize_t step, Py_ssize_t x, vec (*sums)[LINE_VECTORS],
     const int height, const int width, const bint holes,
 ) noexcept nogil:
-    """Tap by tap, but for those of weight zero."""
+    """Tap by tap, but for those of weight zero: what is loaded feeds one output."""
     cdef Py_ssize_t i, q
     cdef real weight
     cdef int r, v
@@ -124,7 +124,7 @@ cdef inline void sum_tile(
             sums[r][v] = vec_load(to.others + x + v * VL) if height == 1 and to.others != NULL else vec_set(start)
     if column > 0:
         sum_column(rows, taps, x + taps.column * step, sums, height, width, column)
-    elif height == 1:
+    elif height == 1 or (holes and column == 0):
         sum_taps(rows, taps, step, x, sums, height, width, holes)
     else:
         sum_all(rows, taps, step, x, sums, height, width, column < 0, holes)

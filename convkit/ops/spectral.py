@@ -11,7 +11,7 @@ from convkit.ops import fft
 from convkit.ops.stencil import Stencil
 
 SMALLEST = 900
-"""Products a pixel from which transforms take three quarters of the time of sums, which keep every promise."""
+"""Products a pixel from which transforms take three quarters of the time of sums, which keep all promises."""
 
 HOLES_COST = 1.6
 """What a product costs where weights of zero, which must read nothing, lie between the others."""

@@ -189,10 +189,8 @@ def accumulator(stencil: Stencil, image: np.dtype[Any], out: np.dtype[Any]) -> n
     if image == np.uint8:
         return float32
     # Of so many terms, float32 loses less than half a unit of an integer output.
-    loses_little = EXACT_FLOAT32 >= 2**17 * stencil.gain * (stencil.work + 2) * abs(
-        stencil.scale / stencil.divisor
-    )
-    return float32 if out.kind in "iu" and loses_little else float64
+    largest = 2**17 * stencil.gain * (stencil.work + 2) * abs(stencil.scale / stencil.divisor)
+    return float32 if out.kind in "iu" and largest <= EXACT_FLOAT32 else float64
 
 
 def _is_narrow(stencil: Stencil, out: np.dtype[Any]) -> bool:
