@@ -155,5 +155,5 @@ def _otsu_value(plane: Array) -> float:
     counts = np.zeros(bins, np.uint64)
     kernel = _dispatch.native().family("threshold", plane.dtype)
     kernel.histogram(plane, counts, low, scale)
-    best = kernel.best_split(counts, plane.size)
+    best = int(kernel.best_split(counts, plane.size))
     return low + (best + 1) / scale if plane.dtype in FLOATS else low + best
