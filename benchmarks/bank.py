@@ -230,11 +230,15 @@ def _(a: SimpleNamespace, dtype: np.dtype, channels: int) -> Call | None:
 
 @peer("opencv", "threshold", "otsu")
 def _(a: SimpleNamespace, dtype: np.dtype, channels: int) -> Call | None:
-    if dtype != np.uint8 or (channels > 1 and a.name == "otsu"):
-        return None  # it keeps the dtype
     if a.name == "otsu":
+        if dtype != np.uint8 or channels > 1:
+            return None
         return lambda image, dst: cv2.threshold(image, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU, dst)[1]
-    return lambda image, dst: cv2.threshold(image, a.value, 255, cv2.THRESH_BINARY, dst)[1]
+    if dtype == np.uint8:
+        return lambda image, dst: cv2.threshold(image, a.value, 255, cv2.THRESH_BINARY, dst)[1]
+    if channels > 1:
+        return None
+    return lambda image, dst: cv2.compare(image, a.value, cv2.CMP_GT, dst)  # its threshold keeps the dtype
 
 
 @peer("opencv", "bilateral")

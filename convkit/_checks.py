@@ -230,8 +230,9 @@ def output(
         raise ValueError("out is not aligned to its dtype; pass np.empty(...)")
     if not packed and _overlaps_itself(out):
         raise ValueError("out is a view whose elements share memory; pass np.empty(...)")
-    if any(overlaps(out, array) for array in inputs):
-        raise ValueError("out overlaps an input in memory; pass an array of its own, or out=None")
+    for array in inputs:
+        if overlaps(out, array):
+            raise ValueError("out overlaps an input in memory; pass an array of its own, or out=None")
     if residual is not None and overlaps(out, residual) and not _is_same(out, residual):
         raise ValueError(
             "out overlaps residual in memory without being it; pass out=residual to add in place, "
@@ -433,6 +434,8 @@ def finite(value: Any, name: str) -> float:
     """`value` as a finite float."""
     if type(value) is float and isfinite(value):
         return value
+    if type(value) is int and abs(value) < 2**53:
+        return float(value)
     if isinstance(value, (bool, np.bool_, str, bytes)) or np.ndim(value):
         raise TypeError(f"{name} is {value!r}; expected a number")
     try:

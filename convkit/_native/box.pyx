@@ -10,9 +10,10 @@ from libc.math cimport sqrt
 from libc.string cimport memset
 
 from convkit._native.border cimport border_index
-from convkit._native.finish cimport round_line, scale_line
+from convkit._native.finish cimport scale_line
 from convkit._native.image cimport is_packed, place, store_line
 from convkit._native.parts cimport read_frame
+from convkit._native.rounding cimport round_line
 from convkit._native.simd cimport (
     VL, stored, prefetch_far, real, scratch_alloc, scratch_free, vec, vec_load, vec_load_pixels, vec_set,
     vec_store
@@ -256,7 +257,7 @@ cdef int execute(Plan* plan, int threads) except -1:
 
 # ---- from Python ------------------------------------------------------------------------------------
 def run(image not None, out not None, box not None, int border, double cval, int threads):
-    """Write the means of `image` over `ops.box.Box` into `out`: checked HWC arrays of any strides."""
+    """Write the means of `image` over `ops.box.Box` into `out`: checked HW or HWC arrays of any strides."""
     cdef Py_buffer source, target
     cdef Plan plan
     memset(&plan, 0, sizeof(Plan))

@@ -1,4 +1,4 @@
-# What is done to a line of sums: another is added, it is scaled and rounded.
+# What is done to a line of sums: another is added, it is scaled.
 from convkit._native.simd cimport VL, real, vec_load, vec_set, vec_store
 
 
@@ -22,22 +22,3 @@ cdef inline void scale_line(real* line, Py_ssize_t n, real scale, real divisor, 
     while i < n:
         vec_store(line + i, vec_load(line + i) * vec_set(scale) / vec_set(divisor) + vec_set(delta))
         i += VL
-
-
-cdef inline void round_line(real* line, Py_ssize_t n, real low, real high, bint half_up) noexcept nogil:
-    """To the nearest integer of low..high, halves to even or up; NaN to 0."""
-    # Adding 1.5 · 2^(digits - 1) leaves no bits for a fraction: the sum rounds half to even, as all sums do.
-    cdef real magic = 12582912.0 if sizeof(real) == 4 else 6755399441055744.0
-    cdef real value, whole
-    cdef Py_ssize_t i
-    for i in range(n):
-        value = line[i]
-        value = value if value == value else 0
-        value = low if value < low else value
-        value = high if value > high else value
-        if half_up:  # floor(value + 1/2), which is the rounded sum or one less
-            value = value + <real>0.5
-            whole = (value + magic) - magic
-            line[i] = whole - 1 if whole > value else whole
-        else:
-            line[i] = (value + magic) - magic

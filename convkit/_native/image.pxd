@@ -1,7 +1,7 @@
 # Images of any strides and dtype, row by row: pixels in, lines of numbers out to the image.
 from libc.stdint cimport int16_t, int32_t, uint8_t, uint16_t
 
-from convkit._native.simd cimport stored, real
+from convkit._native.simd cimport load_bytes, stored, real
 
 ctypedef fused element:
     uint8_t
@@ -30,10 +30,10 @@ cdef inline Grid grid_of(const Py_buffer* view) noexcept:
     grid.data = <char*>view.buf
     grid.kind = view.format[0]
     grid.itemsize = view.itemsize
-    grid.channels = view.shape[2]
+    grid.channels = view.shape[2] if view.ndim == 3 else 1
     grid.row_step = view.strides[0] // view.itemsize
     grid.pixel_step = view.strides[1] // view.itemsize
-    grid.channel_step = 1 if view.shape[2] == 1 else view.strides[2] // view.itemsize
+    grid.channel_step = 1 if grid.channels == 1 else view.strides[2] // view.itemsize
     return grid
 
 
@@ -52,8 +52,11 @@ cdef inline void load_elements(
 ) noexcept nogil:
     cdef Py_ssize_t i, c
     if is_packed(grid):
-        for i in range(pixels * grid.channels):
-            line[i] = <stored>source[i]
+        if element is uint8_t:
+            load_bytes(line, source, pixels * grid.channels)
+        else:
+            for i in range(pixels * grid.channels):
+                line[i] = <stored>source[i]
         return
     for i in range(pixels):
         for c in range(grid.channels):

@@ -199,6 +199,7 @@ cdef void run_smooth(const void* described, const Frame* frame, Tile* tile) noex
     cdef const real* line = tile.lines
     cdef Target middle
     cdef int r
+    memset(&middle, 0, sizeof(Target))
     middle.line, middle.step, middle.rows = tile.lines, frame.line_step, STENCIL_ROWS
     if plan.mean:
         roll_tile(frame, tile, tile.lines)
@@ -220,9 +221,11 @@ cdef void run_rows(const void* described, const Frame* frame, Tile* tile) noexce
     cdef real* sums = tile.lines + group
     cdef Target middle, to
     cdef int p, r
+    memset(&middle, 0, sizeof(Target))
     middle.line, middle.step, middle.rows = tile.lines, frame.line_step, STENCIL_ROWS
     for p in range(plan.part_count):
-        to.line, to.step, to.rows = sums + p * group, frame.line_step, tile.count
+        to = middle
+        to.line, to.rows = sums + p * group, tile.count
         if plan.in_place:
             to.line = <real*>place(&frame.out, tile.y, tile.x)
             to.step = frame.out.row_step
@@ -254,7 +257,7 @@ cdef int read_pairs(Plan* plan) except -1:
 
 # ---- from Python ------------------------------------------------------------------------------------
 def run(image not None, out not None, stencil not None, int border, double cval, int threads):
-    """Write `stencil` of the uint8 `image` into `out`: checked HWC arrays of any strides (see `ops.stencil`)."""
+    """Write `stencil` of the uint8 `image` into `out`: checked HW or HWC arrays of any strides (see `ops.stencil`)."""
     cdef Py_buffer source, target
     cdef Plan plan
     cdef Frame frame

@@ -10,6 +10,7 @@ from convkit._native.tiles cimport Frame, Tile
 cdef struct Part:
     Taps down
     Taps along  # without weights: no second sum
+    bint plain  # `along` is a single weight of 1: the second sum is the first, from its column on
 
 
 cdef inline void sum_down(
@@ -63,6 +64,7 @@ cdef inline int read_parts(Part* parts, Frame* frame, stencil) except -1:
         read_taps(&parts[count].down, down)
         if along is not None:
             read_taps(&parts[count].along, along)
+            parts[count].plain = along.values.size == 1 and along.values[0, 0] == 1
         count += 1
     return count
 
@@ -78,7 +80,7 @@ cdef inline int read_frame(
     Frame* frame, const Py_buffer* image, const Py_buffer* out, stencil, int border, double cval
 ) except -1:
     frame.image, frame.out = grid_of(image), grid_of(out)
-    frame.height, frame.width, frame.channels = image.shape[0], image.shape[1], image.shape[2]
+    frame.height, frame.width, frame.channels = image.shape[0], image.shape[1], frame.image.channels
     frame.out_height, frame.out_width = out.shape[0], out.shape[1]
     frame.rows, frame.columns = stencil.extent
     frame.border, frame.cval = border, <stored>cval

@@ -52,7 +52,7 @@
 #define STRIP_VECTORS_4 3
 #define STRIP_VECTORS_8 0
 #define STENCIL_ROWS 4
-#define STENCIL_VECTORS 2
+#define STENCIL_VECTORS 3
 #define SUMS_BYTES (1 << 18)
 #define PLANES_BYTES (1 << 17)
 #define STREAM_LINES 1
@@ -302,6 +302,12 @@ INLINE void vec_store_pixels(stored *p, vec a, vec b) {
 }
 #endif
 
+#ifdef CONVKIT_INT16
+#define ROUNDS_BYTES 0
+INLINE void vec_store_bytes(uint8_t *p, const vec *v) { (void)p, (void)v; }
+INLINE void load_bytes(stored *line, const uint8_t *p, ptrdiff_t n) { memcpy(line, p, n); }
+#endif
+
 #ifndef CONVKIT_INT16
 /* ---- orders of lanes: of two registers, lanes 0..VL-1 are the first's and VL..2·VL-1 the second's ------- */
 #if VL == 16
@@ -448,6 +454,51 @@ INLINE vec vec_sqrt(vec v) {
 INLINE vec vec_unless_nan(vec v, vec other) {
   vec_bits mask = (vec_bits)(v == v);
   return (vec)(((vec_bits)other & mask) | ((vec_bits)v & ~mask));
+}
+
+/* The numbers of 4 registers as bytes: to the nearest, halves to even, saturated, NaN to 0. Where ROUNDS_BYTES is 0, the
+ * machine has no short way, and this is not called. */
+#if defined(__AVX2__) && !defined(CONVKIT_FLOAT64)
+#define ROUNDS_BYTES 1
+INLINE void vec_store_bytes(uint8_t *p, const vec *v) {
+#if VECTOR_BYTES == 64
+  for (int k = 0; k < 4; k++) {
+    const __m512i whole = _mm512_cvtps_epi32(vec_min(vec_set(255), v[k])); /* NaN: the least integer */
+    _mm_storeu_si128((void *)(p + k * VL), _mm512_cvtusepi32_epi8(_mm512_max_epi32(whole, _mm512_setzero_si512())));
+  }
+#else
+  __m256i whole[4];
+  for (int k = 0; k < 4; k++) whole[k] = _mm256_cvtps_epi32(vec_min(vec_set(255), v[k]));
+  whole[0] = _mm256_packus_epi16(_mm256_packs_epi32(whole[0], whole[1]), _mm256_packs_epi32(whole[2], whole[3]));
+  _mm256_storeu_si256((void *)p, _mm256_permutevar8x32_epi32(whole[0], _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7)));
+#endif
+}
+#else
+#define ROUNDS_BYTES 0
+INLINE void vec_store_bytes(uint8_t *p, const vec *v) { (void)p, (void)v; }
+#endif
+
+/* VL bytes as numbers. */
+INLINE vec vec_load_bytes(const uint8_t *p) {
+#if defined(__AVX512F__) && defined(CONVKIT_FLOAT64)
+  return _mm512_cvtepi32_pd(_mm256_cvtepu8_epi32(_mm_loadl_epi64((const void *)p)));
+#elif defined(__AVX512F__)
+  return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128((const void *)p)));
+#elif defined(__AVX2__) && defined(CONVKIT_FLOAT64)
+  return _mm256_cvtepi32_pd(_mm_cvtepu8_epi32(_mm_loadu_si32(p)));
+#elif defined(__AVX2__)
+  return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64((const void *)p)));
+#else
+  vec v;
+  for (int i = 0; i < VL; i++) v[i] = p[i];
+  return v;
+#endif
+}
+
+INLINE void load_bytes(stored *line, const uint8_t *p, ptrdiff_t n) {
+  ptrdiff_t i = 0;
+  for (; i + VL <= n; i += VL) vec_store(line + i, vec_load_bytes(p + i));
+  for (; i < n; i++) line[i] = p[i];
 }
 
 /* |v| with the sign of `sign`. */

@@ -11,6 +11,7 @@ cdef extern from "simd.h" nogil:
     enum:
         VL
         VECTOR_BYTES
+        ROUNDS_BYTES
         GEMM_MR
         GEMM_NV
         GEMM_DEPTH
@@ -59,6 +60,8 @@ cdef extern from "simd.h" nogil:
     vec vec_min(vec a, vec b)
     vec vec_sqrt(vec v)
     vec vec_unless_nan(vec v, vec other)
+    void vec_store_bytes(unsigned char* p, const vec* v)
+    void load_bytes(stored* line, const unsigned char* p, Py_ssize_t n)
     vec vec_with_sign(vec v, vec sign)
     vec vec_minus_abs(vec v)
     vec vec_exponent_add(vec v, vec power)

@@ -7,13 +7,14 @@ from cpython.buffer cimport PyBUF_RECORDS, PyBUF_RECORDS_RO, PyBuffer_Release, P
 from libc.string cimport memset
 
 from convkit._native.border cimport border_index
-from convkit._native.finish cimport add_lines, round_line, scale_line
+from convkit._native.finish cimport scale_line
 from convkit._native.image cimport Grid, grid_of, is_packed, place, store_line
 from convkit._native.parts cimport Part, free_parts, read_frame, read_parts, sum_along, sum_down
 from convkit._native.polar cimport polar_lines
-from convkit._native.simd cimport STENCIL_ROWS, real
-from convkit._native.sums cimport Target
-from convkit._native.tiles cimport Frame, Tile, run_tiles
+from convkit._native.rounding cimport round_line
+from convkit._native.simd cimport ROUNDS_BYTES, STENCIL_ROWS, VL, real
+from convkit._native.sums cimport LINE_VECTORS, Target
+from convkit._native.tiles cimport STREAM_BYTES, Frame, Tile, run_tiles
 
 BORDERS = ("constant", "edge", "reflect", "symmetric", "wrap", "valid")  # in the order of border.pxd's codes
 COMBINE = ("sum", "magnitude", "angle", "polar")
@@ -29,6 +30,7 @@ cdef struct Plan:
     int part_count
     int combine
     bint in_place  # the sums are what is stored, and where
+    bint bytes  # but for being rounded
     Grid angles  # the second output of COMBINE_POLAR
     bint half_up
     real scale, divisor, delta
@@ -61,17 +63,23 @@ cdef void store(
 
 
 cdef void finish(const Plan* plan, const Frame* frame, const Tile* tile, int row, real* a, real* b) noexcept nogil:
-    """Store output row `row` of the tile from the sums of its parts."""
+    """Store output row `row` of the tile from its sums: of each part, where the parts are not added."""
     cdef Py_ssize_t n = tile.pixels * frame.channels, y = tile.y + row
-    if plan.part_count == 2 and plan.combine == COMBINE_SUM:
-        add_lines(a, b, n)
-    elif plan.part_count == 2:
+    if plan.bytes and n >= LINE_VECTORS * VL:
+        return  # tiles of sums were written when they were made
+    if plan.combine != COMBINE_SUM:
         polar_lines(a, b, n, plan.combine != COMBINE_ANGLE, plan.combine != COMBINE_MAGNITUDE)
     if plan.combine != COMBINE_ANGLE:
         scale_line(a, n, plan.scale, plan.divisor, plan.delta)
         store(frame, &frame.out, tile, y, plan.half_up, a)
     if plan.combine == COMBINE_ANGLE or plan.combine == COMBINE_POLAR:
         store(frame, &plan.angles, tile, y, plan.half_up, b)
+
+
+cdef inline real* first_line(const Plan* plan, const Frame* frame, real* sums, int row) noexcept nogil:
+    """The sums of the first part for output row `row`."""
+    sums += row * frame.line_step
+    return sums + plan.parts[0].along.column * frame.channels if plan.parts[0].plain else sums
 
 
 cdef void run_rows(const void* described, const Frame* frame, Tile* tile) noexcept nogil:
@@ -81,41 +89,60 @@ cdef void run_rows(const void* described, const Frame* frame, Tile* tile) noexce
     cdef real* sums = tile.lines + group
     cdef Target middle, to
     cdef int p, r
+    memset(&middle, 0, sizeof(Target))
     middle.line, middle.step, middle.rows = tile.lines, frame.line_step, STENCIL_ROWS
     for p in range(plan.part_count):
-        to.line, to.step, to.rows = sums + p * group, frame.line_step, tile.count
-        if plan.in_place:
-            to.line = <real*>place(&frame.out, tile.y, tile.x)
-            to.step = frame.out.row_step
-        if plan.parts[p].along.weights == NULL:
+        to = middle
+        to.line, to.rows = sums + p * group, tile.count
+        if plan.in_place and p == plan.part_count - 1:
+            to.line, to.step, to.stream = <real*>place(&frame.out, tile.y, tile.x), frame.out.row_step, frame.stream
+        if plan.parts[p].along.weights == NULL or plan.parts[p].plain:
             first_sum(plan, frame, tile, p, &to)
             continue
         first_sum(plan, frame, tile, p, &middle)
         to.rows = 1
         for r in range(tile.count):
+            if p and plan.combine == COMBINE_SUM:
+                to.others = first_line(plan, frame, sums, r)
+            if p == plan.part_count - 1 and plan.bytes:
+                to.bytes = <unsigned char*>place(&frame.out, tile.y + r, tile.x)
             second_sum(plan, frame, p, tile.lines + r * frame.line_step, &to, n)
             to.line += to.step
-    if not plan.in_place:
-        for r in range(tile.count):
-            finish(plan, frame, tile, r, sums + r * frame.line_step, sums + group + r * frame.line_step)
+    if plan.in_place:
+        return
+    if plan.combine == COMBINE_SUM:
+        sums += (plan.part_count - 1) * group
+    for r in range(tile.count):
+        finish(plan, frame, tile, r, sums + r * frame.line_step, sums + group + r * frame.line_step)
 
 
 # ---- from Python ------------------------------------------------------------------------------------
 cdef int read_plan(Plan* plan, Frame* frame, stencil) except -1:
+    cdef bint plain
+    cdef Part* last
     plan.part_count = read_parts(plan.parts, frame, stencil)
     plan.combine = COMBINE.index(stencil.combine)
     plan.scale, plan.divisor, plan.delta = stencil.scale, stencil.divisor, stencil.delta
     plan.half_up = stencil.half_up
-    plan.in_place = (
-        plan.part_count == 1 and plan.scale == 1 and plan.divisor == 1 and plan.delta == 0
-        and is_packed(&frame.out) and frame.out.kind == (c"f" if sizeof(real) == 4 else c"d")
+    last = &plan.parts[plan.part_count - 1]
+    if plan.part_count == 1 or plan.combine != COMBINE_SUM or last.plain:
+        plan.parts[0].plain = last.plain = False
+    plain = (
+        plan.combine == COMBINE_SUM and plan.scale == 1 and plan.divisor == 1 and plan.delta == 0
+        and is_packed(&frame.out)
     )
-    frame.lines = 1 if plan.in_place else 1 + plan.part_count
+    plan.in_place = plain and frame.out.kind == (c"f" if sizeof(real) == 4 else c"d")
+    plan.bytes = (
+        ROUNDS_BYTES and plain and not plan.half_up and frame.out.kind == c"B" and last.along.weights != NULL
+    )
+    frame.stream = plan.in_place and frame.out_height * frame.out.row_step * <Py_ssize_t>sizeof(real) >= STREAM_BYTES
+    frame.stream = frame.stream and frame.out.row_step * <Py_ssize_t>sizeof(real) % 64 == 0
+    frame.lines = plan.part_count if plan.in_place else 1 + plan.part_count
     return 0
 
 
 def run(image not None, out not None, stencil not None, int border, double cval, int threads, angles=None):
-    """Write `stencil` of `image` into `out`: checked HWC arrays of any strides (see `ops.stencil`).
+    """Write `stencil` of `image` into `out`: checked HW or HWC arrays of any strides (see `ops.stencil`).
 
     The angles of a gradient are written into `angles`.
     """

@@ -1,11 +1,12 @@
 # Sums over taps: a tile of outputs, whose sums stay in registers while the rows under them pass by.
 from convkit._native.simd cimport (
-    STENCIL_ROWS, STENCIL_VECTORS, VL, stored, prefetch_far, real, vec, vec_load, vec_load_pixels, vec_pin, vec_set,
-    vec_store, vec_store_part
+    ROUNDS_BYTES, STENCIL_ROWS, STENCIL_VECTORS, VL, stored, prefetch_far, real, vec, vec_load, vec_load_pixels, vec_pin,
+    vec_set, vec_store, vec_store_bytes, vec_store_part, vec_stream
 )
 
 cdef enum:
     LINE_VECTORS = 8  # of one row: enough independent sums to hide their latency
+    SINGLE = -1  # a column of any number of weights
 
 ctypedef fused sample:
     stored
@@ -21,6 +22,9 @@ cdef struct Target:
     real* line  # where to
     Py_ssize_t step  # from one row to the next
     int rows  # how many are wanted
+    bint stream  # around the caches, where vectors are aligned: `step` is a multiple of a line of the cache
+    const real* others  # of one row: sums that these are added to, or NULL
+    unsigned char* bytes  # of one row: where tiles are written to, rounded, if there is one; or NULL
 
 
 cdef inline vec load(const sample* source) noexcept nogil:
@@ -30,8 +34,10 @@ cdef inline vec load(const sample* source) noexcept nogil:
         return vec_load(source)
 
 
-cdef inline void add(vec* sums, const vec* seen, real weight, const int width) noexcept nogil:
+cdef inline void add(vec* sums, const vec* seen, real weight, const int width, const bint holes) noexcept nogil:
     cdef int v
+    if holes and weight == 0:
+        return
     for v in range(width):
         sums[v] = sums[v] + vec_set(weight) * seen[v]
 
@@ -57,12 +63,12 @@ cdef inline void sum_taps(
 
 cdef inline void sum_all(
     const sample** rows, const Taps* taps, Py_ssize_t step, Py_ssize_t x, vec (*sums)[LINE_VECTORS],
-    const int height, const int width,
+    const int height, const int width, const bint single, const bint holes,
 ) noexcept nogil:
-    """Row by row: a vector that is loaded feeds the outputs of all rows that see it."""
+    """Row by row: a vector that is loaded feeds the outputs of all rows that see it. `single`: of one column."""
     cdef vec seen[LINE_VECTORS]
     cdef const real* weight = taps.weights
-    cdef Py_ssize_t i, q, kh = taps.rows, kw = taps.columns
+    cdef Py_ssize_t i, q, kh = taps.rows, kw = 1 if single else taps.columns
     cdef int r, v, e
     for e in range(height - 1):  # rows that only the first outputs see
         for q in range(kw):
@@ -70,13 +76,13 @@ cdef inline void sum_all(
                 seen[v] = vec_pin(load(rows[e] + x + (taps.column + q) * step + v * VL))
             for r in range(height):
                 if r <= e and e - r < kh:
-                    add(sums[r], seen, weight[(e - r) * kw + q], width)
+                    add(sums[r], seen, weight[(e - r) * kw + q], width, holes)
     for i in range(height - 1, kh):  # rows that all see
         for q in range(kw):
             for v in range(width):
                 seen[v] = vec_pin(load(rows[i] + x + (taps.column + q) * step + v * VL))
             for r in range(height):
-                add(sums[r], seen, weight[(i - r) * kw + q], width)
+                add(sums[r], seen, weight[(i - r) * kw + q], width, holes)
     for e in range(height - 1):  # rows that only the last outputs see
         i = kh + e
         if i < height - 1:
@@ -86,7 +92,7 @@ cdef inline void sum_all(
                 seen[v] = vec_pin(load(rows[i] + x + (taps.column + q) * step + v * VL))
             for r in range(height):
                 if r > e:
-                    add(sums[r], seen, weight[(i - r) * kw + q], width)
+                    add(sums[r], seen, weight[(i - r) * kw + q], width, holes)
 
 
 cdef inline void sum_column(
@@ -101,7 +107,7 @@ cdef inline void sum_column(
             seen[v] = vec_pin(load(rows[e] + x + v * VL))
         for r in range(height):
             if r <= e and e - r < column:
-                add(sums[r], seen, taps.weights[e - r], width)
+                add(sums[r], seen, taps.weights[e - r], width, False)
 
 
 cdef inline void sum_tile(
@@ -110,23 +116,38 @@ cdef inline void sum_tile(
 ) noexcept nogil:
     """`height` × `width` vectors from element `x` on: each output sums its taps from the first to the last."""
     cdef vec sums[STENCIL_ROWS][LINE_VECTORS]
-    cdef int r, v
+    cdef real* line = to.line + x
+    cdef Py_ssize_t row_step = to.step
+    cdef int r, v, count = to.rows
     for r in range(height):
         for v in range(width):
-            sums[r][v] = vec_set(start)
-    if column:
+            sums[r][v] = vec_load(to.others + x + v * VL) if height == 1 and to.others != NULL else vec_set(start)
+    if column > 0:
         sum_column(rows, taps, x + taps.column * step, sums, height, width, column)
-    elif holes or height == 1:
+    elif height == 1 or (holes and column == 0):
         sum_taps(rows, taps, step, x, sums, height, width, holes)
     else:
-        sum_all(rows, taps, step, x, sums, height, width)
+        sum_all(rows, taps, step, x, sums, height, width, column < 0, holes)
+    for r in range(height):  # else gcc adds a row's products only where it is wanted, and keeps all it needs until then
+        for v in range(width):
+            sums[r][v] = vec_pin(sums[r][v])
+    if ROUNDS_BYTES and height == 1 and width == LINE_VECTORS and to.bytes != NULL:
+        for v in range(0, LINE_VECTORS, 4):
+            vec_store_bytes(to.bytes + x + v * VL, &sums[0][v])
+        return
+    if width > 1 and to.stream:
+        for r in range(height):
+            if r < count:
+                for v in range(width):
+                    vec_stream(line + r * row_step + v * VL, sums[r][v])
+        return
     for r in range(height):
-        if r < to.rows:
+        if r < count:
             for v in range(width):
                 if width == 1 and n - x < VL:
-                    vec_store_part(to.line + r * to.step + x, sums[r][v], n - x)
+                    vec_store_part(line + r * row_step, sums[r][v], n - x)
                 else:
-                    vec_store(to.line + r * to.step + x + v * VL, sums[r][v])
+                    vec_store(line + r * row_step + v * VL, sums[r][v])
 
 
 cdef inline void sum_row(
@@ -134,20 +155,25 @@ cdef inline void sum_row(
     Py_ssize_t n, const int height, const int width, const bint holes, const int column,
 ) noexcept nogil:
     """`height` rows of `n` elements; `ahead`, if it is given, are rows that will be read soon."""
-    cdef Py_ssize_t x = 0, line
+    cdef Py_ssize_t x = 0, line, head = 0
     cdef int r
-    while x + width * VL <= n:
-        if ahead != NULL:
-            for r in range(height):
-                line = 0
-                while line < width * VL * <Py_ssize_t>sizeof(sample):
-                    prefetch_far(<const char*>(ahead[r] + x) + line)
-                    line += 64
-        sum_tile(rows, taps, step, start, x, to, n, height, width, holes, column)
-        x += width * VL
-    while x < n:  # the last vector overlaps the one before: nothing is read past the row's end
+    if to.stream:
+        head = -<Py_ssize_t>to.line % 64 // <Py_ssize_t>sizeof(real) & (64 // sizeof(real) - 1)
+    while x < n:
+        # The last tile, or the last vector, overlaps the one before: nothing is read past the row's end.
+        if x >= head and n >= width * VL and (x + width * VL <= n or not to.stream):
+            x = min(x, n - width * VL)
+            if ahead != NULL:
+                for r in range(height):
+                    line = 0
+                    while line < width * VL * <Py_ssize_t>sizeof(sample):
+                        prefetch_far(<const char*>(ahead[r] + x) + line)
+                        line += 64
+            sum_tile(rows, taps, step, start, x, to, n, height, width, holes, column)
+            x += width * VL
+            continue
         sum_tile(rows, taps, step, start, min(x, max(n - VL, 0)), to, n, height, 1, holes, column)
-        x += VL
+        x = head if x < head < x + VL else x + VL
 
 
 cdef inline void sum_rows(
@@ -158,11 +184,15 @@ cdef inline void sum_rows(
 
     Rows of fewer than a vector's elements are read as if they had as many.
     """
-    if taps.holes:
+    if taps.holes and height > 1 and taps.columns == 1:
+        sum_row(rows, ahead, taps, step, start, to, n, height, width, True, SINGLE)
+    elif taps.holes:
         sum_row(rows, ahead, taps, step, start, to, n, height, width, True, 0)
     elif height > 1 and taps.columns == 1 and taps.rows == 3:
         sum_row(rows, ahead, taps, step, start, to, n, height, width, False, 3)
     elif height > 1 and taps.columns == 1 and taps.rows == 5:
         sum_row(rows, ahead, taps, step, start, to, n, height, width, False, 5)
+    elif height > 1 and taps.columns == 1:
+        sum_row(rows, ahead, taps, step, start, to, n, height, width, False, SINGLE)
     else:
         sum_row(rows, ahead, taps, step, start, to, n, height, width, False, 0)

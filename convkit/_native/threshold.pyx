@@ -13,6 +13,8 @@ cdef enum:
     BAND = 16  # rows
     TABLES = 4  # counted in turn, so that equal neighbours do not wait for each other
 
+cdef double LEAST_SHARE = 2.0**-23  # of the pixels: a class with less is none; float32's epsilon
+
 
 cdef void mask_line(const pixel* source, uint8_t* target, Py_ssize_t n, pixel value) noexcept nogil:
     cdef Py_ssize_t i
@@ -45,7 +47,10 @@ cdef inline void count_four(
     """TABLES pixels, each into a table of its own."""
     cdef Py_ssize_t i
     for i in range(TABLES):
-        tables[i * bins + <Py_ssize_t>source[i * step] - low] += 1
+        if sizeof(pixel) == 1:  # what the compiler knows is no arithmetic
+            tables[i * 256 + <Py_ssize_t>source[i * step]] += 1
+        else:
+            tables[i * bins + <Py_ssize_t>source[i * step] - low] += 1
 
 
 cdef void count_rows(
@@ -58,6 +63,10 @@ cdef void count_rows(
         for c in range(channels):
             source = image.data + y * image.row_step + c * image.channel_step
             x = 0
+            while sizeof(pixel) == 1 and image.pixel_step == 1 and x + 2 * TABLES <= width:
+                count_four(source + x, 1, tables, bins, 0)
+                count_four(source + x + TABLES, 1, tables, bins, 0)
+                x += 2 * TABLES
             while sizeof(pixel) <= 2 and x + TABLES <= width:
                 count_four(source + x * image.pixel_step, image.pixel_step, tables, bins, <Py_ssize_t>low)
                 x += TABLES
@@ -129,3 +138,31 @@ def histogram(image not None, counts not None, double low, double scale):
             PyBuffer_Release(&views[1])
     finally:
         PyBuffer_Release(&views[0])
+
+
+def best_split(const uint64_t[::1] counts not None, Py_ssize_t total):
+    """The last bin of the lower class by Otsu's method; sums in OpenCV's order, as rounding decides where bins are empty.
+
+    What is volatile is rounded: no product is added unrounded.
+    """
+    cdef volatile double mean = 0, below = 0, part, term, other
+    cdef double scale = 1.0 / <double>total, share = 0, rest, above, variance, best = 0
+    cdef Py_ssize_t i, found = 0
+    for i in range(counts.shape[0]):
+        mean += <double>i * <double>counts[i]
+    mean *= scale
+    for i in range(counts.shape[0]):
+        part = <double>counts[i] * scale
+        below *= share
+        share += part
+        rest = 1.0 - share
+        if min(share, rest) < LEAST_SHARE or max(share, rest) > 1.0 - LEAST_SHARE:
+            continue
+        term = <double>i * part
+        below = (below + term) / share
+        other = share * below
+        above = (mean - other) / rest
+        variance = share * rest * (below - above) * (below - above)
+        if variance > best:
+            best, found = variance, i
+    return found

@@ -9,12 +9,13 @@ from cython.parallel cimport prange, threadid
 from convkit._native.border cimport BORDER_VALID, border_index
 from convkit._native.image cimport Grid, is_packed, load_line, place
 from convkit._native.simd cimport (
-    STENCIL_ROWS, STENCIL_VECTORS, VL, stored, real, scratch_alloc, scratch_free
+    STENCIL_ROWS, STENCIL_VECTORS, VL, stored, prefetch_far, real, scratch_alloc, scratch_free, stream_fence
 )
 
 cdef enum:
-    LINES_BYTES = 32 * 1024  # the lines between two sums: they stay in the first cache
+    LINES_BYTES = 96 * 1024  # the lines between two sums: they stay near
     RING_BYTES = 512 * 1024  # the rows that a kernel covers: they stay in the second
+    STREAM_BYTES = 24 * 1024 * 1024  # outputs from which on no cache keeps them until they are read
 
 cdef struct Frame:
     Grid image
@@ -31,6 +32,7 @@ cdef struct Frame:
     Py_ssize_t line_step  # elements from one line of scratch to the next
     Py_ssize_t ring_step, edge_step
     bint direct  # rows are read where they lie
+    bint stream  # sums are written around the caches, where they lie in lines of them
 
 cdef struct Tile:
     bint direct
@@ -97,6 +99,18 @@ cdef inline void load_ring_row(const Frame* frame, const Tile* tile, Py_ssize_t 
             load_bordered(frame, row, column, pixels + frame.window - 1, line)
 
 
+cdef inline void prefetch_row(const Frame* frame, const Tile* tile, Py_ssize_t row) noexcept nogil:
+    """Ask for what the ring will hold of a row."""
+    cdef Py_ssize_t y = border_index(row, frame.height, frame.border), x = max(tile.x + frame.first_column, 0), at = 0
+    cdef const char* line
+    if y < 0 or not is_packed(&frame.image):
+        return
+    line = place(&frame.image, y, x)
+    while at < tile.inner * frame.channels * frame.image.itemsize:
+        prefetch_far(line + at)
+        at += 64
+
+
 cdef inline const stored* find_row(
     const Frame* frame, const Tile* tile, Py_ssize_t row, const stored* outside
 ) noexcept nogil:
@@ -140,6 +154,8 @@ cdef inline void run_tile(
         tile.y, tile.count = y, <int>min(bottom - y, <Py_ssize_t>STENCIL_ROWS)
         while ready < y + frame.first_row + frame.rows + tile.count - 1:
             load_ring_row(frame, &tile, ready, ring + (ready - top - frame.first_row) % reach * frame.ring_step)
+            if not tile.direct:
+                prefetch_row(frame, &tile, ready + 2)
             ready += 1
         for k in range(reach):
             row = min(y + frame.first_row + k, ready - 1)
@@ -152,6 +168,8 @@ cdef inline void run_tile(
                 tile.rows[reach + k] = find_row(frame, &tile, row, outside)
         run_rows(plan, frame, &tile)
         y += STENCIL_ROWS
+    if frame.stream:
+        stream_fence()
 
 
 # ---- all tiles --------------------------------------------------------------------------------------
@@ -163,7 +181,7 @@ cdef inline Py_ssize_t table_bytes(const Frame* frame) noexcept nogil:
 cdef inline void cut(Frame* frame, int threads) noexcept:
     """Choose bands (enough for every thread, tall beside the kernel) and strips (lines stay in cache)."""
     cdef Py_ssize_t reach = frame.rows + STENCIL_ROWS - 1, margin = frame.columns - 1, least
-    cdef Py_ssize_t tile = STENCIL_VECTORS * VL
+    cdef Py_ssize_t tile = 8 * VL
     cdef Py_ssize_t lines_bytes = frame.lines * STENCIL_ROWS * frame.channels * <Py_ssize_t>sizeof(real)
     cdef Py_ssize_t ring_bytes = reach * frame.channels * <Py_ssize_t>sizeof(stored)
     frame.band = min(max(frame.out_height // (4 * threads), 16, frame.rows), max(64, 4 * frame.rows))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from convkit import _checks
+from convkit import _checks, _threads
 from convkit._checks import Array, Pair
 from convkit.filters.registry import Arguments, Halo, keeps_dtype, register
 from convkit.filters.remember import remembered
@@ -69,9 +70,9 @@ def _chosen(weights: bytes, shape: Pair, anchor: Pair, method: Method, element: 
     if pairs is not None:
         found = stencil.separable(*pairs, anchor=anchor)
         form = "an outer product" if len(pairs) == 1 else "two outer products"
-        if method == "separable" or FACTOR_COST * stencil.work(found) < kernel.size:
+        if method == "separable" or FACTOR_COST * found.work < kernel.size:
             return Choice(
-                "separable", found, f"{form}: {stencil.work(found)} products a pixel instead of {kernel.size}"
+                "separable", found, f"{form}: {found.work} products a pixel instead of {kernel.size}"
             )
     if spectral.pays(direct) and not direct.integral:
         return Choice("fft", direct, f"Fourier transforms of tiles instead of {steps}")
@@ -80,6 +81,10 @@ def _chosen(weights: bytes, shape: Pair, anchor: Pair, method: Method, element: 
 
 FACTOR_COST = 1.3
 """What a product costs where two sums follow one another, with a line of memory between them."""
+
+
+FFT_WORK = 300
+"""What a pixel costs where transforms are taken, in multiply-adds of `_threads`."""
 
 
 def explain(
@@ -302,8 +307,11 @@ def _apply(
     out: Array | None,
     num_threads: int | None,
 ) -> Array:
+    factor, offset = _checks.finite(scale, "scale"), _checks.finite(delta, "delta")
+    if factor != operation.scale or offset != operation.delta:
+        operation = replace(operation, scale=factor, delta=offset)
     return stencil.apply(
-        stencil.scaled(operation, scale=_checks.finite(scale, "scale"), delta=_checks.finite(delta, "delta")),
+        operation,
         source,
         border=border,
         cval=cval,
@@ -328,8 +336,11 @@ def _apply_spectra(
     result = keeps_dtype(source.dtype, {"dtype": dtype})
     image, found, _, fill = stencil.prepare(operation.extent, source, border, cval, result, out)
     real = _resolution(source.dtype, result)
-    shape = found.shape[0], found.shape[1]
-    sums = spectral.correlate(operation, stencil.as_hwc(image), shape, border, fill, real.type)
+    plain = (_checks.finite(scale, "scale"), _checks.finite(delta, "delta")) == (1, 0) and result == real
+    sums = found if plain else _checks.empty(found.shape, real)
+    threads = _threads.threads_for(sums.size * FFT_WORK, num_threads)
+    spectral.correlate(operation, stencil.as_hwc(image), stencil.as_hwc(sums), border, fill, threads)
+    if plain:
+        return found
     one = stencil.dense(np.ones((1, 1)), (0, 0))
-    sums = sums.reshape(found.shape)
     return _apply(one, sums, scale, delta, "reflect", 0.0, result, found, num_threads)

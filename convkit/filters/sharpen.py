@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -9,9 +11,10 @@ from convkit import _checks
 from convkit._checks import Array
 from convkit.filters import coefficients
 from convkit.filters.registry import Arguments, Halo, keeps_dtype, register
+from convkit.filters.remember import remembered
 from convkit.filters.smooth import gaussian_radii
 from convkit.ops import stencil
-from convkit.ops.stencil import Border
+from convkit.ops.stencil import Border, Stencil
 
 
 def _halo(arguments: Arguments) -> Halo:
@@ -114,12 +117,22 @@ def _sharpened(
     num_threads: int | None,
 ) -> Array:
     source = _checks.image(image)
+    return stencil.apply(
+        _planned(amount, sigma, truncate),
+        source,
+        border=border,
+        cval=cval,
+        dtype=source.dtype,
+        out=out,
+        num_threads=num_threads,
+    )
+
+
+@remembered
+def _planned(amount: Any, sigma: Any, truncate: Any) -> Stencil:
     strength = _checks.finite(amount, "amount")
     sigmas = _checks.positive_pair(sigma, "sigma")
     radii = gaussian_radii(sigma, truncate, None)
     blur = [coefficients.gaussian(s, radius) for s, radius in zip(sigmas, radii, strict=True)]
     here = [np.eye(1, 2 * radius + 1, radius)[0] for radius in radii]
-    operation = stencil.separable(((1 + strength) * here[0], here[1]), (-strength * blur[0], blur[1]))
-    return stencil.apply(
-        operation, source, border=border, cval=cval, dtype=source.dtype, out=out, num_threads=num_threads
-    )
+    return stencil.separable(((1 + strength) * here[0], here[1]), (-strength * blur[0], blur[1]))

@@ -16,8 +16,6 @@ from convkit.ops.rows import RowKernel
 
 FLOAT_BINS = 256
 """Of the histogram of a float image, between its least and its greatest pixel."""
-EPSILON = float(np.finfo(np.float32).eps)
-"""A class with a smaller share of the pixels is none."""
 
 
 def _no_halo(arguments: Arguments) -> Halo:
@@ -155,27 +153,7 @@ def _otsu_value(plane: Array) -> float:
     else:
         bins = int(high - low) + 1
     counts = np.zeros(bins, np.uint64)
-    _dispatch.native().family("threshold", plane.dtype).histogram(plane, counts, low, scale)
-    best = _best_split(counts.tolist(), plane.size)
+    kernel = _dispatch.native().family("threshold", plane.dtype)
+    kernel.histogram(plane, counts, low, scale)
+    best = int(kernel.best_split(counts, plane.size))
     return low + (best + 1) / scale if plane.dtype in FLOATS else low + best
-
-
-def _best_split(counts: list[int], total: int) -> int:
-    """The last bin of the lower class; sums in OpenCV's order, as rounding decides where bins are empty."""
-    scale = 1.0 / total
-    mean = sum(i * count for i, count in enumerate(counts)) * scale
-    share = below = best = 0.0
-    found = 0
-    for i, count in enumerate(counts):
-        part = count * scale
-        below *= share
-        share += part
-        rest = 1.0 - share
-        if min(share, rest) < EPSILON or max(share, rest) > 1.0 - EPSILON:
-            continue
-        below = (below + i * part) / share
-        above = (mean - share * below) / rest
-        variance = share * rest * (below - above) * (below - above)
-        if variance > best:
-            best, found = variance, i
-    return found

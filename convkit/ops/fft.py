@@ -141,8 +141,11 @@ def fill(
     tile[...] = 0
     needed = tile[:, : bottom - top, : right - left]
     if border != "constant" and (min(top, left) < 0 or bottom > height or right > width):
-        chosen = x_chw.take(border_index(np.arange(top, bottom), height, border), axis=1)
-        chosen.take(border_index(np.arange(left, right), width, border), axis=2, out=needed)
+        down = border_index(np.arange(top, bottom), height, border)
+        across = border_index(np.arange(left, right), width, border)
+        above, before = down.min(), across.min()
+        near = x_chw[:, above : down.max() + 1, before : across.max() + 1]  # `take` copies what is not packed
+        needed[...] = near.take(down - above, axis=1).take(across - before, axis=2)
         return
     if cval:
         needed[...] = cval

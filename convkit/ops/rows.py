@@ -47,6 +47,11 @@ class Prepared(NamedTuple):
 _recorded: ContextVar[list[tuple[RowKernel, Array, Array]] | None] = ContextVar("convkit_rows", default=None)
 
 
+def recording() -> bool:
+    """Whether kernels are kept instead of being run."""
+    return _recorded.get() is not None
+
+
 def execute(kernel: RowKernel, source: Array, result: Array, threads: int) -> Array:
     """Fill `result` from `source`, and return it."""
     recorded = _recorded.get()

@@ -10,10 +10,10 @@ from convkit._checks import Array, Pair
 from convkit.ops import fft
 from convkit.ops.stencil import Stencil
 
-SMALLEST = 2000
-"""Products a pixel from which transforms take half the time of sums, which keep every promise."""
+SMALLEST = 900
+"""Products a pixel from which transforms take three quarters of the time of sums, which keep all promises."""
 
-HOLES_COST = 2.5
+HOLES_COST = 1.6
 """What a product costs where weights of zero, which must read nothing, lie between the others."""
 
 TILE = 512
@@ -27,27 +27,55 @@ def pays(stencil: Stencil) -> bool:
     return products * (HOLES_COST if products < values.size else 1) >= SMALLEST
 
 
-def correlate(stencil: Stencil, image_hwc: Array, shape: Pair, border: str, cval: float, real: type) -> Array:
-    """The sums of a dense `stencil` at `shape` pixels of an image, computed in numbers of `real`."""
+def correlate(
+    stencil: Stencil, image_hwc: Array, sums_hwc: Array, border: str, cval: float, threads: int
+) -> None:
+    """Write the sums of a dense `stencil` to `sums_hwc`, computed in numbers of its dtype."""
+    shape: Pair = sums_hwc.shape[0], sums_hwc.shape[1]
+    tile, step = zip(*map(_cut, shape, stencil.extent), strict=True)
+    spectrum = _spectrum(stencil, tile, sums_hwc.dtype.type)
+    image, sums = image_hwc.transpose(2, 0, 1), sums_hwc.transpose(2, 0, 1)
+    origin = (0, 0) if border == "valid" else stencil.anchor
+    around = "constant" if border == "valid" else border
+    places = list(product(range(len(image)), range(0, shape[0], step[0]), range(0, shape[1], step[1])))
+
+    def run(first: int) -> None:
+        block: Array = np.empty((1, *tile), sums.dtype)
+        seen: Array = np.empty_like(spectrum)
+        for c, y, x in places[first::threads]:
+            end = min(y + step[0], shape[0]), min(x + step[1], shape[1])
+            rows = y - origin[0], end[0] - origin[0] + stencil.extent[0] - 1
+            columns = x - origin[1], end[1] - origin[1] + stencil.extent[1] - 1
+            fft.fill(block, image[c : c + 1], rows, columns, around, cval)
+            with np.errstate(all="ignore"):  # NaN, Inf and overflow are the caller's to judge
+                # "ortho": NumPy's transforms are faster where they have a factor to multiply with.
+                np.fft.rfft(block[0], norm="ortho", out=seen)
+                np.fft.fft(seen, axis=0, norm="ortho", out=seen)
+                np.multiply(seen, spectrum, out=seen)
+                np.fft.ifft(seen, axis=0, norm="ortho", out=seen)
+                np.fft.irfft(seen, tile[1], norm="ortho", out=block[0])
+            sums[c, y : end[0], x : end[1]] = block[0, : end[0] - y, : end[1] - x]
+
+    threads = min(threads, len(places))
+    if threads == 1:
+        run(0)
+        return
+    from concurrent.futures import ThreadPoolExecutor  # a quarter of the time of importing convkit
+
+    with ThreadPoolExecutor(threads, "convkit-spectral") as pool:
+        list(pool.map(run, range(threads)))
+
+
+def _cut(outputs: int, extent: int) -> Pair:
+    """The length of tiles along an axis, about equal ones, and how many outputs each gives."""
+    most = max(min(TILE, outputs + extent - 1), 3 * extent) - extent + 1
+    step = -(-outputs // -(-outputs // most))
+    return fft.good_length(step + extent - 1), step
+
+
+def _spectrum(stencil: Stencil, tile: tuple[int, ...], real: type) -> Array:
+    """The transform of the kernel, to be multiplied with those of tiles."""
     weights = stencil.parts[0][0]
-    rows, columns = stencil.extent
-    top, left = (0, 0) if border == "valid" else stencil.anchor
-    tile = [
-        fft.good_length(max(min(TILE, n + k - 1), 3 * k)) for n, k in zip(shape, (rows, columns), strict=True)
-    ]
     kernel: Array = np.zeros(tile, real)
     kernel[: weights.values.shape[0], : weights.values.shape[1]] = weights.values
-    kernel = np.roll(kernel, (weights.row, weights.column), (0, 1))
-    spectrum = np.fft.rfft2(kernel).conj()
-    image: Array = image_hwc.transpose(2, 0, 1).astype(real, copy=False)
-    result = np.empty((image.shape[0], *shape), real)
-    step = tile[0] - rows + 1, tile[1] - columns + 1
-    block: Array = np.empty((1, *tile), real)
-    for c, y, x in product(range(len(image)), range(0, shape[0], step[0]), range(0, shape[1], step[1])):
-        end = min(y + step[0], shape[0]), min(x + step[1], shape[1])
-        seen = (y - top, end[0] - top + rows - 1), (x - left, end[1] - left + columns - 1)
-        fft.fill(block, image[c : c + 1], *seen, "constant" if border == "valid" else border, cval)
-        # "ortho": NumPy's transforms are faster where they have a factor to multiply with.
-        sums = np.fft.irfft2(np.fft.rfft2(block[0], norm="ortho") * spectrum, tile, norm="ortho")
-        result[c, y : end[0], x : end[1]] = sums[: end[0] - y, : end[1] - x]
-    return result.transpose(1, 2, 0)
+    return np.fft.rfft2(np.roll(kernel, (weights.row, weights.column), (0, 1))).conj()

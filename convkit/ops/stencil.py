@@ -7,6 +7,7 @@ output, chooses the accumulator and calls the kernel.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
@@ -61,6 +62,13 @@ class Stencil:
     fixed: bool = False
     division: Pair | None = None
 
+    @cached_property
+    def work(self) -> int:
+        """Multiply-adds for each element of the output."""
+        return sum(
+            down.values.size + (0 if along is None else along.values.size) for down, along in self.parts
+        )
+
 
 def dense(kernel: Array, anchor: Pair) -> Stencil:
     """The correlation with a 2-D `kernel` whose element at `anchor` lies on the output pixel."""
@@ -111,11 +119,14 @@ def apply(
     """
     polar = stencil.combine == "polar"
     source, result, code, fill = prepare(stencil.extent, image, border, cval, dtype, out, stack=2 * polar)
-    threads = _threads.threads_for(result.size * work(stencil), num_threads)
+    threads = _threads.threads_for(result.size * stencil.work, num_threads)
     element = accumulator(stencil, source.dtype, result.dtype)
     kernel = _dispatch.native().family("narrow" if element == np.int16 else "stencil", element)
     if polar:
-        kernel.run(as_hwc(source), as_hwc(result[0]), stencil, code, fill, threads, as_hwc(result[1]))
+        kernel.run(source, result[0], stencil, code, fill, threads, result[1])
+        return result
+    if not rows.recording():  # nor is time taken to bind what a chain would keep
+        kernel.run(source, result, stencil, code, fill, threads)
         return result
     return rows.execute(row_kernel(kernel, stencil, code, fill), source, result, threads)
 
@@ -153,16 +164,9 @@ def row_kernel(family: Any, operation: Any, code: int, fill: float) -> RowKernel
             source = source[first:]
         elif first:
             here = replace(operation, anchor=(operation.anchor[0] - first, operation.anchor[1]))
-        family.run(as_hwc(source), as_hwc(target), here, code, fill, threads)
+        family.run(source, target, here, code, fill, threads)
 
     return RowKernel.of(run, operation.extent, operation.anchor, border)
-
-
-def work(stencil: Stencil) -> int:
-    """Multiply-adds for each element of the output."""
-    return sum(
-        down.values.size + (0 if along is None else along.values.size) for down, along in stencil.parts
-    )
 
 
 def accumulator(stencil: Stencil, image: np.dtype[Any], out: np.dtype[Any]) -> np.dtype[Any]:
@@ -182,7 +186,11 @@ def accumulator(stencil: Stencil, image: np.dtype[Any], out: np.dtype[Any]) -> n
         largest = stencil.gain * max(limits.max, -limits.min)
         # A quotient one step below a tie must not round to it: `divisor` more leaves room for that.
         return float32 if largest + stencil.divisor < EXACT_FLOAT32 else float64
-    return float32 if image == np.uint8 else float64
+    if image == np.uint8:
+        return float32
+    # Of so many terms, float32 loses less than half a unit of an integer output.
+    largest = 2**17 * stencil.gain * (stencil.work + 2) * abs(stencil.scale / stencil.divisor)
+    return float32 if out.kind in "iu" and largest <= EXACT_FLOAT32 else float64
 
 
 def _is_narrow(stencil: Stencil, out: np.dtype[Any]) -> bool:

@@ -48,6 +48,13 @@ def test_medians_of_any_window(isa, threads, size, channels, dtype):
     np.testing.assert_array_equal(found, _reference.median(image, size, "reflect"))
 
 
+@pytest.mark.parametrize("name", ["minimum", "median", "closing"])
+@pytest.mark.parametrize("border", ["edge", "valid"])
+def test_a_window_of_one_pixel_keeps_integers(isa, name, border):
+    image = rng.integers(0, 256, (9, 11, 3)).astype(np.int16)[:, ::2]
+    np.testing.assert_array_equal(getattr(f, name)(image, 1, border=border), image)
+
+
 def test_the_largest_median(isa):
     image = rng.integers(0, 256, (4, 5), np.uint8)
     found = f.median(image, 255, border="wrap")
