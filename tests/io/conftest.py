@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
+collect_ignore = ["guided.py"]  # a script, and atheris is not among the tests' packages
 
 
 @pytest.fixture(scope="session")
