@@ -5,8 +5,8 @@
 # the sums are put into theirs.
 from convkit._native.arith cimport ceil_div
 from convkit._native.epilogue cimport Epilogue, finish_rows
-from convkit._native.simd cimport (LINE, VL, lanes_between, prefetch, prefetch_write, real, vec, vec_even_mixed, vec_lanes, vec_load,
-                                   vec_load_lanes, vec_odd_mixed, vec_set, vec_store, vec_store_part, vec_unmixed)
+from convkit._native.simd cimport (LINE, VL, lanes_between, prefetch, prefetch_write, real, vec, vec_even_mixed, vec_lanes,
+                                   vec_load, vec_load_lanes, vec_odd_mixed, vec_set, vec_store, vec_unmixed)
 
 cdef enum:
     ROWS = 4                    # output rows of a tile
@@ -28,12 +28,12 @@ cdef struct Map:                # of one channel
 cdef struct Tile:
     const real* lines[LINES]
     real* y                     # its first output
-    Py_ssize_t rows, columns    # to store
+    Py_ssize_t rows             # to store
 
 
 cdef inline void sum_tile(const int EDGES, const Map* map, const Tile* tile, Py_ssize_t column) noexcept nogil:
-    # `column`: of the first tap of the first output, in the input. EDGES: 0, nothing is outside or left over; 1, but for
-    # the first column; 2, anything may be.
+    # `column`: of the first tap of the first output, in the input. EDGES: 0, nothing is outside; 1, the first column
+    # may be; 2, anything, and rows may be left over.
     cdef vec cval = vec_set(map.cval)
     cdef vec left, middle, right, a, b, last, sum = cval
     cdef vec w[9]
@@ -60,10 +60,8 @@ cdef inline void sum_tile(const int EDGES, const Map* map, const Tile* tile, Py_
             last = sum + w[2] * left
             last = last + w[5] * middle
             last = vec_unmixed(last + w[8] * right)
-            if EDGES < 2:
+            if EDGES < 2 or n // 2 <= tile.rows:
                 vec_store(y, last)
-            elif n // 2 <= tile.rows:
-                vec_store_part(y, last, tile.columns)
             y += map.y_row
         if n % 2 == 0:
             sum = vec_set(map.bias)
@@ -92,8 +90,8 @@ cdef inline void ask(const Map* map, const Tile* tile, Py_ssize_t row, Py_ssize_
 
 
 cdef inline void sum_by_twos(const Map* map, Py_ssize_t row, Py_ssize_t end, const Epilogue* epilogue) noexcept nogil:
-    # Output rows [row, end).
-    cdef Py_ssize_t i, column
+    # Output rows [row, end), of at least a vector.
+    cdef Py_ssize_t i, at, column
     cdef real* y
     cdef Tile tile
     while row < end:
@@ -102,10 +100,11 @@ cdef inline void sum_by_twos(const Map* map, Py_ssize_t row, Py_ssize_t end, con
         find_lines(map, row, tile.lines)
         i = 0
         while i < map.columns:
-            column = 2 * i - map.before_w
-            tile.y, tile.columns = y + i, min(map.columns - i, <Py_ssize_t>VL)
-            ask(map, &tile, row, i)
-            if tile.rows < ROWS or tile.columns < VL or column < -1 or column + 1 + 2 * VL > map.width:
+            at = min(i, map.columns - VL)   # the last tile overlaps the one before it: both sums are the same
+            column = 2 * at - map.before_w
+            tile.y = y + at
+            ask(map, &tile, row, at)
+            if tile.rows < ROWS or column < -1 or column + 1 + 2 * VL > map.width:
                 sum_tile(2, map, &tile, column)
             elif column < 0:
                 sum_tile(1, map, &tile, column)

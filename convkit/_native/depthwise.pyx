@@ -748,7 +748,7 @@ cdef void set_up(Conv* conv, const real[:, :, :, :] x_bchw, real[:, :, :, :] y_b
     conv.in_place = conv.y_column == 1 and not adds_in_place(&conv.epilogue)
     conv.by_twos = (conv.in_place and conv.outputs == conv.channels == 1 and border == BORDER_CONSTANT
                     and kernel == (3, 3) and stride == (2, 2) and dilation == (1, 1)
-                    and conv.x_column == 1 and conv.width <= APART)
+                    and conv.x_column == 1 and conv.width <= APART and conv.columns >= VL)
     partition(conv, x_bchw.shape[0], num_threads)
 
 

@@ -191,7 +191,9 @@ def work(problem: Problem, lanes: int) -> Work:
     depth = problem.channels * above.taps * beside.taps
     products = maps * problem.outputs * depth * whole(pixels, lanes)
     outputs = maps * problem.outputs * problem.pixels
-    slab = problem.itemsize * problem.channels * above.taps * beside.phases * (horizontal.output + beside.reach)
+    slab = (
+        problem.itemsize * problem.channels * above.taps * beside.phases * (horizontal.output + beside.reach)
+    )
     by_lines = rows > 0 and depth <= 192 and horizontal.output >= 6 * lanes and slab <= LINE_BYTES
     return {
         "plan": 1,
