@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Sequence
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from convkit.viz.steps import Step, trace_steps
@@ -80,16 +79,22 @@ def _steps(model: Any, input: Sequence[int]) -> list[Step]:
     layers = list(model.children()) if hasattr(model, "children") else list(model)
     if all(isinstance(layer, Step) for layer in layers):
         return layers
-    nn = import_module("convkit.nn")
-    broken: list[Step] = []
+    from convkit import nn
+
     try:
-        trace = nn.trace_shapes(layers, (1, *input))
+        return [_passed(step) for step in nn.trace_shapes(layers, (1, *input))]
     except nn.LayerError as error:
-        *trace, last = error.trace
+        *before, last = error.trace
         reason = str(error).partition("\n")[0]
         note = f"{reason}; likely cause: {error.cause}"
-        broken = [Step(last.layer, last.given[1:], None, 0, note, error.mend)]
-    return [Step(step.layer, step.given[1:], step.gave[1:], 0, "", "") for step in trace] + broken
+        return [_passed(step) for step in before] + [
+            Step(last.layer, last.given[1:], None, 0, note, error.mend)
+        ]
+
+
+def _passed(step: Any) -> Step:
+    """A layer's step, without the batch."""
+    return Step(step.layer, step.given[1:], step.gave[1:], 0, "", "")
 
 
 def _box(ax: Axes, x: float, shape: Sequence[int], largest: int) -> None:
