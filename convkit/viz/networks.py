@@ -119,7 +119,7 @@ def _tiles(
     for ax, values, name in zip(axes, maps, names, strict=False):
         ax.imshow(values, interpolation="nearest", **shared)
         quiet(ax)
-        ax.set_xlabel(name, fontsize=7, color=FAINT, labelpad=2)
+        ax.set_xlabel(name, fontsize=8, color=FAINT, labelpad=2)
     for ax in axes[len(maps) :]:
         ax.remove()
     return figure_of(axes[0])
