@@ -7,6 +7,8 @@
 
   for (const image of document.images) {
     if (image.loading !== "lazy" && !(image.complete && image.naturalWidth)) told.push(`no picture at ${image.src}`);
+    const framed = image.closest(".figure-frame") && innerWidth <= 736;
+    if (!framed && image.getBoundingClientRect().right > innerWidth) told.push(`${image.src} reaches beyond the window`);
     const scale = image.clientWidth / image.naturalWidth;
     if (image.classList.contains("sphx-glr-single-img") && scale < 0.55) told.push(`${image.src} is shrunk to ${scale.toFixed(2)}`);
   }
