@@ -1,4 +1,4 @@
-"""The explorer by keyboard alone: keys are sent to a real browser, and what it then says is read."""
+"""The explorer by keyboard alone, and on a phone: a real browser gets keys, what it then shows is read."""
 
 import sys
 from pathlib import Path
@@ -119,3 +119,13 @@ def test_a_kernel_is_chosen_and_typed(page):
     page.press("2")
     assert says(page, "caption").endswith("0.5")
     assert len(set(page.run(same))) == 2
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_the_largest_numbers_can_be_read_on_the_narrowest_phone(page, dark):
+    page.look(320, dark)
+    largest = {"size": 64, "kernel": 15, "padding": 15, "channels": 4096, "filters": 4095}
+    for name, value in largest.items():
+        page.run(f"at('{name}').value = {value}; at('settings').dispatchEvent(new Event('input'))")
+    assert says(page, "weights") == "4095×4096×15×15"
+    assert page.run((DOCS / "read.js").read_text(encoding="utf-8")) == []
