@@ -124,7 +124,7 @@ def test_a_kernel_is_chosen_and_typed(page):
 @pytest.mark.parametrize("dark", [False, True])
 def test_the_largest_numbers_can_be_read_on_the_narrowest_phone(page, dark):
     page.look(320, dark)
-    largest = {"size": 64, "kernel": 15, "padding": 15, "channels": 4096, "filters": 4095}
+    largest = {"size": 64, "kernel": 15, "stride": 1, "padding": 15, "channels": 4096, "filters": 4095}
     for name, value in largest.items():
         page.run(f"at('{name}').value = {value}; at('settings').dispatchEvent(new Event('input'))")
     assert says(page, "weights") == "4095×4096×15×15"
