@@ -47,6 +47,7 @@ class Browser:
         self.faults: list[str] = []
         self._count = 0
         self._rest = b""
+        self._loaded = False
         self._profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         heard, self._to = os.pipe()
         self._from, said = os.pipe()
@@ -104,10 +105,12 @@ class Browser:
     def open(self, page: Path | str) -> None:
         """Load a page, to its last picture."""
         url = page.resolve().as_uri() if isinstance(page, Path) else page
-        self.call("Page.navigate", url="about:blank")
-        self.call("Page.navigate", url=url)
-        while self.run("document.readyState") != "complete" or self.run("location.href") == "about:blank":
-            pass
+        for step in ("about:blank", url):
+            self._loaded = False
+            if error := self.call("Page.navigate", url=step).get("errorText"):
+                raise FileNotFoundError(f"{step}: {error}")
+            while not self._loaded:
+                self._heard()
 
     def run(self, script: str) -> Any:
         """The value of an expression of JavaScript, or of the promise that it is."""
@@ -161,7 +164,9 @@ class Browser:
         text, _, self._rest = self._rest.partition(b"\0")
         message: dict[str, Any] = json.loads(text)
         params = message.get("params", {})
-        if message.get("method") == "Runtime.exceptionThrown":
+        if message.get("method") == "Page.loadEventFired":
+            self._loaded = True
+        elif message.get("method") == "Runtime.exceptionThrown":
             self.faults.append(_words(params["exceptionDetails"]))
         elif message.get("method") == "Runtime.consoleAPICalled" and params["type"] in (
             "error",
