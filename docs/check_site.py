@@ -1,4 +1,9 @@
-"""``python docs/check_site.py SITE``: links inside the site lead somewhere, pictures have a text."""
+"""``python docs/check_site.py SITE``: is the site whole?
+
+Links inside the site lead somewhere and pictures have a text. Where Chromium is installed, every page is
+opened in it, as wide as a desk and as narrow as a phone, light and dark: nothing on the console, nothing cut,
+nothing too pale.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +11,10 @@ import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+
+from browser import CHROMIUM, Browser
+
+LOOKS = [(1280, False), (1280, True), (390, False), (390, True)]
 
 
 class Page(HTMLParser):
@@ -23,13 +32,13 @@ class Page(HTMLParser):
         found = dict(attrs)
         self.anchors |= {found[key] or "" for key in ("id", "name") if found.get(key)}
         self.links += [found[key] or "" for key in ("href", "src") if found.get(key)]
-        if tag == "img" and "alt" not in found:
+        if tag == "img" and not (found.get("alt") or "").strip():
             self.silent.append(found.get("src") or "?")
 
 
 def faults(site: Path) -> list[str]:
     """What is wrong, a line each."""
-    pages = {path.resolve(): Page(path) for path in site.rglob("*.html") if "_static" not in path.parts}
+    pages = {path: Page(path) for path in _pages(site)}
     told = []
     for path, page in pages.items():
         where = path.relative_to(site.resolve())
@@ -50,7 +59,35 @@ def faults(site: Path) -> list[str]:
     return told
 
 
+def unreadable(site: Path) -> list[str]:
+    """What `read.js` finds wrong in a browser, a line each."""
+    script = Path(__file__).with_name("read.js").read_text(encoding="utf-8")
+    told = []
+    with Browser() as browser:
+        for path in _pages(site):
+            where = path.relative_to(site.resolve())
+            browser.look(*LOOKS[0])
+            browser.open(path)
+            for width, dark in LOOKS:
+                browser.look(width, dark)
+                how = f"{where} ({width} pixels, {'dark' if dark else 'light'})"
+                told += [f"{how}: {fault}" for fault in browser.run(script)]
+            told += [f"{where}: console: {fault}" for fault in browser.faults]
+            browser.faults.clear()
+    return told
+
+
+def _pages(site: Path) -> list[Path]:
+    return [path.resolve() for path in sorted(site.rglob("*.html")) if "_static" not in path.parts]
+
+
 if __name__ == "__main__":
-    found = faults(Path(sys.argv[1]))
-    print("\n".join(found) or "links and pictures are whole")
+    site = Path(sys.argv[1])
+    found = faults(site) + (unreadable(site) if CHROMIUM else [])
+    seen = (
+        f"{len(_pages(site))} pages opened, {len(LOOKS)} looks each"
+        if CHROMIUM
+        else "no Chromium: not opened"
+    )
+    print("\n".join(found) or f"links and pictures are whole; {seen}")
     sys.exit(bool(found))

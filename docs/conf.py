@@ -8,6 +8,7 @@ from pathlib import Path
 os.environ.setdefault("MPLBACKEND", "Agg")
 sys.path.insert(0, os.path.dirname(__file__))
 
+import figures
 import pairs
 
 import convkit
@@ -22,11 +23,13 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["_build", "benchmarks", "explorer", "*.md"]
+templates_path = ["_templates"]
+exclude_patterns = ["_build", "_templates", "benchmarks", "explorer", "*.md"]
 autosummary_generate = True
 autodoc_typehints = "none"
 napoleon_google_docstring = False
 napoleon_use_rtype = False
+napoleon_use_ivar = True  # an attribute named dtype is no target for the word
 nitpicky = False
 
 html_theme = "furo"
@@ -40,7 +43,6 @@ html_theme_options = {
     "light_css_variables": {"color-brand-primary": "#005a94", "color-brand-content": "#005a94"},
     "dark_css_variables": {"color-brand-primary": "#7cc4f5", "color-brand-content": "#7cc4f5"},
 }
-pygments_style = "friendly"
 
 
 sphinx_gallery_conf = {
@@ -69,6 +71,13 @@ def escape_bars(app, what, name, obj, options, lines):
     lines[:] = [re.sub(r"\|(\S(?:[^|`]*\S)?)\|", r"\\|\1\\|", line) for line in lines]
 
 
+def name_dtypes(app, what, name, obj, options, lines):
+    """A parameter's type ``dtype`` is NumPy's, not an attribute that is called so."""
+    lines[:] = [re.sub(r"^(:(?:var)?type \w+:) dtype\b", r"\1 numpy.dtype", line) for line in lines]
+
+
 def setup(app):
-    """Before napoleon reads the docstrings."""
+    """Before and after napoleon reads the docstrings; after the gallery's thumbnails are read."""
     app.connect("autodoc-process-docstring", escape_bars, priority=100)
+    app.connect("autodoc-process-docstring", name_dtypes, priority=900)
+    app.connect("doctree-read", figures.name_thumbnails)

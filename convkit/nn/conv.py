@@ -253,9 +253,10 @@ class Conv1d(Conv2d):
 
     Parameters
     ----------
-    in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode, dtype,
-    generator
+    in_channels, out_channels, kernel_size, stride, padding, dilation, groups
         As of `Conv2d`, along one axis.
+    bias, padding_mode, dtype, generator
+        As of `Conv2d`.
 
     Attributes
     ----------

@@ -115,7 +115,7 @@ class AdaptiveAvgPool2d(Module):
         self.output_size = output_size
 
     def forward(self, input: Tensor) -> Any:
-        """(B, C, H, W) to (B, C, *output_size)."""
+        """(B, C, H, W) to (B, C, h, w), with h and w of `output_size`."""
         return F.adaptive_avg_pool2d(input, self.output_size)
 
     def extra_repr(self) -> str:
@@ -127,7 +127,7 @@ class AdaptiveMaxPool2d(AdaptiveAvgPool2d):
     """The greatest of windows that cover a map in `output_size` steps."""
 
     def forward(self, input: Tensor) -> Any:
-        """(B, C, H, W) to (B, C, *output_size)."""
+        """(B, C, H, W) to (B, C, h, w), with h and w of `output_size`."""
         return F.adaptive_max_pool2d(input, self.output_size)
 
 

@@ -330,7 +330,7 @@ def layer_norm(
 
     Parameters
     ----------
-    input : array_like, (..., *normalized_shape)
+    input : array_like, whose last axes are `normalized_shape`
         float32 or float64, any strides.
     normalized_shape : int or tuple of int
         The axes that are normalised together.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -107,7 +108,7 @@ def kernel_bank(
     axes = panels(figure, down, across, 2.1 * across, 2.45 * down + (0.6 if title else 0.1))
     for ax, (name, weights) in zip(axes, found.items(), strict=False):
         _draw(ax, weights, max(weights.shape) <= 5)
-        ax.set_title(name, color=INK, fontsize=9, pad=5)
+        ax.set_title(textwrap.fill(name, 24), color=INK, fontsize=9, pad=5)
         ax.set_xlabel(f"{weights.shape[0]}×{weights.shape[1]}", color=FAINT, fontsize=8)
     for ax in axes[len(found) :]:
         ax.remove()
@@ -127,7 +128,7 @@ def _draw(ax: Axes, weights: Array, annotate: bool) -> None:
     size = 15 - 1.1 * max(weights.shape)
     for (row, column), weight in np.ndenumerate(weights):
         colour = "white" if abs(weight) > 0.6 * limit else INK
-        ax.text(column, row, _number(weight), ha="center", va="center", color=colour, fontsize=max(size, 5.5))
+        ax.text(column, row, _number(weight), ha="center", va="center", color=colour, fontsize=max(size, 7.5))
 
 
 def _number(weight: float) -> str:

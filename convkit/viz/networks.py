@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -120,7 +119,7 @@ def _tiles(
     for ax, values, name in zip(axes, maps, names, strict=False):
         ax.imshow(values, interpolation="nearest", **shared)
         quiet(ax)
-        ax.set_xlabel(name, fontsize=7, color=FAINT, labelpad=2)
+        ax.set_xlabel(name, fontsize=8, color=FAINT, labelpad=2)
     for ax in axes[len(maps) :]:
         ax.remove()
     return figure_of(axes[0])
@@ -232,7 +231,8 @@ def receptive_field(
     W. Luo, Y. Li, R. Urtasun and R. Zemel, "Understanding the Effective Receptive Field in Deep Convolutional
     Neural Networks", 2016.
     """
-    nn = import_module("convkit.nn")
+    from convkit import nn
+
     array = as_array(image, "image")
     batch = array[None] if array.ndim == 3 else array
     name, module = ("output", model) if layer is None else _layer(model, layer)

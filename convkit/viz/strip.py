@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Sequence
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from convkit.viz.steps import Step, trace_steps
@@ -17,6 +16,9 @@ if TYPE_CHECKING:
 
 FACE, SIDE, BROKEN = "#d6e4f2", "#a9c3dd", "#b3401a"
 WIDE = 2.3
+INCHES = 0.6  # of a unit up or down, about as many as across: what is square looks so
+TOP = 1.7
+LINE = 0.25  # of text
 
 
 def shape_trace(
@@ -53,20 +55,23 @@ def shape_trace(
     shapes = [tuple(input), *(step.gave for step in found if step.gave is not None)]
     broken = next((step for step in found if step.gave is None), None)
     count = len(found) + 1
-    axes = axes_for(ax, max(1.35 * count, 5), 4.3 if broken else 3.6)
+    below = -2.3 - LINE * max((_wrapped(step).count("\n") + 1 for step in found), default=0)
+    reason = _reason(broken) if broken else []
+    bottom = below - LINE * (len(reason) + 1) - 0.1 if broken else below
+    axes = axes_for(ax, max(1.35 * count, 5), INCHES * (TOP - bottom))
     largest = max(max(shape[1:], default=1) for shape in shapes)
     for i, shape in enumerate(shapes):
         _box(axes, i * WIDE, shape, largest)
-        axes.text(i * WIDE, -1.35, _times(shape), ha="center", fontsize=8.5, color=INK, fontweight="bold")
-    axes.text(0, -1.8, "input", ha="center", fontsize=7.5, color=FAINT)
+        axes.text(i * WIDE, -1.35, _times(shape), ha="center", fontsize=9, color=INK, fontweight="bold")
+    axes.text(0, -1.8, "input", ha="center", fontsize=8.5, color=FAINT)
     for i, step in enumerate(found):
         _arrow(axes, i, step)
     if broken is not None:
-        _break(axes, len(shapes) * WIDE, broken)
+        _break(axes, len(shapes) * WIDE, below, reason)
     words = [_times(shapes[0])]
     words += [f"{s.layer} " + (f"gives {_times(s.gave)}" if s.gave else "refuses") for s in found]
     axes.set_xlim(-1.2, max((count - 1) * WIDE + 1.2, 3.0))
-    axes.set_ylim(-4.6 if broken else -2.7, 2.3)
+    axes.set_ylim(bottom, TOP)
     axes.axis("off")
     if title:
         axes.set_title(title, color=INK, fontsize=11)
@@ -80,16 +85,22 @@ def _steps(model: Any, input: Sequence[int]) -> list[Step]:
     layers = list(model.children()) if hasattr(model, "children") else list(model)
     if all(isinstance(layer, Step) for layer in layers):
         return layers
-    nn = import_module("convkit.nn")
-    broken: list[Step] = []
+    from convkit import nn
+
     try:
-        trace = nn.trace_shapes(layers, (1, *input))
+        return [_passed(step) for step in nn.trace_shapes(layers, (1, *input))]
     except nn.LayerError as error:
-        *trace, last = error.trace
+        *before, last = error.trace
         reason = str(error).partition("\n")[0]
         note = f"{reason}; likely cause: {error.cause}"
-        broken = [Step(last.layer, last.given[1:], None, 0, note, error.mend)]
-    return [Step(step.layer, step.given[1:], step.gave[1:], 0, "", "") for step in trace] + broken
+        return [_passed(step) for step in before] + [
+            Step(last.layer, last.given[1:], None, 0, note, error.mend)
+        ]
+
+
+def _passed(step: Any) -> Step:
+    """A layer's step, without the batch."""
+    return Step(step.layer, step.given[1:], step.gave[1:], 0, "", "")
 
 
 def _box(ax: Axes, x: float, shape: Sequence[int], largest: int) -> None:
@@ -119,21 +130,25 @@ def _arrow(ax: Axes, index: int, step: Step) -> None:
         "", (middle + 0.28, -2.05), (middle - 0.28, -2.05),
         arrowprops={"arrowstyle": "-|>", "color": colour, "lw": 1.3},
     )  # fmt: skip
-    lines = textwrap.fill(step.layer, 17)
-    ax.text(middle, -2.2, lines, ha="center", va="top", fontsize=6.8, color=colour, family="monospace")
+    ax.text(middle, -2.2, _wrapped(step), ha="center", va="top", fontsize=8, color=colour, family="monospace")
 
 
-def _break(ax: Axes, x: float, step: Step) -> None:
+def _wrapped(step: Step) -> str:
+    return textwrap.fill(step.layer, 17)
+
+
+def _reason(step: Step) -> list[str]:
+    return textwrap.wrap(step.note, 76)[:4] + textwrap.wrap(f"Mend: {step.mend}", 76)
+
+
+def _break(ax: Axes, x: float, below: float, reason: list[str]) -> None:
     from matplotlib.patches import Rectangle
 
     ax.add_patch(Rectangle((x - 0.5, -0.7), 1.0, 1.4, fill=False, edgecolor=BROKEN, lw=1.6, ls=(0, (3, 2))))
     ax.plot([x - 0.25, x + 0.25], [-0.3, 0.3], color=BROKEN, lw=2.4)
     ax.plot([x - 0.25, x + 0.25], [0.3, -0.3], color=BROKEN, lw=2.4)
-    ax.text(x, -1.35, "breaks", ha="center", fontsize=8.5, color=BROKEN, fontweight="bold")
-    ax.text(
-        x + 0.9, -3.15, "\n".join(textwrap.wrap(step.note, 88)[:3] + textwrap.wrap(f"Mend: {step.mend}", 88)),
-        ha="right", va="top", fontsize=7.5, color=BROKEN,
-    )  # fmt: skip
+    ax.text(x, -1.35, "breaks", ha="center", fontsize=9, color=BROKEN, fontweight="bold")
+    ax.text(x + 0.9, below - 0.2, "\n".join(reason), ha="right", va="top", fontsize=8.5, color=BROKEN)
 
 
 def _times(shape: Sequence[int]) -> str:

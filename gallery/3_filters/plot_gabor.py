@@ -22,3 +22,4 @@ kernels = viz.kernel_bank(bank, columns=4, title="Eight directions")
 cloth = data.brick()[:256, :256].astype(np.float32)
 answers = {name: np.abs(ck.filters.filter2d(cloth, kernel)) for name, kernel in bank.items()}
 figure = viz.contact_sheet(answers, columns=4, title="What each of them sees in a wall")
+figure.set_size_inches(9, 6)

@@ -1,12 +1,14 @@
 """The examples compile, import what is public, and some of them run; the site's build runs all."""
 
 import ast
+import inspect
 from pathlib import Path
 
 import pytest
 from matplotlib.figure import Figure
 
-from convkit import viz
+import convkit as ck
+from convkit import nn, viz
 
 GALLERY = Path(__file__).parents[2] / "gallery"
 EXAMPLES = sorted(GALLERY.glob("*/plot_*.py"))
@@ -42,3 +44,14 @@ def test_some_run_and_say_what_they_show(stem):
     assert all(len(viz.alt_text(figure)) > 15 for figure in figures)
     if "animation" in values:
         values["animation"].pause()
+
+
+def test_the_reference_names_all_that_is_public():
+    page = (GALLERY.parent / "docs" / "api.rst").read_text()
+    modules = page.split(".. currentmodule:: ")[1:]
+    listed = {(part.split()[0], name) for part in modules for name in part.splitlines() if name[:3] == "   "}
+    listed = {(module, name.strip()) for module, name in listed}
+    for module in (ck, ck.filters, nn, viz):
+        public = {n for n in module.__all__ if n[0] != "_" and not inspect.ismodule(getattr(module, n))}
+        missing = {n for n in public if (module.__name__, n) not in listed and ("convkit", n) not in listed}
+        assert not missing, module.__name__

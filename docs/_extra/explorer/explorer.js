@@ -151,6 +151,8 @@ function grid(taps) {
   }));
 }
 
+const brush = (id) => at(id).getContext("2d", { willReadFrequently: true });
+
 /** Correlate `pixels` (RGBA) with square `taps`; the border is reflected without its last pixel. */
 function correlate(pixels, width, height, taps, offset) {
   const extent = Math.sqrt(taps.length), half = (extent - 1) / 2;
@@ -174,18 +176,18 @@ function correlate(pixels, width, height, taps, offset) {
 
 function filter() {
   const { width, height } = at("before");
-  const source = at("before").getContext("2d").getImageData(0, 0, width, height);
+  const source = brush("before").getImageData(0, 0, width, height);
   const divide = Number(at("divide").value) || 1;
   const taps = [...at("taps").children].map((field) => (Number(field.value) || 0) / divide);
   const result = correlate(source.data, width, height, taps, at("signed").checked ? 128 : 0);
   Object.assign(at("after"), { width, height });
-  at("after").getContext("2d").putImageData(new ImageData(result, width, height), 0, 0);
+  brush("after").putImageData(new ImageData(result, width, height), 0, 0);
   at("caption").textContent = `after; the weights sum to ${Number(taps.reduce((a, b) => a + b, 0).toFixed(4))}`;
 }
 
 /** A landscape of plain shapes, to begin with. */
 function scene() {
-  const { width, height } = at("before"), pen = at("before").getContext("2d");
+  const { width, height } = at("before"), pen = brush("before");
   const sky = pen.createLinearGradient(0, 0, 0, height);
   sky.addColorStop(0, "#2b4d7e"); sky.addColorStop(0.6, "#e8b48a"); sky.addColorStop(1, "#f3d9b1");
   pen.fillStyle = sky; pen.fillRect(0, 0, width, height);
@@ -207,7 +209,7 @@ async function load() {
     const scale = Math.min(1, 480 / Math.max(image.width, image.height));
     const [width, height] = [image.width, image.height].map((n) => Math.max(1, Math.round(n * scale)));
     Object.assign(at("before"), { width, height });
-    at("before").getContext("2d").drawImage(image, 0, 0, width, height);
+    brush("before").drawImage(image, 0, 0, width, height);
     filter();
   } catch {
     at("caption").textContent = `${file.name} is no picture that this browser reads.`;
