@@ -85,6 +85,7 @@ FAMILIES = [
     Family("convkit._native.broadcast", flags=UNROLL),
     Family("convkit._native.depthwise", flags=UNROLL),
     Family("convkit._native.weave", isas=UP_TO_AVX2),
+    Family("convkit._native.zipped", isas=UP_TO_AVX2),
     Family("convkit._native.grad", isas=UP_TO_AVX2, flags=UNROLL),
     Family("convkit._native.grad_few", isas=UP_TO_AVX2, flags=UNROLL),
     Family("convkit._native.pool", isas=UP_TO_AVX2),

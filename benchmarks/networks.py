@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -107,20 +108,28 @@ def step(network: str, library: str, threads: int) -> Callable[[], float]:
         value = criterion(theirs(x_torch), y_torch)
         value.backward()
         other.step()
-        return float(value)
+        return float(value.detach())
 
     return run_torch
 
 
 PEAK = """
-import resource, sys
+import sys
 from benchmarks import networks
 run = networks.step(sys.argv[1], sys.argv[2], int(sys.argv[3]))
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = networks.memory("VmRSS")
 for _ in range(5):
     run()
-print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+print(networks.memory("VmHWM") - before)
 """
+
+
+def memory(which: str) -> float:
+    """MiB of this process: VmRSS now, VmHWM at most (`getrusage` counts its parent's too)."""
+    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+        if line.startswith(which):
+            return int(line.split()[1]) / 1024
+    raise ValueError(f"/proc/self/status has no {which}")
 
 
 def peak(network: str, library: str, threads: int) -> float:

@@ -29,6 +29,7 @@ FAMILIES = {
     "broadcast": "convkit._native.broadcast",
     "depthwise": "convkit._native.depthwise",
     "weave": "convkit._native.weave",
+    "zipped": "convkit._native.zipped",
     "grad": "convkit._native.grad",
     "grad_few": "convkit._native.grad_few",
     "pool": "convkit._native.pool",

@@ -115,6 +115,63 @@ def conv2d_grads(
     return by_input.reshape(x.shape), by_weight
 
 
+# ---- pooling, columns, normalisation --------------------------------------------------------------------
+
+
+def windows(size: int, kernel: int, stride: int, padding: int, dilation: int, ceil_mode: bool) -> list[range]:
+    """The places of each window of an axis; those outside lie in the padding, or beyond it by `ceil_mode`."""
+    reach, most = dilation * (kernel - 1), size + padding - 1
+    starts = range(-padding, size + padding, stride)
+    whole = [start for start in starts if start + reach <= most]
+    cut = [start for start in starts if start + reach > most and start < size]
+    rounded_up = ceil_mode and bool(cut) and cut[0] + reach - most < stride
+    return [range(i, i + reach + 1, dilation) for i in whole + cut[: int(rounded_up)]]
+
+
+def max_pool2d(x: Array, axes: Sequence[list[range]]) -> tuple[Array, Array]:
+    """`convkit.max_pool2d` of windows of rows and of columns: the largest number of each, and its place."""
+    height, width = x.shape[2:]
+    y, places = (np.empty((*x.shape[:2], len(axes[0]), len(axes[1])), kind) for kind in (x.dtype, np.int64))
+    for i, rows in enumerate(axes[0]):
+        for j, columns in enumerate(axes[1]):
+            seen = [r * width + c for r in rows for c in columns if 0 <= r < height and 0 <= c < width]
+            numbers = x.reshape(*x.shape[:2], -1)[..., seen]
+            y[..., i, j], places[..., i, j] = numbers.max(-1), np.array(seen)[numbers.argmax(-1)]
+    return y, places
+
+
+def avg_pool2d(x: Array, axes: Sequence[list[range]], padding: Pair, include_pad: bool) -> Array:
+    """`convkit.avg_pool2d` as a matrix for each axis: (windows, pixels), and their product's counts."""
+    means, counts = list[Array](), list[Array]()
+    for n, pad, places in zip(x.shape[2:], padding, axes, strict=True):
+        before, after = (pad, n + pad) if include_pad else (0, n)
+        means.append(np.array([[float(i in window) for i in range(n)] for window in places]))
+        counts.append(np.array([sum(-before <= i < after for i in window) for window in places]))
+    sums = np.einsum("ih,bchw,jw->bcij", means[0], x, means[1])
+    return np.asarray(sums / np.multiply.outer(*counts))
+
+
+def unfold(x: Array, kernel: Pair, dilation: Pair, padding: Pair, stride: Pair) -> Array:
+    """`convkit.unfold`: the convolution with every kernel of a single 1."""
+    ones = np.eye(kernel[0] * kernel[1]).reshape(-1, 1, *kernel)
+    sides = (padding[0], padding[0], padding[1], padding[1])
+    maps = x.reshape(-1, 1, *x.shape[2:])
+    return conv2d(maps, ones, None, stride, sides, dilation).reshape(x.shape[0], x.shape[1] * len(ones), -1)
+
+
+def normalised(x: Array, axes: tuple[int, ...], eps: float) -> Array:
+    """`x` less its mean along some axes, over its standard deviation."""
+    centred = x - x.mean(axes, keepdims=True)
+    return np.asarray(centred / np.sqrt((centred**2).mean(axes, keepdims=True) + eps))
+
+
+def normalised_grad(g: Array, x: Array, axes: tuple[int, ...], eps: float) -> Array:
+    """The gradient by `x` of Σ g · normalised(x)."""
+    y, rate = normalised(x, axes, eps), 1 / np.sqrt(x.var(axes, keepdims=True) + eps)
+    along = (g * y).mean(axes, keepdims=True)
+    return np.asarray(rate * (g - g.mean(axes, keepdims=True) - y * along))
+
+
 # ---- epilogues: functions of a sum; NaN gives NaN, and ±Inf the limit -----------------------------------
 
 

@@ -13,6 +13,7 @@ from convkit.ops.conv import Algorithm, ask, check_bias, check_groups
 from convkit.ops.epilogue import Activation, Epilogue, check_activation
 from convkit.ops.phases import write_phases
 from convkit.ops.problem import Layer, Problem
+from convkit.ops.zipped import takes, write_zipped
 from convkit.shapes import Axis
 
 if TYPE_CHECKING:
@@ -64,7 +65,8 @@ def conv_transpose2d(
         As in `conv2d`.
     algorithm : {"auto", "direct", "gemm", "broadcast", "depthwise", "winograd", "fft", "autotune"}
         As in `conv2d` with stride 1, where this is a convolution with the kernel turned; with others, and
-        where `padding` is more than the kernel adds, "auto", "direct", "autotune" and "gemm" are one.
+        where `padding` is more than the kernel adds, "auto", "direct" and "autotune" are one, and of the
+        others "gemm" alone may be asked for.
 
     Returns
     -------
@@ -203,6 +205,9 @@ def run(
             f"algorithm is {algorithm!r} with stride {stride} and padding {padding}, whose phases are summed "
             "by 'gemm': pass algorithm='auto'"
         )
+    if algorithm != "gemm" and takes(weight_gockk, y, stride, dilation):
+        write_zipped(x, weight_gockk, bias, y, stride, padding, dilation, num_threads, epilogue)
+        return
     write_phases(
         x, weight_gockk, bias, y, stride, padding, dilation, threads_for(LARGE, num_threads), epilogue
     )

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import convkit as ck
-from convkit import _reference
+from convkit import _reference, _threads
 from convkit.ops import phases
 from convkit.ops.choice import WORDS
 
@@ -79,6 +79,31 @@ def test_scratch_is_bounded():
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert peak < y.nbytes + phases.MAPS_BYTES + 200_000
+
+
+# ---- a channel for itself, two columns at a time --------------------------------------------------------
+
+
+@pytest.mark.parametrize("turn", range(4))
+def test_depthwise(turn, isa, monkeypatch):
+    monkeypatch.setattr(_threads, "force_threads", True)
+    two = [(3, 2, 1, 1), (2, 2, 0, 1), (1, 2, 0, 3), (7, 2, 3, 1), (5, 2, 5, 3)]
+    for down, across in zip(AXES[turn::4], two[turn:] + two, strict=False):
+        kernel, stride, padding, dilation = zip(down, across, strict=True)
+        options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": 3}
+        x, weight, bias = arrays(kernel, (12, 60), channels=3, outputs=1, groups=3)
+        wide = [array.astype(np.float64) for array in (x, weight, bias)]
+        exact, magnitude = (_reference.conv_transpose2d(*a, **options) for a in (wide, map(np.abs, wide)))
+        bound = configurations.gamma(weight[0].size + 1, 2.0**-24) * magnitude
+        y = ck.conv_transpose2d(x, weight, bias, **options, num_threads=1)
+        assert (np.abs(y - exact) <= bound).all()
+        for threads in (2, 3, 7):
+            other = ck.conv_transpose2d(x, weight, bias, **options, num_threads=threads)
+            assert other.tobytes() == y.tobytes()
+        out = y.copy()  # a residual in place, of an input of other strides
+        turned = np.ascontiguousarray(x[..., ::-1])[..., ::-1]
+        ck.conv_transpose2d(turned, weight, bias, **options, residual=out, activation="relu", out=out)
+        np.testing.assert_array_equal(out, np.maximum(y + y, 0))
 
 
 # ---- stride 1 ------------------------------------------------------------------------------------------

@@ -66,6 +66,61 @@ def test_many_chunks_and_blocks_have_the_same_bits(isa, threads):
         assert (np.abs(dw - y) <= n * 2.0**-24 / (1 - n * 2.0**-24) * size64).all()
 
 
+def gradients(num_threads):
+    """Every gradient, of floats whose sums depend on their order."""
+    rng = np.random.default_rng(3)
+
+    def normal(*shape):
+        return rng.standard_normal(shape, np.float32)
+
+    how = {"num_threads": num_threads}
+    x, weight, depthwise = normal(3, 12, 41, 43), normal(20, 12, 3, 3), normal(12, 1, 3, 3)
+    for stride, w, groups in ((1, weight, 1), (2, weight, 1), (2, depthwise, 12)):
+        g = normal(*ck.conv2d(x, w, None, stride, 1, groups=groups).shape)
+        sizes = {"stride": stride, "padding": 1, "groups": groups} | how
+        yield ck.conv2d_input_grad(g, w, x.shape, **sizes)
+        yield ck.conv2d_weight_grad(x, g, 3, **sizes)
+        yield ck.conv2d_bias_grad(g, **how)
+        yield ck.conv_transpose2d_input_grad(x, w, g.shape, **sizes)
+        yield ck.conv_transpose2d_weight_grad(g, x, 3, **sizes)
+    g = normal(*x.shape)
+    yield ck.activation_grad(g, x, "gelu", **how)
+    yield from ck.batch_norm_grad(
+        g, x, *ck.batch_norm(x, training=True, return_moments=True)[1:], training=True, **how
+    )
+    yield from ck.group_norm_grad(g, x, 3, **how)
+    yield from ck.layer_norm_grad(g, x, (43,), **how)
+    y, places = ck.max_pool2d(x, 3, 2, return_indices=True)
+    yield ck.max_pool2d_grad(y, places, x.shape, **how)
+    yield ck.avg_pool2d_grad(y, x.shape, 3, 2, **how)
+    yield ck.adaptive_avg_pool2d_grad(normal(3, 12, 5, 6), x.shape, **how)
+
+
+def test_every_gradient_has_the_same_bits(isa, threads):
+    for i, (one, other) in enumerate(zip(gradients(1), gradients(threads), strict=True)):
+        assert one.tobytes() == other.tobytes(), i
+
+
+def test_float32_weight_gradients_within_the_bound(isa):
+    for seed in range(150):
+        x, weight, g, arguments, mode = draw(seed)
+        rng = np.random.default_rng(seed)
+        x, g = (rng.standard_normal(a.shape, np.float32) for a in (x, g))
+        dw = ck.conv2d_weight_grad(x, g, weight.shape[2:], **arguments, padding_mode=mode)
+        exact, magnitude = (
+            _reference.conv2d_grads(
+                f(x.astype(np.float64)),
+                weight.astype(np.float64),
+                f(g.astype(np.float64)),
+                *arguments.values(),
+                PADDING_BORDERS[mode],
+            )[1]
+            for f in (np.positive, np.abs)
+        )
+        n = g[:, 0].size * 2.0**-24
+        assert (np.abs(dw - exact) <= n / (1 - n) * magnitude).all(), seed
+
+
 def test_a_nan_reaches_the_weights_that_it_meets_alone(isa):
     x, g = np.ones((1, 1, 5, 5), np.float32), np.ones((1, 9, 3, 3), np.float32)
     x[0, 0, 0, 0] = np.nan

@@ -27,12 +27,13 @@ def max_pool2d(
 ) -> Any:
     """`convkit.max_pool2d`: the greatest of each window, and its place where that is asked for."""
     sizes = (kernel_size, stride, padding, dilation)
-    output = _max_pool2d(input, *sizes, ceil_mode=ceil_mode)
     if not flag(return_indices, "return_indices"):
-        return output
+        return _max_pool2d(input, *sizes, ceil_mode=ceil_mode)
     x = input.data if isinstance(input, Tensor) else input
-    _, places = pool.max_pool2d(x, *sizes, ceil_mode=ceil_mode, return_indices=True)
-    return output, Tensor(places) if isinstance(input, Tensor) else places
+    found = pool.max_pool2d(x, *sizes, ceil_mode=ceil_mode, return_indices=True)
+    if not isinstance(input, Tensor):
+        return found
+    return apply(rules.largest, input, found=found), Tensor(found[1])
 
 
 @tensors_or_arrays

@@ -12,16 +12,17 @@ from convkit.ops import pool
 
 def max_pool2d(needs: Needs, x: Array, sizes: tuple[Any, ...], ceil_mode: bool) -> Result:
     """`convkit.max_pool2d`; what is kept is the place of each maximum."""
-    return _largest(needs, x, *pool.max_pool2d(x, *sizes, ceil_mode=ceil_mode, return_indices=True))
+    return largest(needs, x, pool.max_pool2d(x, *sizes, ceil_mode=ceil_mode, return_indices=True))
 
 
 def adaptive_max_pool2d(needs: Needs, x: Array, output_size: Any) -> Result:
     """`convkit.adaptive_max_pool2d`."""
-    return _largest(needs, x, *pool.adaptive_max_pool2d(x, output_size, return_indices=True))
+    return largest(needs, x, pool.adaptive_max_pool2d(x, output_size, return_indices=True))
 
 
-def _largest(needs: Needs, x: Array, output: Array, places: Array) -> Result:
-    shape = x.shape
+def largest(needs: Needs, x: Array, found: tuple[Array, Array]) -> Result:
+    """The largest pixels of windows, that were `found` with their places."""
+    (output, places), shape = found, x.shape
     return Result(output, lambda g: (pool.max_pool2d_grad(g, places, shape),))
 
 
