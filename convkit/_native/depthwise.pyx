@@ -768,7 +768,8 @@ def depthwise(const real[:, :, :, :] x_bchw not None, const real[::1] weights no
     padding `before` are (vertical, horizontal). `residual` has `y_bchw`'s strides, or is it.
     """
     cdef Conv conv
-    set_up(&conv, x_bchw, y_bchw, groups, kernel, stride, dilation, before, border, num_threads, activation, slope, residual)
+    set_up(&conv, x_bchw, y_bchw, groups, kernel, stride, dilation, before, border, num_threads, activation, slope,
+           residual)
     cdef Py_ssize_t u, chunk, columns = conv.strips * conv.vectors * conv.stride_w
     cdef Py_ssize_t thread_scratch = scratch_elements(&conv)
     cdef Py_ssize_t* tables

@@ -33,8 +33,8 @@ cdef struct Tile:
 cdef inline void multiply(const int MR, const int NV, const bint FAR, const Tile* tile) noexcept nogil:
     # All but `tile` are constants once inlined; MR and NV at most 8. Where offsets lie FAR apart, each time asks for a
     # line of the next tile, or of the one after it where tiles are large. A small one asks for the lines that it
-    # stores before it sums, a large one for later ones meanwhile. The loop over them lives in here because gcc unrolls the loops over `acc` early
-    # enough to keep it in registers only where they are nested in another loop.
+    # stores before it sums, a large one for later ones meanwhile. The outer loop lives in here
+    # because gcc unrolls the loops over `acc` early enough to keep it in registers only where they are nested in another.
     cdef vec acc[24]
     cdef vec x[8]
     cdef vec w[8]
