@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -243,7 +245,8 @@ def receptive_field(
     row, column = (n // 2 for n in output.shape[2:]) if unit is None else pair(unit, "unit", 0)
     if row >= output.shape[2] or column >= output.shape[3]:
         raise ValueError(f"unit is {unit}; expected a place of the {output.shape[2]}×{output.shape[3]} map")
-    output[0, :, row, column].sum().backward()
+    with _gradients_kept(model):
+        output[0, :, row, column].sum().backward()
     gradient = np.asarray(getattr(x.grad, "data", x.grad)) if not isinstance(x.grad, np.ndarray) else x.grad
     heat = np.abs(gradient[0]).sum(axis=0)
     fields = [shapes.receptive_field(axis) for axis in zip(*chain, strict=True)] if chain else []
@@ -261,6 +264,19 @@ def receptive_field(
         f"{title or 'Receptive field'}: unit ({row}, {column}) of {name} sees {size} pixels; "
         f"the gradient is above a twentieth of its peak on {100 * share:.1f} % of the image",
     )
+
+
+@contextmanager
+def _gradients_kept(model: Any) -> Iterator[None]:
+    """What training has gathered in the parameters is afterwards as it was."""
+    kept = [(parameter, parameter.grad) for parameter in model.parameters()]
+    for parameter, _ in kept:
+        parameter.grad = None
+    try:
+        yield
+    finally:
+        for parameter, gradient in kept:
+            parameter.grad = gradient
 
 
 def _watched(model: Any, module: Any, x: Any) -> tuple[Any, list[list[tuple[int, int, int, int]]]]:

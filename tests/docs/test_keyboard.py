@@ -129,3 +129,13 @@ def test_the_largest_numbers_can_be_read_on_the_narrowest_phone(page, dark):
         page.run(f"at('{name}').value = {value}; at('settings').dispatchEvent(new Event('input'))")
     assert says(page, "weights") == "4095×4096×15×15"
     assert page.run((DOCS / "read.js").read_text(encoding="utf-8")) == []
+
+
+def test_the_largest_transposed_map_has_few_shapes_and_its_weights_turned_round(page):
+    largest = {"size": 64, "kernel": 15, "stride": 15, "padding": 0, "channels": 8, "filters": 4, "groups": 2}
+    page.run("at('transposed').checked = true")
+    for name, value in largest.items():
+        page.run(f"at('{name}').value = {value}; at('settings').dispatchEvent(new Event('input'))")
+    assert says(page, "formula").endswith("= 960")
+    assert says(page, "weights") == "8×2×15×15"
+    assert page.run("at('drawing').children.length") < 20

@@ -88,3 +88,15 @@ def test_traces_of_layers_are_drawn_and_break_in_red():
     figure = viz.shape_trace(network(nn), (1, 8, 8))
     assert "refuses" in viz.alt_text(figure)
     assert any("likely cause" in text.get_text() for text in figure.axes[0].texts)
+
+
+def test_a_receptive_field_leaves_what_training_has_gathered():
+    nn = pytest.importorskip("convkit.nn")
+    model, image = network(nn), rng.standard_normal((1, 24, 24)).astype(np.float32)
+    viz.receptive_field(model, image)
+    assert all(parameter.grad is None for parameter in model.parameters())
+    model(nn.Tensor(image[None], requires_grad=True)).sum().backward()
+    gathered = [np.array(parameter.grad.data) for parameter in model.parameters()]
+    viz.receptive_field(model, image)
+    for parameter, gradient in zip(model.parameters(), gathered, strict=True):
+        np.testing.assert_array_equal(parameter.grad.data, gradient)

@@ -41,8 +41,9 @@ function update() {
   const cost = output === null ? null : sizes.cost(s, output);
   const shown = (n) => n.toLocaleString("en");
   const divides = s.channels % s.groups === 0 && s.filters % s.groups === 0;
+  const [outer, inner] = s.transposed ? [s.channels, s.filters] : [s.filters, s.channels];
   at("weights").textContent = divides
-    ? `${s.filters}×${s.channels / s.groups}×${s.kernel}×${s.kernel}`
+    ? `${outer}×${inner / s.groups}×${s.kernel}×${s.kernel}`
     : `groups ${s.groups} does not divide ${s.channels} and ${s.filters}`;
   at("parameters").textContent = cost ? shown(cost.parameters) : "–";
   at("macs").textContent = cost ? shown(cost.macs) : "–";
@@ -74,32 +75,39 @@ function draw(s, output, step) {
   const gap = 1.5;
   const height = Math.max(extent, output);
   svg.setAttribute("viewBox", `-0.3 -0.3 ${extent + output + gap + 0.6} ${height + 0.6}`);
-  const box = (x, y, w, h, fill, edge, width = 0.03) => {
-    const r = document.createElementNS("http://www.w3.org/2000/svg", "rect");
-    for (const [k, v] of Object.entries({ x, y, width: w, height: h, fill, stroke: edge, "stroke-width": width })) r.setAttribute(k, v);
-    svg.append(r);
+  const add = (name, attributes) => {
+    const shape = document.createElementNS("http://www.w3.org/2000/svg", name);
+    for (const [k, v] of Object.entries(attributes)) shape.setAttribute(k, v);
+    svg.append(shape);
+  };
+  const box = (x, y, n, fill) => add("rect", { x, y, width: n, height: n, fill });
+  // All cells in one shape, and all lines in another: a large map has a million cells.
+  const cells = (xs, ys, fill) => add("path", { d: ys.flatMap((y) => xs.map((x) => `M${x} ${y}h1v1h-1z`)).join(""), fill });
+  const lines = (x, y, n) => {
+    const d = Array.from({ length: n + 1 }, (_, i) => `M${x + i} ${y}v${n}M${x} ${y + i}h${n}`).join("");
+    add("path", { d, fill: "none", stroke: "var(--edge)", "stroke-width": 0.03 });
   };
   const row = Math.floor(step / output), column = step % output;
   const taps = (i) => Array.from({ length: s.kernel }, (_, k) => first + i * hop + s.dilation * k);
-  const rows = new Set(taps(row)), columns = new Set(taps(column));
+  const rows = taps(row), columns = taps(column);
   const real = (p) => p >= 0 && p <= end && p % spread === 0;
   const top = (height - extent) / 2;
-  for (let y = low; y <= last; y++) {
-    for (let x = low; x <= last; x++) {
-      const hit = rows.has(y) && columns.has(x);
-      const fill = hit ? "var(--tap)" : real(x) && real(y) ? "var(--cell)" : "var(--paper)";
-      box(x - low, y - low + top, 1, 1, fill, "var(--edge)");
-    }
+  box(0, top, extent, "var(--paper)");
+  if (spread === 1) box(-low, top - low, s.size, "var(--cell)");
+  else {
+    const places = Array.from({ length: s.size }, (_, i) => i * spread - low);
+    cells(places, places.map((y) => y + top), "var(--cell)");
   }
-  box(taps(column)[0] - low, taps(row)[0] - low + top, reach + 1, reach + 1, "none", "var(--ink)", 0.1);
+  cells(columns.map((x) => x - low), rows.map((y) => y - low + top), "var(--tap)");
+  lines(0, top, extent);
+  const outline = { x: columns[0] - low, y: rows[0] - low + top, width: reach + 1, height: reach + 1 };
+  add("rect", { ...outline, fill: "none", stroke: "var(--ink)", "stroke-width": 0.1 });
   const left = extent + gap, high = (height - output) / 2;
-  for (let y = 0; y < output; y++) {
-    for (let x = 0; x < output; x++) {
-      box(left + x, high + y, 1, 1, x === column && y === row ? "var(--hit)" : "var(--out)", "var(--edge)");
-    }
-  }
+  box(left, high, output, "var(--out)");
+  box(left + column, high + row, 1, "var(--hit)");
+  lines(left, high, output);
   const words = `Input ${s.size}×${s.size}, output ${output}×${output}. Output pixel (${row}, ${column}) is made of input `;
-  const kept = (set) => [...set].filter(real).map((p) => p / spread);
+  const kept = (places) => places.filter(real).map((p) => p / spread);
   const [r, c] = [kept(rows), kept(columns)];
   at("told").textContent = words + (r.length && c.length ? `rows ${r.join(", ")} and columns ${c.join(", ")}.` : "padding alone.");
 }
