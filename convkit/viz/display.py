@@ -28,8 +28,10 @@ def display(array: Array) -> tuple[Array, dict[str, Any]]:
         return array, {"cmap": "gray", "vmin": 0, "vmax": 1}
     if array.dtype in (np.uint8, np.uint16):
         return (array if array.dtype == np.uint8 else (array // 257).astype(np.uint8)), gray
-    if array.ndim == 3 and array.min() >= 0 and array.max() <= 1:
-        return array, {}
+    if array.ndim == 3:
+        finite = np.isfinite(array)
+        if array.min(where=finite, initial=0) >= 0 and array.max(where=finite, initial=0) <= 1:
+            return np.where(finite, array, 0), {}
     values = strongest(array[..., :3]) if array.ndim == 3 else array
     return false_colours(values.astype(np.float64))
 
@@ -63,5 +65,10 @@ def interpolation(array: Array) -> str:
 
 
 def caption(array: Array) -> str:
-    """dtype and range."""
-    return f"{array.dtype}   {array.min():.4g} … {array.max():.4g}" if array.dtype != np.bool_ else "bool"
+    """dtype and range, of what is finite."""
+    if array.dtype == np.bool_:
+        return "bool"
+    finite = array[np.isfinite(array)]
+    extent = f"{finite.min():.4g} … {finite.max():.4g}" if finite.size else "no finite number"
+    others = f"   {array.size - finite.size} not finite" if 0 < finite.size < array.size else ""
+    return f"{array.dtype}   {extent}{others}"

@@ -33,6 +33,18 @@ def test_layouts_show_the_same_picture():
     np.testing.assert_array_equal(shown(viz.show(PHOTO[..., ::-1], order="bgr")), PHOTO)
 
 
+@pytest.mark.parametrize("stray", [np.nan, np.inf])
+def test_a_stray_number_leaves_a_photo_its_colours(stray):
+    photo = np.random.default_rng(0).random((9, 8, 3))
+    photo[2, 3, 1] = stray
+    figure = viz.show(photo)
+    shown = np.asarray(figure.axes[0].images[0].get_array())
+    photo[2, 3, 1] = 0
+    np.testing.assert_array_equal(shown, photo)
+    assert "nan" not in viz.alt_text(figure)
+    assert "1 not finite" in viz.alt_text(figure)
+
+
 def test_limits_undo_a_normalisation():
     batch = ck.to_bchw(PHOTO, scale="unit", mean=0.5, std=0.25)
     np.testing.assert_allclose(shown(viz.show(batch, limits=(-2, 2))), PHOTO / 255, atol=1e-6)
