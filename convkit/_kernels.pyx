@@ -8,7 +8,8 @@ Work is cut into units: image × group × band of output rows × strip of their 
 goes over K in blocks of channels. It packs the block's input into planes (`planes.pxd`), where its outputs are
 numbered along rows of `pitch` elements and a tap is an offset, and multiplies tiles of such outputs with every panel;
 the sums of the few numbers that lie between the strip's rows are left behind. Where the strip is narrow and the panels
-are many, those would cost more than copying the pixels of each tap once more, without gaps (`narrow`).
+are many, those would cost more than copying the pixels of each tap once more, without gaps (`narrow`). Of few products
+each panel goes along an output row instead, and stores it in place (`by_lines`).
 
 What an output adds up, and in which order, depends on the blocks of K alone, never on the units or the threads.
 """

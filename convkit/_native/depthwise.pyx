@@ -8,7 +8,8 @@ them at a time in registers, every tap by shifted loads:
   under the kernel: of ROWS + CHUNK - 1 loads come ROWS · CHUNK products, for CHUNK kernel rows.
 * 4 outputs or 8: some vectors anywhere in the strip. A loaded vector feeds every output.
 
-A depthwise 3×3 kernel of stride 2 reads the input where it lies (`by_twos`).
+A depthwise 3×3 kernel of stride 2 reads the input where it lies, and sums its taps row by row (`by_twos`). Under
+another border than constants, between columns that lie apart, or in rows of less than a vector it is one of the others.
 
 A strip's rows are PITCH apart, so that their addresses are constants. With a horizontal stride s its columns are
 split into s planes, column c in plane c % s: what a tap brings to neighbouring outputs lies side by side.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from convkit.nn.optim import Optimizer
 
 
-class LRScheduler:
+class LRScheduler(ABC):
     """The base of the schedules: a rate for each group, from the number of steps that were made.
 
     Every rule here is a formula of the step's number and of each group's first rate, so that a schedule
@@ -35,10 +36,6 @@ class LRScheduler:
         self.last_epoch = last_epoch + 1
         self._set()
 
-    def rate(self, base: float, step: int) -> float:
-        """The rate at a step, of a group that began with `base`."""
-        raise NotImplementedError  # not abstract: a schedule of several rates overrides `_set` instead
-
     def step(self) -> None:
         """Go to the next step's rates; to be called after ``optimiser.step()``."""
         self.last_epoch += 1
@@ -48,9 +45,9 @@ class LRScheduler:
         """The rates now."""
         return [group["lr"] for group in self.optimizer.param_groups]
 
+    @abstractmethod
     def _set(self) -> None:
-        for group, base in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
-            group["lr"] = self.rate(base, self.last_epoch)
+        """Give each group its rate after `last_epoch` steps."""
 
     def state_dict(self) -> dict[str, Any]:
         """The number of steps, and the first rates."""
@@ -68,7 +65,19 @@ class LRScheduler:
         self._set()
 
 
-class LambdaLR(LRScheduler):
+class _Formula(LRScheduler):
+    """A schedule whose every group follows one formula of its first rate."""
+
+    @abstractmethod
+    def rate(self, base: float, step: int) -> float:
+        """The rate at a step, of a group that began with `base`."""
+
+    def _set(self) -> None:
+        for group, base in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
+            group["lr"] = self.rate(base, self.last_epoch)
+
+
+class LambdaLR(_Formula):
     """The first rate times ``lr_lambda(step)``."""
 
     def __init__(self, optimizer: Optimizer, lr_lambda: Callable[[int], float], last_epoch: int = -1) -> None:
@@ -80,7 +89,7 @@ class LambdaLR(LRScheduler):
         return base * self.lr_lambda(step)
 
 
-class StepLR(LRScheduler):
+class StepLR(_Formula):
     """Times `gamma` every `step_size` steps.
 
     Examples
@@ -106,7 +115,7 @@ class StepLR(LRScheduler):
         return base * self.gamma ** (step // self.step_size)
 
 
-class MultiStepLR(LRScheduler):
+class MultiStepLR(_Formula):
     """Times `gamma` at each of the `milestones`."""
 
     def __init__(
@@ -120,7 +129,7 @@ class MultiStepLR(LRScheduler):
         return base * self.gamma ** bisect_right(self.milestones, step)
 
 
-class ExponentialLR(LRScheduler):
+class ExponentialLR(_Formula):
     """Times `gamma` at every step."""
 
     def __init__(self, optimizer: Optimizer, gamma: float, last_epoch: int = -1) -> None:
@@ -132,7 +141,7 @@ class ExponentialLR(LRScheduler):
         return base * self.gamma**step
 
 
-class ConstantLR(LRScheduler):
+class ConstantLR(_Formula):
     """Times `factor` for the first `total_iters` steps."""
 
     def __init__(
@@ -146,7 +155,7 @@ class ConstantLR(LRScheduler):
         return base * (self.factor if step < self.total_iters else 1.0)
 
 
-class LinearLR(LRScheduler):
+class LinearLR(_Formula):
     """Warm-up: times a factor that goes from `start_factor` to `end_factor` in `total_iters` steps."""
 
     def __init__(
@@ -166,7 +175,7 @@ class LinearLR(LRScheduler):
         return base * (self.start_factor + (self.end_factor - self.start_factor) * done)
 
 
-class CosineAnnealingLR(LRScheduler):
+class CosineAnnealingLR(_Formula):
     """Half a cosine from the first rate to `eta_min` in `T_max` steps (Loshchilov and Hutter, 2017)."""
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1) -> None:
