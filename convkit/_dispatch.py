@@ -37,6 +37,7 @@ FAMILIES = {
     "activation": "convkit._native.activation",
     "stencil": "convkit._native.stencil",
     "layout": "convkit._native.layout",
+    "red_blue": "convkit._native.red_blue",
     "narrow": "convkit._native.narrow",
     "box": "convkit._native.box",
     "box_narrow": "convkit._native.box_narrow",

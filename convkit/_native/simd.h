@@ -12,6 +12,8 @@
 #include <string.h>
 #if defined(__x86_64__)
 #include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
 #endif
 
 /* ---- the machine: bytes of a vector register, and the GEMM register tile (GEMM_MR × GEMM_NV accumulators,
@@ -499,6 +501,22 @@ INLINE void load_bytes(stored *line, const uint8_t *p, ptrdiff_t n) {
   ptrdiff_t i = 0;
   for (; i + VL <= n; i += VL) vec_store(line + i, vec_load_bytes(p + i));
   for (; i < n; i++) line[i] = p[i];
+}
+
+/* Sixteen bytes in another order: `order` tells of each place which byte comes there. */
+typedef uint8_t sixteen __attribute__((vector_size(16), aligned(1), may_alias));
+INLINE sixteen sixteen_load(const uint8_t *p) { return *(const sixteen *)p; }
+INLINE void sixteen_store(uint8_t *p, sixteen v) { *(sixteen *)p = v; }
+INLINE sixteen sixteen_in_order(sixteen v, sixteen order) {
+#if defined(__SSSE3__)
+  return (sixteen)_mm_shuffle_epi8((__m128i)v, (__m128i)order);
+#elif defined(__aarch64__)
+  return (sixteen)vqtbl1q_u8((uint8x16_t)v, (uint8x16_t)order);
+#else
+  sixteen taken;
+  for (int i = 0; i < 16; i++) taken[i] = v[order[i]];
+  return taken;
+#endif
 }
 
 /* |v| with the sign of `sign`. */

@@ -8,6 +8,7 @@ cdef extern from "simd.h" nogil:
     ctypedef float panel_vec
     ctypedef double panel_f64
     ctypedef unsigned short vec_lanes
+    ctypedef int sixteen
     enum:
         VL
         VECTOR_BYTES
@@ -48,6 +49,9 @@ cdef extern from "simd.h" nogil:
     vec vec_braid_1(vec a, vec b, vec c)
     vec vec_braid_2(vec a, vec b, vec c)
     void vec_store_thirds(unsigned char* p, vec a, vec b, vec c)
+    sixteen sixteen_load(const unsigned char* p)
+    void sixteen_store(unsigned char* p, sixteen v)
+    sixteen sixteen_in_order(sixteen v, sixteen order)
     vec vec_zip_low(vec a, vec b)
     vec vec_zip_high(vec a, vec b)
     void vec_interleave(vec* v, int rows)

@@ -19,12 +19,6 @@ class Format:
     dtypes: tuple[str, ...]
     channels: tuple[int, ...]
 
-    def starts(self, data: bytes) -> bool:
-        """Whether `data` begins as this format does."""
-        if self.name == "WebP":
-            return data[:4] == b"RIFF" and data[8:12] == b"WEBP"
-        return data.startswith(self.magic)
-
     def holds(self, image: Array) -> bool:
         """Whether an image of this dtype and number of channels survives as it is."""
         return image.dtype.name in self.dtypes and channel_count(image) in self.channels
@@ -49,12 +43,16 @@ FORMATS = (
 )
 
 
+BY_BEGINNING = {magic[:2]: known for known in FORMATS for magic in known.magic}
+"""No two formats share their first two bytes."""
+
+
 def sniff(data: bytes) -> Format | None:
     """The format that `data` begins as."""
-    for known in FORMATS:
-        if known.starts(data):
-            return known
-    return None
+    found = BY_BEGINNING.get(data[:2])
+    if found is None or not data.startswith(found.magic):
+        return None
+    return None if found.name == "WebP" and data[8:12] != b"WEBP" else found  # RIFF holds sounds, too
 
 
 def for_name(name: str) -> Format:

@@ -16,7 +16,8 @@ from convkit.io import headers
 from convkit.io.formats import channel_count
 from convkit.io.headers import Broken, Header, Raw, Unsupported
 from convkit.io.source import Source, load
-from convkit.layout import bgr_to_rgb, to_gray
+from convkit.layout import to_gray
+from convkit.layout.colour import swap_red_blue
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -30,9 +31,6 @@ MAX_PIXELS = 89_478_485
 MAX_BYTES = 1 << 30
 
 STORED = {dtype.name: dtype for dtype in IMAGE_DTYPES}
-
-SWAPPED_BYTES = 1 << 17
-"""Of rows whose colours change places before they are stored: they stay in the second cache meanwhile."""
 
 RGB_DECODERS = {*((kind, "uint8") for kind in headers.READERS if kind != "BMP"), ("PNG", "uint16")}
 """Those that give RGB when asked for it. OpenCV's gives 16-bit TIFF as BGR all the same, and BMP slowly."""
@@ -172,7 +170,7 @@ def imread(
     _check_limits([header], max_pixels, max_bytes, name)
     _check_kind(header, mode, dtype, name)
     image = _checked(_decode(_upright(data, header), header, found.name, name), header, found.name, name)
-    if orientation == "exif":
+    if orientation == "exif" and header.orientation != 1:
         image = _turned(image, header.orientation)
     return _as_asked(image, mode, dtype)
 
@@ -218,7 +216,7 @@ def imread_pages(
     _check_limits(pages, max_pixels, max_bytes, name)
     for page in pages:
         _check_kind(page, mode, dtype, name)
-    decoded: Sequence[Array | None]
+    decoded: Sequence[Array]
     if len(pages) == 1:
         decoded = [_decode(_upright(data, header), header, found.name, name)]
     else:
@@ -247,8 +245,10 @@ def _header(data: bytes, kind: str, name: str) -> Header:
 
 
 def _check_limits(pages: list[Header], max_pixels: int, max_bytes: int, name: str) -> None:
-    pixels = sum(page.pixels for page in pages)
-    decoded = sum(page.pixels * page.channels * STORED[page.dtype].itemsize for page in pages)
+    pixels = decoded = 0
+    for page in pages:
+        pixels += page.pixels
+        decoded += page.pixels * page.channels * STORED[page.dtype].itemsize
     if pixels > integer(max_pixels, "max_pixels", 1):
         raise ImageTooLarge(
             f"{name} promises {_size(pages)} pixels, more than max_pixels={max_pixels}; pass a larger "
@@ -288,7 +288,7 @@ def _check_kind(header: Header, mode: Mode, dtype: DTypeLike | None, name: str) 
 
 def _upright(data: bytes, header: Header) -> bytes:
     """The file with its orientation taken out, where the decoder would apply it unasked."""
-    if header.orientation == 1 and all(page.orientation == 1 for page in header.pages):
+    if not header.tags or all(page.orientation == 1 for page in (header, *header.pages)):
         return data
     patched = bytearray(data)
     for place, value in header.tags:
@@ -299,8 +299,8 @@ def _upright(data: bytes, header: Header) -> bytes:
 # ---- decoding ---------------------------------------------------------------------------------------
 
 
-def _decode(data: bytes, header: Header, kind: str, name: str) -> Array | None:
-    """The pixels in RGB order; None where the decoder gives none."""
+def _decode(data: bytes, header: Header, kind: str, name: str) -> Array:
+    """The pixels in RGB order."""
     if header.raw is not None:
         return _copied(data, header, header.raw)
     cv2 = opencv()
@@ -311,7 +311,17 @@ def _decode(data: bytes, header: Header, kind: str, name: str) -> Array | None:
             pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error as error:
         raise CorruptImage(f"{name} is a {kind} file that cannot be decoded: {error.err}") from error
-    return pixels if pixels is None or gives_rgb else _rgb(pixels, cv2)
+    if pixels is None:
+        raise _not_decoded(data, kind, name)
+    return pixels if gives_rgb else _rgb(pixels)
+
+
+def _not_decoded(data: bytes, kind: str, name: str) -> CorruptImage:
+    try:
+        headers.damage(kind, data)
+    except Broken as error:
+        return CorruptImage(f"{name} is a {kind} file that is damaged: {error}")
+    return CorruptImage(f"{name} is a {kind} file that cannot be decoded")
 
 
 @functools.cache
@@ -333,55 +343,36 @@ def _copied(data: bytes, header: Header, raw: Raw) -> Array:
     image = empty(shape, STORED[header.dtype])
     upright = image[::-1] if raw.upward else image
     if raw.blue_first:
-        _swap(rows, upright, opencv())
+        swap_red_blue(rows, upright)
     else:
         upright[...] = rows
     return image
 
 
-def _decode_pages(data: bytes, kind: str, name: str) -> Sequence[Array | None]:
+def _decode_pages(data: bytes, kind: str, name: str) -> Sequence[Array]:
     cv2 = opencv()
     try:
         with quiet(cv2):
             _, pages = cv2.imdecodemulti(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error as error:
         raise CorruptImage(f"{name} is a {kind} file that cannot be decoded: {error.err}") from error
-    return [_rgb(page, cv2) for page in pages]
+    return [_rgb(page) for page in pages]
 
 
-def _rgb(image: Array, cv2: Any) -> Array:
-    """OpenCV's BGR as RGB, in place where OpenCV knows the dtype."""
-    if channel_count(image) not in (3, 4):
-        return image
-    if image.dtype not in (np.uint8, np.uint16, np.float32):
-        return bgr_to_rgb(image)
-    _swap(image, image, cv2)
-    return image
+def _rgb(image: Array) -> Array:
+    """OpenCV's BGR as RGB, in place."""
+    return image if channel_count(image) not in (3, 4) else swap_red_blue(image, image)
 
 
-def _swap(image: Array, out: Array, cv2: Any) -> None:
-    """Red and blue change places, some rows at a time: whole images OpenCV would copy first."""
-    code = cv2.COLOR_BGR2RGB if image.shape[2] == 3 else cv2.COLOR_BGRA2RGBA
-    some = max(1, SWAPPED_BYTES // image[0].nbytes)
-    for y in range(0, len(image), some):
-        out[y : y + some] = cv2.cvtColor(image[y : y + some], code)
-
-
-def _checked(image: Array | None, header: Header, kind: str, name: str) -> Array:
+def _checked(image: Array, header: Header, kind: str, name: str) -> Array:
     """`image` if it is what the header promised."""
-    if image is None:
-        raise CorruptImage(f"{name} is a {kind} file that cannot be decoded")
-    if image.dtype not in IMAGE_DTYPES:
-        raise UnsupportedFormat(
-            f"{name} holds {image.dtype} pixels; expected one of {', '.join(map(str, IMAGE_DTYPES))}"
-        )
-    if header.channels == 3 and channel_count(image) == 4:  # inks
-        image = np.ascontiguousarray(image[..., :3])
     if image.shape[:2] != (header.height, header.width) or image.dtype != STORED[header.dtype]:
         raise CorruptImage(
             f"{name} is a {kind} file that promises {header.width}×{header.height} pixels of {header.dtype}, "
             f"and decodes to {image.shape[1]}×{image.shape[0]} of {image.dtype}"
         )
+    if header.channels == 3 and channel_count(image) == 4:  # inks
+        image = np.ascontiguousarray(image[..., :3])
     if header.transparent is not None and image.ndim == 2:
         top = np.iinfo(image.dtype).max
         alpha = np.where(image == header.transparent, 0, top).astype(image.dtype)

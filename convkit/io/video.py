@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from convkit._checks import Array, as_array, positive
 from convkit._opencv import opencv, quiet
 from convkit.errors import CorruptImage, ImageFileError, UnsupportedFormat, of_file
+from convkit.layout.colour import rgb_to_bgr, swap_red_blue
 
 CODECS = {".mp4": "mp4v", ".mov": "mp4v", ".m4v": "mp4v", ".mkv": "mp4v", ".avi": "MJPG", ".webm": "VP80"}
 
@@ -71,7 +72,6 @@ class Video:
 
     def __iter__(self) -> Iterator[Array]:
         """Frames from the first on, HWC uint8, RGB; `CorruptImage` where promised ones are missing."""
-        cv2 = opencv()
         capture, count = self._open(), 0
         try:
             while True:
@@ -79,7 +79,7 @@ class Video:
                 if not found:
                     break
                 count += 1
-                yield cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
+                yield swap_red_blue(frame, frame)
         finally:
             capture.release()
         if self.frames - count > max(1, self.frames // 100):  # containers round their lengths
@@ -176,8 +176,7 @@ class VideoWriter:
             )
         if self._writer is None:
             raise ValueError(f"the writer of {self.path} is closed")
-        cv2 = opencv()
-        self._writer.write(cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2BGR))
+        self._writer.write(rgb_to_bgr(image))
 
     def close(self) -> None:
         """Finish the file and put it in its place."""

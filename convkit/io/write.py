@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -167,7 +167,7 @@ def _between(value: int | str, name: str, low: int, high: int) -> int:
 
 def _encode(image: Array, target: Format, settings: list[int], name: str) -> bytes:
     cv2 = opencv()
-    ordered = np.ascontiguousarray(image) if channel_count(image) == 1 else _bgr(image, cv2)
+    ordered = np.ascontiguousarray(image) if channel_count(image) == 1 else rgb_to_bgr(image)
     suffix = target.suffixes[0]
     try:
         with quiet(cv2):
@@ -184,11 +184,3 @@ def _encode(image: Array, target: Format, settings: list[int], name: str) -> byt
             f"{name}: this OpenCV writes BMP without alpha; write .png, or pass image[..., :3]"
         )
     return encoded
-
-
-def _bgr(image: Array, cv2: Any) -> Array:
-    if image.dtype in (np.uint8, np.uint16, np.float32):
-        code = cv2.COLOR_RGB2BGR if image.shape[2] == 3 else cv2.COLOR_RGBA2BGRA
-        swapped: Array = cv2.cvtColor(np.ascontiguousarray(image), code)
-        return swapped
-    return rgb_to_bgr(image)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from convkit._checks import Array, as_array
+from convkit._checks import Array, as_array, empty
+from convkit._dispatch import native
 from convkit._opencv import opencv
 from convkit.layout.shape import check_pixels, coloured, names
 
@@ -40,9 +41,7 @@ def rgb_to_bgr(image: ArrayLike) -> Array:
     [[[3, 2, 1, 9]]]
     """
     hwc = coloured(image)
-    swapped = np.array(hwc, order="C", copy=True)
-    swapped[..., 0], swapped[..., 2] = hwc[..., 2], hwc[..., 0]
-    return swapped
+    return swap_red_blue(hwc, empty(hwc.shape, hwc.dtype))
 
 
 def bgr_to_rgb(image: ArrayLike) -> Array:
@@ -55,6 +54,20 @@ def bgr_to_rgb(image: ArrayLike) -> Array:
     [[[1, 2, 3]]]
     """
     return rgb_to_bgr(image)
+
+
+def swap_red_blue(image: Array, out: Array) -> Array:
+    """`out`, with the pixels of `image` in it and red where blue was; the two may be one."""
+    if not _pixels_are_whole(image):
+        image = np.ascontiguousarray(image)
+    native().family("red_blue", np.float32).swap(image, out)
+    return out
+
+
+def _pixels_are_whole(image: Array) -> bool:
+    """Whether only rows have gaps between them."""
+    item = image.itemsize
+    return image.strides[1:] == (image.shape[2] * item, item)
 
 
 GRAY_FIXED = (9798, 19235, 3735)  # 0.299, 0.587, 0.114 in 15 bits, summing to 2¹⁵: OpenCV's own

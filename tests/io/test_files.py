@@ -396,12 +396,12 @@ def test_files_of_very_many_parts():
             ck.imread(data)
 
 
-def test_checksums_of_a_png_are_checked(capfd):
+@pytest.mark.parametrize("name", [b"IHDR", b"IDAT"])
+def test_checksums_of_a_png_are_checked(name):
     data = bytearray(make.png(2, [bytes(range(30))] * 4))
-    data[60] ^= 1
-    with pytest.raises(CorruptImage, match=r"checksum of its chunk b'IDAT'"):
+    data[data.index(name) + 13] ^= 1
+    with pytest.raises(CorruptImage, match=rf"checksum of its chunk {name!r}"):
         ck.imread(bytes(data))
-    assert capfd.readouterr().err == ""
 
 
 def test_a_nul_in_the_name(tmp_path):

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import convkit as ck
+from convkit.layout.colour import swap_red_blue
 
 DTYPES = ("uint8", "uint16", "int16", "float32", "float64")
 rng = np.random.default_rng(20)
@@ -186,6 +187,23 @@ def test_swap_is_its_own_inverse_and_leaves_alpha(channels, dtype):
     np.testing.assert_array_equal(swapped[..., 3:], image[..., 3:])
     np.testing.assert_array_equal(ck.bgr_to_rgb(swapped), image, strict=True)
     assert swapped.flags.c_contiguous
+
+
+@pytest.mark.parametrize("dtype", [np.bool_, np.uint8, ">u2", np.float16, np.int32, np.float64, "g"])
+@pytest.mark.parametrize("channels", [3, 4])
+def test_red_and_blue_of_every_width(channels, dtype, isa):
+    for width in range(1, 40):
+        image = noise((3, width, channels), np.uint8).astype(dtype)
+        expected = image[..., [2, 1, 0, 3][:channels]]
+        np.testing.assert_array_equal(ck.rgb_to_bgr(image), expected)
+        wide = np.zeros((3, width + 5, channels), dtype)
+        upside_down = wide[::-1, 2 : 2 + width]
+        swap_red_blue(image, upside_down)
+        np.testing.assert_array_equal(upside_down, expected)
+        assert not wide[:, :2].any()
+        assert not wide[:, 2 + width :].any()
+        swap_red_blue(upside_down, upside_down)
+        np.testing.assert_array_equal(upside_down, image)
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16"])

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from convkit.io.headers import bmp, jpeg, png, pnm, tiff, webp
 from convkit.io.headers.header import Broken, Header, Raw, Unsupported
 
-__all__ = ["READERS", "Broken", "Header", "Raw", "Unsupported", "read"]
+__all__ = ["READERS", "Broken", "Header", "Raw", "Unsupported", "damage", "read"]
 
 READERS: dict[str, Callable[[bytes], Header]] = {
     "PNG": png.read,
@@ -42,3 +42,9 @@ def read(name: str, data: bytes) -> Header:
     if header.height < 1 or header.width < 1:
         raise Broken(f"its header says {header.width}×{header.height} pixels")
     return header
+
+
+def damage(name: str, data: bytes) -> None:
+    """Raise `Broken` where it can be told why a decoder gave up on `data`."""
+    if name == "PNG":
+        png.damage(data)

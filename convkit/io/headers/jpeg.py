@@ -8,54 +8,44 @@ import struct
 from convkit.io.headers import exif
 from convkit.io.headers.header import Broken, Header, Parts, Unsupported
 
-FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
-SEQUENTIAL = (0xC0, 0xC1)
-END, SCAN, APP1 = 0xD9, 0xDA, 0xE1
-END_OF_IMAGE = bytes([0xFF, END])
-ALONE = {0x01, *range(0xD0, 0xD8)}
+SEGMENT, FRAME = struct.Struct(">HH"), struct.Struct(">BHHB")  # a marker and its length; what a frame says
+FRAMES = {*range(0xFFC0, 0xFFD0)} - {0xFFC4, 0xFFC8, 0xFFCC}
+SEQUENTIAL = (0xFFC0, 0xFFC1)
+END, SCAN, APP1, PADDING = 0xFFD9, 0xFFDA, 0xFFE1, 0xFFFF
+ALONE = {0xFF01, *range(0xFFD0, 0xFFD8)}
+END_OF_IMAGE = END.to_bytes(2, "big")
 # Where scan data end: a marker that is neither a stuffed 0xFF nor a restart nor padding.
 MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
-
-
-def _scan_end(data: bytes, at: int, only: bool) -> int:
-    """Where the scan that starts at `at` ends; `only`: it is not followed by another."""
-    if only:  # and cannot contain the last marker, wherever that is
-        end = data.rfind(END_OF_IMAGE, at)
-        return end if end >= 0 else len(data)
-    found = MARKER.search(data, at)
-    return found.start() if found else len(data)
 
 
 def read(data: bytes) -> Header:
     """The header; the chain is followed to the marker that ends the image."""
     frame: tuple[int, int, int, int] | None = None
     orientation, scans, parts, at, sequential = 1, 0, Parts(), 2, False
-    while True:
+    while data[at : at + 2] != END_OF_IMAGE:
         parts.add()
-        marker = data[at + 1] if at + 1 < len(data) else -1
-        if marker == -1 or data[at] != 0xFF:
+        if at + 4 > len(data) or data[at] != 0xFF:
             raise Broken("it has no end-of-image marker")
-        if marker == 0xFF:  # padding
-            at += 1
-        elif marker in ALONE:
+        marker, length = SEGMENT.unpack_from(data, at)
+        if marker in ALONE:
             at += 2
-        elif marker == END:
-            break
-        else:
-            (length,) = struct.unpack_from(">H", data, at + 2)
-            if length < 2:
-                raise Broken(f"a segment at byte {at} has a length of {length}")
-            if marker in FRAMES and frame is None:
-                frame = struct.unpack_from(">BHHB", data, at + 4)
-                sequential = marker in SEQUENTIAL
-            elif marker == APP1 and data[at + 4 : at + 10] == b"Exif\0\0" and orientation == 1:
-                orientation = exif.orientation(data[at + 4 : at + 2 + length])
-            at += 2 + length
-            if marker == SCAN:
-                scans += 1
-                at = _scan_end(
-                    data, at, only=sequential and frame is not None and frame[3] == data[at - length + 2]
-                )
+            continue
+        if marker == PADDING:
+            at += 1
+            continue
+        if length < 2:
+            raise Broken(f"a segment at byte {at} has a length of {length}")
+        if marker in FRAMES and frame is None:
+            frame = FRAME.unpack_from(data, at + 4)
+            sequential = marker in SEQUENTIAL
+        elif marker == APP1 and data[at + 4 : at + 10] == b"Exif\0\0" and orientation == 1:
+            orientation = exif.orientation(data[at + 4 : at + 2 + length])
+        elif marker == SCAN:
+            scans += 1
+            only = sequential and frame is not None and frame[3] == data[at + 4]
+            at = _scan_end(data, at + 2 + length, only)
+            continue
+        at += 2 + length
     if frame is None or not scans:
         raise Broken("it has no picture between its first and its last marker")
     precision, height, width, components = frame
@@ -67,3 +57,12 @@ def read(data: bytes) -> Header:
     if channels is None:
         raise Unsupported(f"JPEG of {components} components")
     return Header(height, width, channels, "uint8", orientation)
+
+
+def _scan_end(data: bytes, at: int, only: bool) -> int:
+    """Where the scan that starts at `at` ends; `only`: it is not followed by another."""
+    if only:  # and cannot contain the last marker, wherever that is
+        end = data.rfind(END_OF_IMAGE, at)
+        return end if end >= 0 else len(data)
+    found = MARKER.search(data, at)
+    return found.start() if found else len(data)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Iterator
 
 from convkit.io.headers import exif
 from convkit.io.headers.header import Broken, Header, Parts
@@ -14,30 +15,20 @@ DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 1
 
 
 def read(data: bytes) -> Header:
-    """The header; the chain is followed to its end, and the checksums that pixels depend on are checked."""
+    """The header; the chain is followed to its end. Checksums of pixels are for the decoder: see `damage`."""
     width, height, depth, kind = struct.unpack_from(">IIBB", data, 16)
     if data[12:16] != b"IHDR" or depth not in DEPTHS.get(kind, ()):
         raise Broken("its first chunk is no header of a PNG")
-    orientation, transparent, has_data, parts = 1, b"", False, Parts()
-    view, size = memoryview(data), len(data)
-    at, name = 8, b""
-    while name != b"IEND":
-        parts.add()
-        if at + 12 > size:
-            raise Broken("it has no IEND chunk")
-        length, name = CHUNK.unpack_from(data, at)
-        last = at + 8 + length  # where its checksum is
-        if last + 4 > size:
-            raise Broken(f"it ends inside its chunk {name!r}")
-        if name[0] & 32 == 0:  # a capital: pixels depend on it
-            if zlib.crc32(view[at + 4 : last]) != CHECKSUM.unpack_from(data, last)[0]:
-                raise Broken(f"the checksum of its chunk {name!r} at byte {at} is wrong")
-            has_data = has_data or name == b"IDAT"
+    orientation, transparent, has_data = 1, b"", False
+    for name, at, last in _chunks(data):
+        if name == b"IDAT":
+            has_data = True
+        elif _needed(name):
+            _check(data, name, at, last)
         elif name == b"eXIf":
             orientation = exif.orientation(data[at + 8 : last])
         elif name == b"tRNS":
             transparent = data[at + 8 : last]
-        at = last + 4
     if not has_data:
         raise Broken("it has no IDAT chunk")
     key = None
@@ -46,3 +37,35 @@ def read(data: bytes) -> Header:
     channels = 4 if transparent and kind in (0, 2, 3) else CHANNELS[kind]
     dtype = "uint16" if depth == 16 else "uint8"
     return Header(height, width, channels, dtype, orientation, transparent=key)
+
+
+def damage(data: bytes) -> None:
+    """Raise `Broken` for the first of the chunks that pixels need whose checksum is wrong."""
+    for name, at, last in _chunks(data):
+        if _needed(name):
+            _check(data, name, at, last)
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Each chunk's name, where it begins and where its checksum is."""
+    size, parts, at, name = len(data), Parts(), 8, b""
+    while name != b"IEND":
+        parts.add()
+        if at + 12 > size:
+            raise Broken("it has no IEND chunk")
+        length, name = CHUNK.unpack_from(data, at)
+        last = at + 8 + length
+        if last + 4 > size:
+            raise Broken(f"it ends inside its chunk {name!r}")
+        yield name, at, last
+        at = last + 4
+
+
+def _needed(name: bytes) -> bool:
+    """Whether pixels depend on such a chunk: it has a capital."""
+    return name[0] & 32 == 0
+
+
+def _check(data: bytes, name: bytes, at: int, last: int) -> None:
+    if zlib.crc32(memoryview(data)[at + 4 : last]) != CHECKSUM.unpack_from(data, last)[0]:
+        raise Broken(f"the checksum of its chunk {name!r} at byte {at} is wrong")

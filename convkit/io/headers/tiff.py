@@ -79,28 +79,27 @@ def _page(data: bytes, at: int, layout: Layout, parts: Parts) -> tuple[Header, i
     """A page's header, and where the next one's is; 0: there is none."""
     order, place = layout.order, layout.place
     inline = struct.calcsize(place)
-    entry = 4 + 2 * inline
     (entries,) = struct.unpack_from(order + layout.entries, data, at)
+    entry = struct.Struct(f"{order}HH{place}{place}")
     start = at + struct.calcsize(layout.entries)
-    end = start + entries * entry
+    end = start + entries * entry.size
     if end + inline > len(data):
         raise Broken("it ends inside a directory of tags")
     parts.add(entries)
     tags: Tags = {}
     upright: tuple[tuple[int, bytes], ...] = ()
-    for i in range(start, end, entry):
-        tag, kind, count = struct.unpack_from(f"{order}HH{place}", data, i)
+    value = start - inline  # where an entry's numbers are, if they need no more room
+    for tag, kind, count, elsewhere in entry.iter_unpack(memoryview(data)[start:end]):
+        value += entry.size
         size = SIZES.get(kind, 1) * count
-        value = i + entry - inline
-        if size > inline:
-            (value,) = struct.unpack_from(order + place, data, value)
-        if value + size > len(data):
+        where = value if size <= inline else elsewhere
+        if where + size > len(data):
             raise Broken(f"its tag {tag} lies behind its end")
         if tag in READ and kind in INTEGERS and count and tag not in tags:
             parts.add(count // NUMBERS)
-            tags[tag] = struct.unpack_from(f"{order}{count}{INTEGERS[kind]}", data, value)
+            tags[tag] = struct.unpack_from(f"{order}{count}{INTEGERS[kind]}", data, where)
             if tag == ORIENTATION and kind == 3:
-                upright = ((value, struct.pack(order + "H", 1)),)
+                upright = ((where, struct.pack(order + "H", 1)),)
     (following,) = struct.unpack_from(order + place, data, end)
     return _header(data, tags, order, upright), following
 
