@@ -146,6 +146,7 @@ def main() -> int:
     table.add_argument("--threads", type=int, default=2)
     table.add_argument("--rounds", type=int, default=7)
     table.add_argument("--rows", type=int, nargs="*", help="these rows alone, from 0 on")
+    table.add_argument("--output", type=Path, help="a folder for the Markdown table")
     table = commands.add_parser("io", help="imread beside OpenCV's decoder")
     table.add_argument("--rounds", type=int, default=9)
     table.add_argument("--heights", type=int, nargs="+", default=[size[0] for size in io.SIZES])
@@ -153,6 +154,7 @@ def main() -> int:
     table = commands.add_parser("networks", help="training steps of whole networks beside PyTorch")
     table.add_argument("--threads", type=int, nargs="+", default=[2])
     table.add_argument("--rounds", type=int, default=7)
+    table.add_argument("--output", type=Path, help="a folder for the Markdown table")
     stack = commands.add_parser("spills", help="inner loops that keep vectors on the stack (needs objdump)")
     stack.add_argument("module", nargs="?", default="convkit._kernels_avx512")
     stack.add_argument("--compilers", nargs="+", default=[], help="look at what these build instead")
@@ -167,10 +169,10 @@ def main() -> int:
         io.main(chosen.rounds, chosen.heights, chosen.output)
         return 0
     if chosen.command == "networks":
-        networks.main(chosen.threads, chosen.rounds)
+        networks.main(chosen.threads, chosen.rounds, chosen.output)
         return 0
     if chosen.command == "train":
-        train.main(chosen.threads, chosen.rounds, chosen.rows)
+        train.main(chosen.threads, chosen.rounds, chosen.rows, chosen.output)
         return 0
     if chosen.command == "layout":
         layout.main(chosen.threads, chosen.rounds, chosen.output)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 import convkit as ck
+from benchmarks.table import Table
 from benchmarks.timing import interleaved
 
 nn = ck.nn
@@ -139,8 +140,15 @@ def peak(network: str, library: str, threads: int) -> float:
     return float(told.stdout)
 
 
-def main(threads: list[int], rounds: int) -> None:
-    """Measure every network; print milliseconds, the ratio, and the memory of both."""
+ABOUT = """\
+Training steps of whole networks (float32; loss, backward, Adam) beside PyTorch, by
+`python -m benchmarks networks`. Milliseconds, medians of rounds in which the two take turns; "ratio":
+convkit's time over PyTorch's, within a round; MiB that five steps add to a fresh process."""
+
+
+def main(threads: list[int], rounds: int, output: Path | None) -> None:
+    """Measure every network: milliseconds, the ratio, and the memory of both; write where asked."""
+    table = Table("networks", ("network", "threads", "ms", "torch", "ratio", "MiB", "torch's MiB"))
     for count in threads:
         for network in NETWORKS:
             calls = {library: step(network, library, count) for library in ("convkit", "torch")}
@@ -148,8 +156,14 @@ def main(threads: list[int], rounds: int) -> None:
             ours, theirs = (np.median(times[library]) * 1e3 for library in ("convkit", "torch"))
             ratio = np.median(times["convkit"] / times["torch"])
             mine, other = (peak(network, library, count) for library in ("convkit", "torch"))
-            print(
-                f"{network:20} {count} threads  convkit {ours:8.2f} ms  torch {theirs:8.2f}  {ratio:5.2f}  "
-                f"peak memory {mine:6.1f} and {other:6.1f} MiB",
-                flush=True,
+            table.add(
+                network,
+                str(count),
+                f"{ours:.2f}",
+                f"{theirs:.2f}",
+                f"{ratio:.2f}",
+                f"{mine:.1f}",
+                f"{other:.1f}",
             )
+    if output:
+        table.write(output, ABOUT)

@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks import machine
 from convkit import _dispatch
 
-PACKAGES = ("numpy", "opencv-python-headless", "opencv-python")
+PACKAGES = ("numpy", "opencv-python-headless", "opencv-python", "torch")
 
 
 class Table:

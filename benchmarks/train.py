@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
 import convkit as ck
 from benchmarks.layers import Layer
 from benchmarks.machine import fma_peak
+from benchmarks.table import Table
 from benchmarks.timing import interleaved
 from convkit import _dispatch
 
@@ -28,7 +30,12 @@ LAYERS = [
     Layer(3, 224, 64, 3),
     Layer(64, 256, 64, 3),
 ]
-HEADS = ("layer", "ms", "torch", "ratio", "forward", "input", "weight", "bias", "% of peak: input", "weight")
+HEADS = ("layer", "ms", "torch", "ratio", "forward", "input", "weight", "bias", "input, % of peak", "weight")
+ABOUT = """\
+Convolution layers forward and backward (float32; gradients by input, weight and bias) beside PyTorch, on
+{threads} threads, by `python -m benchmarks train`. Milliseconds, medians of rounds in which the two take turns;
+"ratio": convkit's time over PyTorch's, within a round; then the parts by themselves, and what the gradients by
+input and weight reach of the FMA peak. Geometric mean of the ratios {mean:.2f}, highest {highest:.2f}."""
 
 
 def steps(layer: Layer, threads: int) -> dict[str, Callable[[], object]]:
@@ -61,11 +68,11 @@ def torch_step(layer: Layer, threads: int) -> Callable[[], object]:
     return call
 
 
-def main(threads: int, rounds: int, only: list[int] | None) -> None:
-    """Print a line for each layer, and the geometric mean of the ratios."""
+def main(threads: int, rounds: int, only: list[int] | None, output: Path | None) -> None:
+    """Print a line for each layer, and the geometric mean of the ratios; write where asked."""
     isa, ratios = _dispatch.native().isa, []
     print(f"{isa}, {threads} threads")
-    print(("{:32}" + "{:>9}" * 7 + "{:>18}{:>8}").format(*HEADS))
+    table = Table("train", HEADS)
     for layer in [LAYERS[i] for i in only] if only else LAYERS:
         parts, peaks = steps(layer, threads), list[float]()
         calls: dict[str, Callable[[], object]] = {
@@ -76,17 +83,17 @@ def main(threads: int, rounds: int, only: list[int] | None) -> None:
         }
         times = interleaved(calls, layer.bytes, rounds)
         medians = {name: float(np.median(values)) for name, values in times.items()}
-        ratio = float(np.median(times["convkit"] / times["torch"]))
-        ratios.append(ratio)
+        ratios.append(float(np.median(times["convkit"] / times["torch"])))
         peak = threads * float(np.median(peaks)) * 1e9
-        shares = [100 * layer.operations / medians[name] / peak for name in ("input", "weight")]
-        shown = [medians[name] * 1e3 for name in ("convkit", "torch")]
-        rest = [medians[name] * 1e3 for name in parts]
-        print(
-            f"{layer.name:32}{shown[0]:9.3f}{shown[1]:9.3f}{ratio:9.2f}"
-            + "".join(f"{ms:9.3f}" for ms in rest)
-            + f"{shares[0]:18.0f}{shares[1]:8.0f}",
-            flush=True,
+        table.add(
+            layer.name,
+            f"{medians['convkit'] * 1e3:.3f}",
+            f"{medians['torch'] * 1e3:.3f}",
+            f"{ratios[-1]:.2f}",
+            *(f"{medians[name] * 1e3:.3f}" for name in parts),
+            *(f"{100 * layer.operations / medians[name] / peak:.0f}" for name in ("input", "weight")),
         )
-    mean = float(np.exp(np.mean(np.log(ratios))))
-    print(f"geometric mean of the ratios {mean:.2f}, highest {max(ratios):.2f}")
+    mean, highest = float(np.exp(np.mean(np.log(ratios)))), max(ratios)
+    print(f"geometric mean of the ratios {mean:.2f}, highest {highest:.2f}")
+    if output:
+        table.write(output, ABOUT.format(threads=threads, mean=mean, highest=highest))

@@ -36,6 +36,7 @@ cdef enum:
     CROWDED_BYTES = 512         # the L1 cache, and a tile that is not packed does not stay there
     SOME_CHANNELS = 8           # whose weights are packed one after another: whole cache lines
     LINE_BYTES = 20 * 1024      # of the pixels that a row of the output sees: they stay in the L1 cache
+    WEIGHTS_COST = 2            # of reading a weight of each row of a panel from memory, in multiplications of a vector
     FINISH_ROWS = 64            # output channels of a tile that are finished together: they stay in the L1 cache
 
 VECTOR_LANES = VL
@@ -529,6 +530,18 @@ cdef void multiply_line(const Conv* conv, const Unit* unit, Py_ssize_t depth, Py
         output += rows
 
 
+cdef inline Py_ssize_t vectors_of_tile(const Conv* conv, Py_ssize_t pixels) noexcept nogil:
+    # Of the next tile, of so many pixels that are left. One vector alone would keep too few sums in flight: the last two
+    # tiles have two each.
+    return 2 if conv.tile_vectors == 3 and ceil_div(pixels, VL) == 4 else conv.tile_vectors
+
+
+cdef inline Py_ssize_t last_tile(const Conv* conv, Py_ssize_t pixels) noexcept nogil:
+    # The pixels of the last tile.
+    cdef Py_ssize_t last = pixels % (conv.tile_vectors * VL)
+    return last + VL if conv.tile_vectors == 3 and 0 < last <= VL < pixels else last
+
+
 cdef void multiply_block(const Conv* conv, Unit* unit, Py_ssize_t c0, Py_ssize_t channels) noexcept nogil:
     # Adds one block of K to every output of the unit.
     cdef Py_ssize_t taps = conv.tap_rows * conv.tap_columns, depth = channels * taps, pixel = 0, pixels, row
@@ -544,7 +557,7 @@ cdef void multiply_block(const Conv* conv, Unit* unit, Py_ssize_t c0, Py_ssize_t
             multiply_line(conv, unit, depth, row)
         return
     while pixel < unit.pixels:
-        pixels = min(conv.tile_vectors * VL, unit.pixels - pixel)
+        pixels = min(vectors_of_tile(conv, unit.pixels - pixel) * VL, unit.pixels - pixel)
         multiply_tile(conv, unit, weights, depth, c0 == 0, c0 + channels == conv.channels, pixel, pixels)
         pixel += pixels
 
@@ -565,7 +578,7 @@ cdef void store_sums(const Conv* conv, const Unit* unit) noexcept nogil:
     cdef Py_ssize_t _, row
     cdef real* y = unit.y
     cdef real* sums = unit.sums
-    cdef Py_ssize_t last = unit.pixels % (conv.tile_vectors * VL)
+    cdef Py_ssize_t last = last_tile(conv, unit.pixels)
     for _ in range(unit.outputs):
         if not conv.in_place:
             for row in range(unit.rows):
@@ -649,6 +662,7 @@ cdef double unit_cost(const Conv* conv, Py_ssize_t reach) noexcept nogil:
     cdef Py_ssize_t gapless = ceil_div(conv.band_rows * conv.strip_columns, VL)
     cdef Py_ssize_t gaps = ceil_div((conv.band_rows - 1) * pitch + conv.strip_columns, VL)
     cdef double multiplied = taps * min(gaps * conv.chunk_panels, gapless * (conv.chunk_panels + 2))
+    multiplied += taps * conv.chunk_panels * <double>WEIGHTS_COST
     return multiplied if conv.direct else multiplied + <double>slots * pitch / VL * conv.planes.phases
 
 
