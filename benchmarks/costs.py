@@ -81,7 +81,7 @@ def measure(layer: Layer) -> dict[str, Sample]:
 
 
 def cold(call: Callable[[], object]) -> float:
-    """The median time of a call, in seconds, whose arrays are not in the caches: other layers pushed them out."""
+    """The median time of a call, in seconds, whose arrays other layers have pushed out of the caches."""
     others, times = np.zeros(OTHERS, np.uint8), list[float]()
     for _ in range(5):
         others += 1

@@ -33,9 +33,10 @@ LAYERS = [
 HEADS = ("layer", "ms", "torch", "ratio", "forward", "input", "weight", "bias", "input, % of peak", "weight")
 ABOUT = """\
 Convolution layers forward and backward (float32; gradients by input, weight and bias) beside PyTorch, on
-{threads} threads, by `python -m benchmarks train`. Milliseconds, medians of rounds in which the two take turns;
-"ratio": convkit's time over PyTorch's, within a round; then the parts by themselves, and what the gradients by
-input and weight reach of the FMA peak. Geometric mean of the ratios {mean:.2f}, highest {highest:.2f}."""
+{threads} threads, by `python -m benchmarks train`. Milliseconds, medians of rounds in which the two take
+turns; "ratio": convkit's time over PyTorch's, within a round; then the parts by themselves, and what the
+gradients by input and weight reach of the FMA peak. Geometric mean of the ratios
+{mean:.2f}, highest {highest:.2f}."""
 
 
 def steps(layer: Layer, threads: int) -> dict[str, Callable[[], object]]:

@@ -12,8 +12,8 @@ Work = dict[str, float]
 
 PREPARING = ("plan", "weights")
 
-# Nanoseconds of each step in float32, on the instruction sets of `ISAS`; those of float64 take twice as long. Weights are
-# prepared with other layers' numbers in the caches (on AVX2; on the other two, not yet).
+# Nanoseconds of each step in float32, on the instruction sets of `ISAS`; those of float64 take twice as long.
+# Weights are prepared with other layers' numbers in the caches (on AVX2; on the other two, not yet).
 COSTS: dict[str, dict[str, tuple[float, float, float]]] = {
     "gemm": {
         "plan": (4490, 82500, 5110),
