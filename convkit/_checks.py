@@ -122,23 +122,33 @@ def float_arrays(**arrays: Any) -> list[Array]:
 
 def batch(value: Array, name: str, channels: int) -> tuple[Array, bool]:
     """`value` as BCHW with `channels` channels, and whether it came as CHW."""
+    channels_first(value.shape, name, channels)
     single = value.ndim == 3
-    if value.ndim not in (3, 4):
-        hint = f"; pass {name}[None] for one channel" if value.ndim == 2 else ""
-        raise ValueError(f"{name} has shape {value.shape}; expected BCHW or CHW{hint}")
-    found = value.shape[-3]
+    return (value[None] if single else value), single
+
+
+def channels_first(shape: tuple[int, ...], name: str, channels: int) -> None:
+    """Refuse a shape that is no BCHW or CHW of `channels` channels."""
+    maps(shape, name)
+    found = shape[-3]
     if found != channels:
-        message = f"{name} has shape {value.shape}, {found} channels; the weight expects {channels}"
-        if value.shape[-1] == channels:
+        message = f"{name} has shape {shape}, {found} channels; the weight expects {channels}"
+        if shape[-1] == channels:
             layout, call = (
-                ("HWC", "ck.to_bchw(image)") if single else ("BHWC", f"{name}.transpose(0, 3, 1, 2)")
+                ("HWC", "ck.to_bchw(image)") if len(shape) == 3 else ("BHWC", f"{name}.transpose(0, 3, 1, 2)")
             )
             message = (
-                f"{name} has shape {value.shape}, which looks like {layout}; the weight expects "
+                f"{name} has shape {shape}, which looks like {layout}; the weight expects "
                 f"{channels} channels first: pass {call}"
             )
         raise ValueError(message)
-    return (value[None] if single else value), single
+
+
+def maps(shape: tuple[int, ...], name: str) -> None:
+    """Refuse a shape that is no BCHW or CHW."""
+    if len(shape) not in (3, 4):
+        hint = f"; pass {name}[None] for one channel" if len(shape) == 2 else ""
+        raise ValueError(f"{name} has shape {shape}; expected BCHW or CHW{hint}")
 
 
 def shape_of(value: Any, name: str) -> tuple[int, ...]:
@@ -155,9 +165,7 @@ def shape_of(value: Any, name: str) -> tuple[int, ...]:
 def images(value: Any, name: str) -> tuple[Array, Array]:
     """`value` as a float BCHW or CHW array, and as BCHW."""
     (array,) = float_arrays(**{name: value})
-    if array.ndim not in (3, 4):
-        hint = f"; pass {name}[None] for one channel" if array.ndim == 2 else ""
-        raise ValueError(f"{name} has shape {array.shape}; expected BCHW or CHW{hint}")
+    maps(array.shape, name)
     return array, array if array.ndim == 4 else array[None]
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convkit import shapes
 from convkit._checks import Array, as_array, integer, pair
 from convkit.viz.display import false_colours
 from convkit.viz.style import (
@@ -205,6 +205,10 @@ def receptive_field(
 ) -> Figure:
     """Draw what one unit of a map sees: the box that arithmetic gives, and the heat of the measured gradient.
 
+    The box is that of `nn.summary`: of a chain of layers whose windows have one size. Behind a sum of
+    branches, a transposed convolution, an adaptive pooling that does not divide the map or a norm over the
+    whole map there is none; the title says so, and the heat alone tells what is seen.
+
     Parameters
     ----------
     model : convkit.nn.Module
@@ -239,7 +243,7 @@ def receptive_field(
     batch = array[None] if array.ndim == 3 else array
     name, module = ("output", model) if layer is None else _layer(model, layer)
     x = nn.Tensor(batch.astype(np.float32), requires_grad=True)
-    output, chain = _watched(model, module, x)
+    output, field, ended = _watched(model, module, x)
     if len(output.shape) != 4:
         raise ValueError(f"layer {name!r} gives shape {output.shape}; expected a map, BCHW")
     row, column = (n // 2 for n in output.shape[2:]) if unit is None else pair(unit, "unit", 0)
@@ -249,19 +253,20 @@ def receptive_field(
         output[0, :, row, column].sum().backward()
     gradient = np.asarray(getattr(x.grad, "data", x.grad)) if not isinstance(x.grad, np.ndarray) else x.grad
     heat = np.abs(gradient[0]).sum(axis=0)
-    fields = [shapes.receptive_field(axis) for axis in zip(*chain, strict=True)] if chain else []
     axes = axes_for(ax, 5.2, 5.2 * batch.shape[2] / batch.shape[3] + 0.5)
     _heat(axes, batch[0], heat)
-    size = "all"
-    if fields:
-        (v, h), (i, j) = fields, (row, column)
-        _box(axes, h.start + j * h.jump, v.start + i * v.jump, h.size, v.size)
-        size = f"{v.size}×{h.size}"
-    titled(axes, title or f"unit ({row}, {column}) of {name} sees {size} pixels")
+    told = f"unit ({row}, {column}) of {name}"
+    if field is None:
+        told += f": no box, as {ended} has no windows of one size"
+    else:
+        (down, across), (v, h) = field.size, field.jump
+        _box(axes, field.start[1] + column * h, field.start[0] + row * v, across, down)
+        told += f" sees {down}×{across} pixels"
+    titled(axes, title or "\n".join(textwrap.wrap(told, 52)))
     share = float((heat > 0.05 * (heat.max() or 1)).mean())
     return described(
         axes,
-        f"{title or 'Receptive field'}: unit ({row}, {column}) of {name} sees {size} pixels; "
+        f"{title or 'Receptive field'}: {told}; "
         f"the gradient is above a twentieth of its peak on {100 * share:.1f} % of the image",
     )
 
@@ -279,16 +284,19 @@ def _gradients_kept(model: Any) -> Iterator[None]:
             parameter.grad = gradient
 
 
-def _watched(model: Any, module: Any, x: Any) -> tuple[Any, list[list[tuple[int, int, int, int]]]]:
-    """The output of `module`, and (kernel, stride, dilation, padding) of each layer before it, both axes."""
-    chain: list[list[tuple[int, int, int, int]]] = []
+def _watched(model: Any, module: Any, x: Any) -> tuple[Any, Any, str]:
+    """The output of `module`, the field of its units (None: they have no one), and what ended it."""
+    from convkit.nn.fields import Fields
+
+    fields = Fields(x)
     found: list[Any] = []
 
-    def watch(ran: Any, _inputs: Any, output: Any) -> None:
-        if not found and hasattr(ran, "kernel_size"):
-            chain.append(_numbers(ran))
+    def watch(ran: Any, inputs: Any, output: Any) -> None:
+        tensor = output[0] if isinstance(output, tuple) else output
+        if not any(ran.children()):
+            fields.hand_on(ran, inputs[0], tensor)
         if ran is module and not found:
-            found.append(output)
+            found.append((tensor, fields.of(tensor), fields.ended))
 
     removers = [each.register_forward_hook(watch) for _, each in model.named_modules()]
     try:
@@ -298,22 +306,8 @@ def _watched(model: Any, module: Any, x: Any) -> tuple[Any, list[list[tuple[int,
             remove()
     if not found:
         raise ValueError("layer did not run; expected one that the model calls")
-    return found[0], chain
-
-
-def _numbers(layer: Any) -> list[tuple[int, int, int, int]]:
-    kernel, dilation = pair(layer.kernel_size, "kernel"), pair(getattr(layer, "dilation", 1), "dilation")
-    stride, padding = getattr(layer, "stride", 1), getattr(layer, "padding", 0)
-    strides = kernel if stride is None else pair(stride, "stride")
-    if isinstance(padding, str):
-        pads = [d * (k - 1) // 2 if padding == "same" else 0 for k, d in zip(kernel, dilation, strict=True)]
-    else:
-        pads = (
-            [padding[0], padding[2]]
-            if isinstance(padding, tuple) and len(padding) == 4
-            else list(pair(padding, "padding"))
-        )
-    return list(zip(kernel, strides, dilation, pads, strict=True))
+    output, field, ended = found[0]
+    return output, field, ended
 
 
 def _heat(ax: Axes, planes: Array, heat: Array) -> None:
