@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any, TypeAlias, TypeGuard
 
@@ -464,6 +464,37 @@ def flag(value: Any, name: str) -> bool:
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{name} is {value!r}; expected True or False")
     return bool(value)
+
+
+def numbers_of(value: Any, name: str, expected: str) -> tuple[int, ...]:
+    """`value` as a shape: integers of at least 1; `expected` says what it should be."""
+    if isinstance(value, np.ndarray) and value.ndim > 1:
+        raise TypeError(f"{name} is an array; expected {expected}: pass array.shape")
+    if not is_sequence(value):
+        raise TypeError(f"{name} is {value!r}; expected {expected}")
+    return tuple(integer(n, f"{name}[{i}]", 1) for i, n in enumerate(value))
+
+
+def mapping(value: Any, name: str, example: str) -> Mapping[str, Any]:
+    """`value` if it gives things by names, at least one."""
+    if not isinstance(value, Mapping):
+        raise TypeError(
+            f"{name} is {type(value).__name__}; expected names and what they stand for: {example}"
+        )
+    if not value:
+        raise ValueError(f"{name} is empty; expected at least one by its name: {example}")
+    for key in value:
+        if not isinstance(key, str):
+            raise TypeError(f"{name} has the key {key!r}; expected texts: {example}")
+    return value
+
+
+def texts(value: Any, name: str, example: tuple[str, ...]) -> None:
+    """Refuse what is not so many texts as the example has."""
+    found = tuple(value) if is_sequence(value) else ()
+    if len(found) != len(example) or not all(isinstance(each, str) for each in found):
+        kind = ValueError if is_sequence(value) else TypeError
+        raise kind(f"{name} is {value!r}; expected {len(example)} texts: {name}={example}")
 
 
 def held(number: float, name: str, dtype: np.dtype[Any]) -> float:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from convkit import shapes
-from convkit._checks import integer, is_sequence
+from convkit._checks import numbers_of
 from convkit.nn.autograd import no_grad
 from convkit.nn.conv import Conv2d, ConvTranspose2d, LazyConv2d
 from convkit.nn.fields import Fields
@@ -175,9 +175,9 @@ def summary(model: Module, input_shape: Sequence[int]) -> Summary:
     ─────────────────────────────────────────────────────────────────────────────────────────────────
     808 parameters (808 trainable, 3.2 KiB), 350,784 MACs, outputs 71.0 KiB
     """
-    if not is_sequence(input_shape):
-        raise TypeError(f"input_shape is {input_shape!r}; expected (B, C, H, W), or (C, H, W) for one image")
-    given = tuple(integer(n, f"input_shape[{i}]", 1) for i, n in enumerate(input_shape))
+    if not isinstance(model, Module):
+        raise TypeError(f"model is {type(model).__name__}; expected a convkit.nn.Module")
+    given = numbers_of(input_shape, "input_shape", "(B, C, H, W), or (C, H, W) for one image")
     shape = _batched([model], given)
     leaves = [(name, module) for name, module in model.named_modules() if not any(module.children())]
     dtype = next((p.dtype for p in model.parameters()), np.dtype(np.float32))
@@ -329,7 +329,14 @@ def trace_shapes(layers: Iterable[Any], size: Any) -> ShapeTrace:
     kernel 3, stride 2, padding 1  (32,) -> (16,)  (stride 2)
     kernel 5, stride 1, padding 0  (16,) -> (12,)  (kernel 5 with padding 0 takes 4)
     """
-    shape = tuple(integer(n, "size", 1) for n in size) if is_sequence(size) else (integer(size, "size", 1),)
+    single_number = isinstance(size, (int, np.integer)) and not isinstance(size, bool)
+    shape = numbers_of(
+        (size,) if single_number else size, "size", "an integer, (H, W), (C, H, W) or (B, C, H, W)"
+    )
+    if isinstance(layers, str) or not isinstance(layers, Iterable):
+        hint = ": viz.trace_steps reads text" if isinstance(layers, str) else ""
+        hint = ": pass [layer]" if isinstance(layers, Module) else hint
+        raise TypeError(f"layers is {type(layers).__name__}; expected a list of layers{hint}")
     layers = list(layers)
     if len(shape) < 2 and any(
         m._axes for layer in layers if isinstance(layer, Module) for m in layer.modules()

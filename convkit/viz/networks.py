@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import math
-import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convkit._checks import Array, as_array, integer, pair
+from convkit._checks import Array, as_array, integer, maps, pair
 from convkit.viz.display import false_colours
 from convkit.viz.style import (
     DIVERGING,
     FAINT,
-    INK,
     ORANGE,
     axes_for,
     described,
     figure_of,
+    headed,
     panels,
     quiet,
     titled,
@@ -71,9 +70,12 @@ def feature_maps(
     ------
     ValueError
         The layer is not the model's, did not run, or gives no maps.
+    TypeError
+        No model, or no image of floats.
     """
-    name, module = _layer(model, layer)
+    name, module = _layer(_network(model), layer)
     array = as_array(image, "image")
+    array = array.astype(_dtype(model), copy=False) if array.dtype.kind == "f" else array
     found: list[Any] = []
     remove = module.register_forward_hook(lambda _module, _inputs, output: found.append(output))
     try:
@@ -85,10 +87,10 @@ def feature_maps(
     output = np.asarray(getattr(found[-1], "data", found[-1]))
     if output.ndim != 4:
         raise ValueError(f"layer {name!r} gives shape {output.shape}; expected maps, BCHW")
-    maps = output[0][: integer(count, "count", 1)].astype(np.float64)
-    host = _tiles(maps, columns, figure, [str(i) for i in range(len(maps))])
-    heading = title or f"{name}: {len(maps)} of {output.shape[1]} maps, {output.shape[2]}×{output.shape[3]}"
-    host.suptitle(heading, color=INK, fontsize=10.5)
+    tiles = output[0][: integer(count, "count", 1)].astype(np.float64)
+    host = _tiles(tiles, columns, figure, [str(i) for i in range(len(tiles))])
+    heading = title or f"{name}: {len(tiles)} of {output.shape[1]} maps, {output.shape[2]}×{output.shape[3]}"
+    headed(host, heading, 10.5, bold=False)
     host.set_label(f"Feature maps of {heading}")
     return host
 
@@ -98,7 +100,22 @@ def _layer(model: Any, layer: Any) -> tuple[str, Any]:
     for name, module in modules.items():
         if module is layer or (isinstance(layer, str) and name == layer):
             return name or type(module).__name__, module
-    raise ValueError(f"layer is {layer!r}; expected one of {', '.join(name for name in modules if name)}")
+    names = [repr(name) for name in modules if name]
+    text = f"layer is {layer!r}; expected a layer of the model, or its name"
+    if not names:
+        raise ValueError(f"{text}: this model has none within, pass layer=model")
+    hint = f": pass {str(layer)!r}" if repr(str(layer)) in names else ""
+    raise ValueError(f"{text}, one of {', '.join(names)}{hint}")
+
+
+def _network(model: Any) -> Any:
+    if not hasattr(model, "named_modules"):
+        raise TypeError(f"model is {type(model).__name__}; expected a convkit.nn.Module")
+    return model
+
+
+def _dtype(model: Any) -> Any:
+    return next((parameter.dtype for parameter in model.parameters()), np.dtype(np.float32))
 
 
 def _evaluated(model: Any, array: Any) -> Any:
@@ -111,18 +128,18 @@ def _evaluated(model: Any, array: Any) -> Any:
 
 
 def _tiles(
-    maps: Array, columns: int | None, figure: Figure | SubFigure | None, names: list[str], style: Any = None
+    tiles: Array, columns: int | None, figure: Figure | SubFigure | None, names: list[str], style: Any = None
 ) -> Figure:
-    across = math.ceil(math.sqrt(len(maps))) if columns is None else integer(columns, "columns", 1)
-    across = min(across, len(maps))
-    down = math.ceil(len(maps) / across)
+    across = math.ceil(math.sqrt(len(tiles))) if columns is None else integer(columns, "columns", 1)
+    across = min(across, len(tiles))
+    down = math.ceil(len(tiles) / across)
     axes = panels(figure, down, across, 1.7 * across, 1.85 * down + 0.5)
-    _, shared = false_colours(maps) if style is None else (None, style)
-    for ax, values, name in zip(axes, maps, names, strict=False):
+    _, shared = false_colours(tiles) if style is None else (None, style)
+    for ax, values, name in zip(axes, tiles, names, strict=False):
         ax.imshow(values, interpolation="nearest", **shared)
         quiet(ax)
         ax.set_xlabel(name, fontsize=8, color=FAINT, labelpad=2)
-    for ax in axes[len(maps) :]:
+    for ax in axes[len(tiles) :]:
         ax.remove()
     return figure_of(axes[0])
 
@@ -160,6 +177,8 @@ def weights(
     ------
     ValueError
         No weights of four axes.
+    TypeError
+        Nothing with weights, or no real numbers.
 
     Examples
     --------
@@ -168,13 +187,20 @@ def weights(
     >>> viz.alt_text(viz.weights(np.random.default_rng(0).standard_normal((8, 3, 5, 5))))
     'Weights: 8 kernels of 3×5×5'
     """
-    given = getattr(layer, "weight", layer)
-    array = np.asarray(getattr(given, "data", given) if not isinstance(given, np.ndarray) else given)
+    given = getattr(layer, "weight", None)
+    if given is None and hasattr(layer, "named_modules"):
+        names = [
+            name for name, module in layer.named_modules() if getattr(module, "weight", None) is not None
+        ]
+        hint = f": pass model.get_submodule({names[0]!r})" if names else ""
+        raise TypeError(f"layer is {type(layer).__name__}, without weights; expected a convolution{hint}")
+    given = layer if given is None else given
+    array = as_array(given if isinstance(given, np.ndarray) else getattr(given, "data", given), "layer")
     if array.ndim != 4:
         raise ValueError(
             f"layer has weights of shape {array.shape}; expected (outputs, inputs, height, width)"
         )
-    limit = float(np.abs(array).max()) or 1.0
+    limit = float(np.abs(array).max(where=np.isfinite(array), initial=0)) or 1.0
     most = integer(count, "count", 1)
     text = f"{array.shape[0]} kernels of {'×'.join(map(str, array.shape[1:]))}"
     if array.shape[1] == 3:
@@ -186,7 +212,7 @@ def weights(
         names = [f"{i // per}" if per == 1 else f"{i // per}, {i % per}" for i in range(len(tiles))]
         style = {"cmap": DIVERGING, "vmin": -limit, "vmax": limit}
     host = _tiles(tiles, columns, figure, names, style)
-    host.suptitle(title or text, color=INK, fontsize=10.5)
+    headed(host, title or text, 10.5, bold=False)
     host.set_label(f"{title or 'Weights'}: {text}")
     return host
 
@@ -213,8 +239,8 @@ def receptive_field(
     ----------
     model : convkit.nn.Module
         A chain of layers up to `layer`.
-    image : array_like, CHW or (1, C, H, W)
-        As the model takes it.
+    image : array_like, CHW or BCHW
+        As the model takes it; of a batch the first image.
     unit : (int, int), optional
         Row and column of the map. Default: its middle.
     layer : str or Module, optional
@@ -231,6 +257,8 @@ def receptive_field(
     ------
     ValueError
         No map of four axes, or a unit outside it.
+    TypeError
+        No model, or no image.
 
     References
     ----------
@@ -239,10 +267,11 @@ def receptive_field(
     """
     from convkit import nn
 
+    name, module = ("output", _network(model)) if layer is None else _layer(_network(model), layer)
     array = as_array(image, "image")
+    maps(array.shape, "image")
     batch = array[None] if array.ndim == 3 else array
-    name, module = ("output", model) if layer is None else _layer(model, layer)
-    x = nn.Tensor(batch.astype(np.float32), requires_grad=True)
+    x = nn.Tensor(batch[:1].astype(_dtype(model)), requires_grad=True)
     output, field, ended = _watched(model, module, x)
     if len(output.shape) != 4:
         raise ValueError(f"layer {name!r} gives shape {output.shape}; expected a map, BCHW")
@@ -262,7 +291,7 @@ def receptive_field(
         (down, across), (v, h) = field.size, field.jump
         _box(axes, field.start[1] + column * h, field.start[0] + row * v, across, down)
         told += f" sees {down}×{across} pixels"
-    titled(axes, title or "\n".join(textwrap.wrap(told, 52)))
+    titled(axes, title or told)
     share = float((heat > 0.05 * (heat.max() or 1)).mean())
     return described(
         axes,
@@ -349,7 +378,13 @@ def history(fit: Any, *, title: str | None = None, figure: Figure | SubFigure | 
     ------
     ValueError
         No epoch was run.
+    TypeError
+        No history.
     """
+    if not all(hasattr(fit, name) for name in ("loss", "validation_loss", "metrics", "best_epoch")):
+        raise TypeError(
+            f"fit is {type(fit).__name__}; expected what nn.fit gives: history = nn.fit(model, ...)"
+        )
     if not fit.loss:
         raise ValueError("fit has no epochs; expected the result of convkit.nn.fit")
     count = 2 if fit.metrics else 1
@@ -364,8 +399,7 @@ def history(fit: Any, *, title: str | None = None, figure: Figure | SubFigure | 
     if fit.metrics:
         _curves(axes[1], dict(fit.metrics), "metrics")
     host = figure_of(axes[0])
-    if title:
-        axes[0].figure.suptitle(title, color=INK, fontweight="bold")
+    headed(axes[0].figure, title)
     host.set_label(
         f"{title or 'Training'}: the loss went from {fit.loss[0]:.3g} to {fit.loss[-1]:.3g} "
         f"in {len(fit.loss)} epochs"

@@ -7,9 +7,9 @@ import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from convkit._checks import integer, is_sequence
+from convkit._checks import is_sequence, numbers_of
 from convkit.viz.steps import EXAMPLE, Shape, Step, trace_steps
-from convkit.viz.style import BLUE, FAINT, INK, axes_for, described
+from convkit.viz.style import BLUE, FAINT, INK, axes_for, described, titled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,6 +45,8 @@ def shape_trace(
     ------
     ValueError
         As `trace_steps`. A layer that refuses is drawn, not raised.
+    TypeError
+        No layers, or no shape.
 
     Examples
     --------
@@ -74,22 +76,21 @@ def shape_trace(
     axes.set_xlim(-1.2, max((count - 1) * WIDE + 1.2, 3.0))
     axes.set_ylim(bottom, TOP)
     axes.axis("off")
-    if title:
-        axes.set_title(title, color=INK, fontsize=11)
+    titled(axes, title, 11)
     return described(axes, "Shapes: " + ", ".join(words))
 
 
 def _steps(model: Any, input: Any) -> tuple[Shape, list[Step]]:
     """The shape of one example, and the trace of text, or of modules as `nn.trace_shapes` makes it."""
-    if not is_sequence(input):
-        raise TypeError(f"input is {input!r}; expected a shape, (C, H, W)")
-    shape = tuple(integer(n, f"input[{i}]", 1) for i, n in enumerate(input))
+    shape = numbers_of(input, "input", "a shape, (C, H, W)")
     if isinstance(model, str):
         shape = shape[1:] if len(shape) == 4 else shape
         return shape, trace_steps(model, shape)
     layers = list(model.children()) if hasattr(model, "children") else model
     if not is_sequence(layers):
         raise TypeError(f"model is {type(model).__name__}; expected text such as {EXAMPLE!r}, or layers")
+    if any(isinstance(layer, str) for layer in layers):
+        raise TypeError('model is a list with text; expected one text: pass " | ".join(model)')
     if layers and all(isinstance(layer, Step) for layer in layers):
         return shape[1:] if len(shape) == 4 else shape, list(layers)
     from convkit import nn

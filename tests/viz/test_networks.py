@@ -61,7 +61,7 @@ def test_feature_maps_are_what_the_layer_gives():
     np.testing.assert_allclose(tiles(viz.feature_maps(model, image, "0")), expected, atol=1e-5)
     assert len(tiles(viz.feature_maps(model, image[None], model.get_submodule("3"), count=5))) == 5
     assert model.training
-    with pytest.raises(ValueError, match="expected one of 0, 1, 2, 3"):
+    with pytest.raises(ValueError, match="one of '0', '1', '2', '3'"):
         viz.feature_maps(model, image, "head")
 
 
