@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -356,6 +357,10 @@ class Conv1d(Conv2d):
 
     def _windows(self, shape: Shape) -> Sequence[Axis] | None:
         return super()._windows((1, shape[-1]))
+
+    def extra_repr(self) -> str:
+        """The arguments, along the line alone."""
+        return re.sub(r"\([01], (\d+)\)", r"\1", super().extra_repr())
 
     def to_filter(self, output: int = 0, input: int = 0) -> Array:
         """Refused: use ``layer.weight``."""

@@ -138,10 +138,12 @@ def _draw(ax: Axes, weights: Array, annotate: bool) -> None:
     quiet(ax)
     if not annotate:
         return
-    size = 15 - 1.1 * max(weights.shape)
+    longest = max(len(_number(weight)) for weight in weights.flat)
+    cell = 72 * ax.get_window_extent().width / ax.figure.dpi / weights.shape[1]  # points
+    size = min(max(15 - 1.1 * max(weights.shape), 7.5), cell / (0.68 * longest))
     for (row, column), weight in np.ndenumerate(weights):
         colour = "white" if abs(weight) > 0.6 * limit else INK
-        ax.text(column, row, _number(weight), ha="center", va="center", color=colour, fontsize=max(size, 7.5))
+        ax.text(column, row, _number(weight), ha="center", va="center", color=colour, fontsize=max(size, 5))
 
 
 def _number(weight: float) -> str:

@@ -89,7 +89,9 @@ def feature_maps(
         raise ValueError(f"layer {name!r} gives shape {output.shape}; expected maps, BCHW")
     tiles = output[0][: integer(count, "count", 1)].astype(np.float64)
     host = _tiles(tiles, columns, figure, [str(i) for i in range(len(tiles))])
-    heading = title or f"{name}: {len(tiles)} of {output.shape[1]} maps, {output.shape[2]}×{output.shape[3]}"
+    heading = (
+        title or f"layer {name}: {len(tiles)} of {output.shape[1]} maps, {output.shape[2]}×{output.shape[3]}"
+    )
     headed(host, heading, 10.5, bold=False)
     host.set_label(f"Feature maps of {heading}")
     return host

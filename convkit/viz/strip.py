@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -101,15 +102,22 @@ def _steps(model: Any, input: Any) -> tuple[Shape, list[Step]]:
     except nn.LayerError as error:
         *before, last = error.trace
         reason = str(error).partition("\n")[0]
-        broken = Step(last.layer, last.given, None, 0, f"{reason}; likely cause: {error.cause}", error.mend)
-        found = [Step(step.layer, step.given, step.gave, 0, "", "") for step in before] + [broken]
+        note = f"{reason}; likely cause: {error.cause}"
+        broken = Step(_brief(last.layer), last.given, None, 0, note, error.mend)
+        found = [Step(_brief(step.layer), step.given, step.gave, 0, "", "") for step in before] + [broken]
         shape = found[0].given
     else:
-        found = [Step(step.layer, step.given, step.gave, 0, "", "") for step in steps]
+        found = [Step(_brief(step.layer), step.given, step.gave, 0, "", "") for step in steps]
     if len(shape) == batch_axes(layers):
         found = [step._replace(given=step.given[1:], gave=step.gave and step.gave[1:]) for step in found]
         shape = shape[1:]
     return shape, found
+
+
+def _brief(layer: str) -> str:
+    """A layer's text without what hardly matters to its shapes: pairs of one number, ε and momentum."""
+    layer = re.sub(r"\((\d+), \1\)", r"\1", layer)
+    return re.sub(r", (eps|momentum)=[^,)]*", "", layer).removesuffix("()")
 
 
 def _box(ax: Axes, x: float, shape: Sequence[int], largest: int) -> None:
@@ -157,7 +165,7 @@ def _wrapped(step: Step) -> str:
 
 
 def _reason(step: Step) -> list[str]:
-    return textwrap.wrap(step.note, 76)[:4] + textwrap.wrap(f"Mend: {step.mend}", 76)
+    return textwrap.wrap(step.note, 76) + textwrap.wrap(f"Mend: {step.mend}", 76)
 
 
 def _break(ax: Axes, x: float, below: float, reason: list[str]) -> None:

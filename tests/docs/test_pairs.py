@@ -66,5 +66,5 @@ def test_the_page_lists_every_pair_and_explains_its_names():
     calls = [text for rows in pairs.PAIRS.values() for pair in rows for text in (pair.theirs, pair.ours)]
     used = {node.id for call in calls for node in ast.walk(ast.parse(call)) if isinstance(node, ast.Name)}
     assert used - {"np", "ck", "cv2", "ndimage", "signal", "skimage", "torch"} == set(pairs.NAMES)
-    assert all(f"``{name}``\n   is" in page for name in pairs.NAMES)
+    assert all(f"   * - ``{name}``\n     - " in page for name in pairs.NAMES)
     assert all(f"``{pair.ours}``" in page for rows in pairs.PAIRS.values() for pair in rows)

@@ -136,7 +136,12 @@ def test_a_batch_is_traced_as_its_images_are():
         assert "refuses" not in one
     lines = nn.Sequential(nn.Conv1d(3, 4, 5), nn.ReLU(), nn.Conv1d(4, 4, 9))
     assert viz.alt_text(viz.shape_trace(lines, (2, 3, 16))).endswith("gives 4×4")
-    assert viz.alt_text(viz.shape_trace(lines, (3, 8))).endswith("refuses")
+    broken = viz.shape_trace(lines, (3, 8))
+    assert viz.alt_text(broken) == "Shapes: 3×8, Conv1d(3, 4, kernel_size=5) gives 4×4, ReLU gives 4×4, " + (
+        "Conv1d(4, 4, kernel_size=9) refuses"
+    )
+    told = " ".join(" ".join(text.get_text().split()) for text in broken.axes[0].texts)
+    assert "strides that halve it too often" in told  # to the last word
 
 
 def test_traces_of_layers_are_drawn_and_break_in_red():
