@@ -106,7 +106,7 @@ def page() -> str:
     """The page's tables."""
     text = "Coming from …\n=============\n\n"
     text += "Their call, and ours that gives the same; a test runs every pair. In the calls\n\n"
-    text += ".. list-table::\n   :widths: 15 85\n\n"
+    text += ".. list-table::\n   :widths: 25 75\n\n"
     text += "".join(f"   * - ``{name}``\n     - {what}\n" for name, what in NAMES.items())
     for library, pairs in PAIRS.items():
         text += (

@@ -35,7 +35,7 @@ class Row:
     parameters: int
     macs: int
     receptive_field: Shape | None
-    """(height, width) of the input that an output sees; None after what is no chain of layers."""
+    """(height, width) of the input that an output sees; None: no chain of windows of one size."""
     jump: Shape | None
     """Input pixels from one output to the next."""
     bytes: int
