@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any, TypeAlias, TypeGuard
 
@@ -122,23 +122,33 @@ def float_arrays(**arrays: Any) -> list[Array]:
 
 def batch(value: Array, name: str, channels: int) -> tuple[Array, bool]:
     """`value` as BCHW with `channels` channels, and whether it came as CHW."""
+    channels_first(value.shape, name, channels)
     single = value.ndim == 3
-    if value.ndim not in (3, 4):
-        hint = f"; pass {name}[None] for one channel" if value.ndim == 2 else ""
-        raise ValueError(f"{name} has shape {value.shape}; expected BCHW or CHW{hint}")
-    found = value.shape[-3]
+    return (value[None] if single else value), single
+
+
+def channels_first(shape: tuple[int, ...], name: str, channels: int) -> None:
+    """Refuse a shape that is no BCHW or CHW of `channels` channels."""
+    maps(shape, name)
+    found = shape[-3]
     if found != channels:
-        message = f"{name} has shape {value.shape}, {found} channels; the weight expects {channels}"
-        if value.shape[-1] == channels:
+        message = f"{name} has shape {shape}, {found} channels; the weight expects {channels}"
+        if shape[-1] == channels:
             layout, call = (
-                ("HWC", "ck.to_bchw(image)") if single else ("BHWC", f"{name}.transpose(0, 3, 1, 2)")
+                ("HWC", "ck.to_bchw(image)") if len(shape) == 3 else ("BHWC", f"{name}.transpose(0, 3, 1, 2)")
             )
             message = (
-                f"{name} has shape {value.shape}, which looks like {layout}; the weight expects "
+                f"{name} has shape {shape}, which looks like {layout}; the weight expects "
                 f"{channels} channels first: pass {call}"
             )
         raise ValueError(message)
-    return (value[None] if single else value), single
+
+
+def maps(shape: tuple[int, ...], name: str) -> None:
+    """Refuse a shape that is no BCHW or CHW."""
+    if len(shape) not in (3, 4):
+        hint = f"; pass {name}[None] for one channel" if len(shape) == 2 else ""
+        raise ValueError(f"{name} has shape {shape}; expected BCHW or CHW{hint}")
 
 
 def shape_of(value: Any, name: str) -> tuple[int, ...]:
@@ -155,9 +165,7 @@ def shape_of(value: Any, name: str) -> tuple[int, ...]:
 def images(value: Any, name: str) -> tuple[Array, Array]:
     """`value` as a float BCHW or CHW array, and as BCHW."""
     (array,) = float_arrays(**{name: value})
-    if array.ndim not in (3, 4):
-        hint = f"; pass {name}[None] for one channel" if array.ndim == 2 else ""
-        raise ValueError(f"{name} has shape {array.shape}; expected BCHW or CHW{hint}")
+    maps(array.shape, name)
     return array, array if array.ndim == 4 else array[None]
 
 
@@ -456,6 +464,37 @@ def flag(value: Any, name: str) -> bool:
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{name} is {value!r}; expected True or False")
     return bool(value)
+
+
+def numbers_of(value: Any, name: str, expected: str) -> tuple[int, ...]:
+    """`value` as a shape: integers of at least 1; `expected` says what it should be."""
+    if isinstance(value, np.ndarray) and value.ndim > 1:
+        raise TypeError(f"{name} is an array; expected {expected}: pass array.shape")
+    if not is_sequence(value):
+        raise TypeError(f"{name} is {value!r}; expected {expected}")
+    return tuple(integer(n, f"{name}[{i}]", 1) for i, n in enumerate(value))
+
+
+def mapping(value: Any, name: str, example: str) -> Mapping[str, Any]:
+    """`value` if it gives things by names, at least one."""
+    if not isinstance(value, Mapping):
+        raise TypeError(
+            f"{name} is {type(value).__name__}; expected names and what they stand for: {example}"
+        )
+    if not value:
+        raise ValueError(f"{name} is empty; expected at least one by its name: {example}")
+    for key in value:
+        if not isinstance(key, str):
+            raise TypeError(f"{name} has the key {key!r}; expected texts: {example}")
+    return value
+
+
+def texts(value: Any, name: str, example: tuple[str, ...]) -> None:
+    """Refuse what is not so many texts as the example has."""
+    found = tuple(value) if is_sequence(value) else ()
+    if len(found) != len(example) or not all(isinstance(each, str) for each in found):
+        kind = ValueError if is_sequence(value) else TypeError
+        raise kind(f"{name} is {value!r}; expected {len(example)} texts: {name}={example}")
 
 
 def held(number: float, name: str, dtype: np.dtype[Any]) -> float:

@@ -1,6 +1,6 @@
 """Calls of others and ours that give the same: the page "Coming from" is made of them, and a test runs each.
 
-In each call ``photo`` is an RGB uint8 image, ``gray`` a uint8 one, ``x`` a float32 batch, ``w`` its weight.
+`NAMES` are what the calls are of.
 """
 
 from __future__ import annotations
@@ -16,6 +16,17 @@ class Pair(NamedTuple):
     within: float = 0.0
     note: str = ""
 
+
+NAMES = {
+    "photo": "an RGB image, uint8, HWC: ``ck.imread(path)``",
+    "gray": "a gray image, uint8, HW: ``ck.to_gray(photo)``",
+    "f": "a gray image of float64, HW: ``gray / 255``",
+    "k": "a kernel of float64, rows by columns",
+    "x": "a batch of float32, BCHW: ``ck.to_bchw(photo)``",
+    "w": "weights of float32, (outputs, inputs, height, width)",
+    "t": "``torch.from_numpy``",
+    "F": "``torch.nn.functional``",
+}
 
 PAIRS: dict[str, list[Pair]] = {
     "OpenCV": [
@@ -93,9 +104,10 @@ PAIRS: dict[str, list[Pair]] = {
 
 def page() -> str:
     """The page's tables."""
-    text = (
-        "Coming from …\n=============\n\nTheir call, and ours that gives the same; a test runs every pair.\n"
-    )
+    text = "Coming from …\n=============\n\n"
+    text += "Their call, and ours that gives the same; a test runs every pair. In the calls\n\n"
+    text += ".. list-table::\n   :widths: 25 75\n\n"
+    text += "".join(f"   * - ``{name}``\n     - {what}\n" for name, what in NAMES.items())
     for library, pairs in PAIRS.items():
         text += (
             f"\n{library}\n{'-' * len(library)}\n\n.. list-table::\n   :header-rows: 1\n   :widths: 50 50\n\n"

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from convkit.nn import functional as F
-from convkit.nn.module import Module
+from convkit.nn.functional.activations import check_slopes
+from convkit.nn.module import Pointwise
 from convkit.nn.parameter import Parameter
 from convkit.nn.tensor import Tensor
+from convkit.nn.trace import Shape
+from convkit.shapes import Axis
 
 
-class _Simple(Module):
+class _Simple(Pointwise):
     """A function of the input alone."""
 
     function: Any
@@ -61,7 +65,7 @@ class Tanh(_Simple):
     function = staticmethod(F.tanh)
 
 
-class LeakyReLU(Module):
+class LeakyReLU(Pointwise):
     """x where x > 0, else negative_slope·x."""
 
     def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
@@ -76,7 +80,7 @@ class LeakyReLU(Module):
         return f"negative_slope={self.negative_slope}"
 
 
-class PReLU(Module):
+class PReLU(Pointwise):
     """x where x > 0, else weight·x, with one learnt weight or one for each channel."""
 
     def __init__(self, num_parameters: int = 1, init: float = 0.25, dtype: Any = None) -> None:
@@ -87,12 +91,16 @@ class PReLU(Module):
         """The function of each element."""
         return F.prelu(input, self.weight)
 
+    def _shape(self, shape: Shape) -> Shape:
+        check_slopes(self.num_parameters, shape)
+        return shape
+
     def extra_repr(self) -> str:
         """The arguments."""
         return f"num_parameters={self.num_parameters}"
 
 
-class ELU(Module):
+class ELU(Pointwise):
     """x where x > 0, else alpha·(eˣ - 1)."""
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
@@ -103,7 +111,7 @@ class ELU(Module):
         return F.elu(input, self.alpha)
 
 
-class GELU(Module):
+class GELU(Pointwise):
     """x·(1 + erf(x/√2)) / 2, or its approximation by "tanh"."""
 
     def __init__(self, approximate: str = "none") -> None:
@@ -114,7 +122,7 @@ class GELU(Module):
         return F.gelu(input, self.approximate)
 
 
-class Softplus(Module):
+class Softplus(Pointwise):
     """log(1 + e^(beta·x)) / beta."""
 
     def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
@@ -125,7 +133,7 @@ class Softplus(Module):
         return F.softplus(input, self.beta, self.threshold)
 
 
-class Softmax(Module):
+class Softmax(Pointwise):
     """exp(x) / Σ exp(x) along `dim`."""
 
     def __init__(self, dim: int = -1) -> None:
@@ -134,6 +142,9 @@ class Softmax(Module):
     def forward(self, input: Tensor) -> Any:
         """Probabilities."""
         return F.softmax(input, self.dim)
+
+    def _windows(self, shape: Shape) -> Sequence[Axis] | None:
+        return super()._windows(shape) if self.dim % len(shape) < len(shape) - 2 else None
 
     def extra_repr(self) -> str:
         """The arguments."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, overload
 
-from convkit.nn.module import Module
+from convkit.nn.module import Module, Pointwise
+from convkit.nn.trace import Shape, shape_after
 
 
 class _Numbered(Module):
@@ -77,6 +78,11 @@ class Sequential(_Numbered):
             input = module(input)
         return input
 
+    def _shape(self, shape: Shape) -> Shape:
+        for module in self.children():
+            shape = shape_after(module, shape)
+        return shape
+
 
 class ModuleList(_Numbered):
     """A list of modules; its owner calls them.
@@ -126,7 +132,7 @@ class ModuleDict(Module):
         return list(self.named_children())
 
 
-class Identity(Module):
+class Identity(Pointwise):
     """Gives what it gets; arguments are taken and forgotten."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

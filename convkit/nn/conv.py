@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convkit._checks import Array, choice, flag, integer, pair
+from convkit._checks import Array, channels_first, choice, flag, integer, maps, pair
 from convkit.nn import functional as F
 from convkit.nn import init
-from convkit.nn.functional.convolution import MODES
+from convkit.nn.functional.convolution import MODES, check_lines
 from convkit.nn.module import Module
 from convkit.nn.parameter import Parameter
 from convkit.nn.tensor import Tensor
+from convkit.nn.trace import Shape, shape_after
+from convkit.shapes import Axis, conv_axes, conv_transpose2d_output
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -66,6 +69,7 @@ class Conv2d(Module):
 
     bias: Parameter | None
     weight: Parameter
+    _axes: tuple[int, ...] = (3, 4)
 
     def __init__(
         self,
@@ -118,6 +122,13 @@ class Conv2d(Module):
             self.groups,
             padding_mode=self.padding_mode,
         )
+
+    def _shape(self, shape: Shape) -> Shape:
+        channels_first(shape, "input", self.in_channels)
+        return (*shape[:-3], self.out_channels, *(axis.output for axis in self._windows(shape) or ()))
+
+    def _windows(self, shape: Shape) -> Sequence[Axis] | None:
+        return conv_axes(shape[-2:], self.kernel_size, self.stride, self.padding, self.dilation)
 
     def to_filter(self, output: int = 0, input: int = 0) -> Array:
         """The kernel from one input channel to one output channel, as `convkit.filters.filter2d` takes it.
@@ -184,6 +195,11 @@ class ConvTranspose2d(Conv2d):
     weight : Parameter, (in_channels, out_channels / groups, kh, kw)
     bias : Parameter, (out_channels,), or None
 
+    Raises
+    ------
+    ValueError
+        As `Conv2d`, or an `output_padding` that is neither below the stride nor below the dilation.
+
     Examples
     --------
     >>> import numpy as np
@@ -225,6 +241,9 @@ class ConvTranspose2d(Conv2d):
             dtype,
             generator=generator,
         )
+        conv_transpose2d_output(  # refuses an output padding that no input can have
+            (1, 1), self.kernel_size, self.stride, 0, self.output_padding, self.dilation
+        )
 
     def _make(self, shape: tuple[int, ...], outputs: int, bias: bool, dtype: DTypeLike | None) -> None:
         super()._make((self.in_channels, self.out_channels // self.groups, *shape[2:]), outputs, bias, dtype)
@@ -242,6 +261,16 @@ class ConvTranspose2d(Conv2d):
             self.dilation,
             output_size=None if output_size is None else tuple(output_size)[-2:],
         )
+
+    def _shape(self, shape: Shape) -> Shape:
+        channels_first(shape, "input", self.in_channels)
+        size = conv_transpose2d_output(
+            shape[-2:], self.kernel_size, self.stride, self._padding, self.output_padding, self.dilation
+        )
+        return (*shape[:-3], self.out_channels, *size)
+
+    def _windows(self, shape: Shape) -> Sequence[Axis] | None:
+        return None  # those of its phases differ
 
     def to_filter(self, output: int = 0, input: int = 0) -> Array:
         """Refused: a transposed convolution is no filter of one pixel at a time."""
@@ -263,6 +292,8 @@ class Conv1d(Conv2d):
     weight : Parameter, (out_channels, in_channels / groups, k)
     bias : Parameter, (out_channels,), or None
     """
+
+    _axes = (2, 3)
 
     def __init__(
         self,
@@ -318,6 +349,18 @@ class Conv1d(Conv2d):
             self.groups,
             padding_mode=self.padding_mode,
         )
+
+    def _shape(self, shape: Shape) -> Shape:
+        check_lines(shape, self.in_channels)
+        (length,) = (axis.output for axis in (self._windows(shape) or ())[1:])
+        return (*shape[:-2], self.out_channels, length)
+
+    def _windows(self, shape: Shape) -> Sequence[Axis] | None:
+        return super()._windows((1, shape[-1]))
+
+    def extra_repr(self) -> str:
+        """The arguments, along the line alone."""
+        return re.sub(r"\([01], (\d+)\)", r"\1", super().extra_repr())
 
     def to_filter(self, output: int = 0, input: int = 0) -> Array:
         """Refused: use ``layer.weight``."""
@@ -420,6 +463,9 @@ class SeparableConv2d(Module):
         """(B, C, H, W) to (B, O, H', W')."""
         return self.pointwise(self.depthwise(input))
 
+    def _shape(self, shape: Shape) -> Shape:
+        return shape_after(self.pointwise, shape_after(self.depthwise, shape))
+
 
 class LazyConv2d(Conv2d):
     """A `Conv2d` that takes `in_channels` from the first input that it sees, or the weights that it loads.
@@ -458,6 +504,15 @@ class LazyConv2d(Conv2d):
         if not self.in_channels:
             self._become(input.shape[-3])
         return super().forward(input)
+
+    def _shape(self, shape: Shape) -> Shape:
+        if self.in_channels:
+            return super()._shape(shape)
+        maps(shape, "input")
+        return Conv2d(shape[-3], self.out_channels, *self._later)._shape(shape)
+
+    def _windows(self, shape: Shape) -> Sequence[Axis] | None:
+        return super()._windows(shape) if self.in_channels else None
 
     def _prepare(self, path: str, state_dict: Mapping[str, Any]) -> None:
         weight = state_dict.get(f"{path}.weight" if path else "weight")

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from convkit.nn import functional as F
-from convkit.nn.module import Module
+from convkit.nn.module import Pointwise
 from convkit.nn.tensor import Tensor
 
 
-class Dropout(Module):
+class Dropout(Pointwise):
     """In training each element is 0 with probability `p`, and over 1 - p otherwise (Srivastava et al., 2014).
 
     Parameters

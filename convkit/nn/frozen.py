@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,9 @@ from convkit.nn.dropout import Dropout
 from convkit.nn.module import Module
 from convkit.nn.norm import BatchNorm2d
 from convkit.nn.tensor import Tensor
+from convkit.nn.trace import Shape
 from convkit.ops.conv import Conv2dPlan, conv2d_plan
+from convkit.shapes import Axis
 
 ACTIVATIONS: dict[type[Module], str] = {
     activation.ReLU: "relu",
@@ -37,6 +39,8 @@ class FrozenConv2d(Module):
 
     Made by `freeze`. Its bits do not depend on the size of the batch.
     """
+
+    _axes: tuple[int, ...] = (3, 4)
 
     def __init__(
         self, conv: Conv2d, weight: Array, bias: Array | None, function: str | None, slope: Any
@@ -69,6 +73,12 @@ class FrozenConv2d(Module):
             plans = dict(list(self._plans.items())[-PLANS + 1 :])
             self._plans = {**plans, shape: plan}  # in one step: other threads see either
         return Tensor(plan(x))
+
+    def _shape(self, shape: Shape) -> Shape:
+        return Conv2d._shape(self, shape)  # type: ignore[arg-type] # it has all that is asked for
+
+    def _windows(self, shape: Shape) -> Sequence[Axis] | None:
+        return Conv2d._windows(self, shape)  # type: ignore[arg-type]
 
     def extra_repr(self) -> str:
         """The arguments."""

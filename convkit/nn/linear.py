@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,9 +11,12 @@ import numpy as np
 from convkit._checks import integer
 from convkit.nn import functional as F
 from convkit.nn import init
+from convkit.nn.functional.arrangement import linear_shape, pad_widths, resized, shuffled, unshuffled
 from convkit.nn.module import Module
 from convkit.nn.parameter import Parameter
 from convkit.nn.tensor import Tensor
+from convkit.nn.trace import Shape
+from convkit.shapes import Axis
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -73,6 +77,9 @@ class Linear(Module):
         """(..., in_features) to (..., out_features)."""
         return F.linear(input, self.weight, self.bias)
 
+    def _shape(self, shape: Shape) -> Shape:
+        return linear_shape(shape, self.weight.shape)
+
     def extra_repr(self) -> str:
         """The arguments."""
         return f"{self.in_features}, {self.out_features}" + ("" if self.bias is not None else ", bias=False")
@@ -87,6 +94,10 @@ class Flatten(Module):
     def forward(self, input: Tensor) -> Any:
         """(B, C, H, W) to (B, C·H·W)."""
         return input.flatten(self.start_dim, self.end_dim)
+
+    def _shape(self, shape: Shape) -> Shape:
+        first, last = (axis % max(len(shape), 1) for axis in (self.start_dim, self.end_dim))
+        return (*shape[:first], math.prod(shape[first : last + 1]), *shape[last + 1 :])
 
 
 class Unflatten(Module):
@@ -103,12 +114,23 @@ class Unflatten(Module):
 
     def forward(self, input: Tensor) -> Any:
         """With the axis replaced."""
-        axis = self.dim % input.ndim
-        return input.reshape(*input.shape[:axis], *self.unflattened_size, *input.shape[axis + 1 :])
+        return input.reshape(*self._shape(input.shape))
+
+    def _shape(self, shape: Shape) -> Shape:
+        axis = self.dim % len(shape)
+        sizes, known = self.unflattened_size, math.prod(n for n in self.unflattened_size if n != -1)
+        sizes = tuple(shape[axis] // known if n == -1 else n for n in sizes)
+        if math.prod(sizes) != shape[axis]:
+            raise ValueError(
+                f"input has shape {shape}; its axis {axis}, of {shape[axis]}, is no {self.unflattened_size}"
+            )
+        return (*shape[:axis], *sizes, *shape[axis + 1 :])
 
 
 class PixelShuffle(Module):
     """(B, C·r², H, W) to (B, C, H·r, W·r) (Shi et al., 2016)."""
+
+    _axes: tuple[int, ...] = (3, 4)
 
     def __init__(self, upscale_factor: int) -> None:
         self.upscale_factor = integer(upscale_factor, "upscale_factor", 1)
@@ -116,6 +138,9 @@ class PixelShuffle(Module):
     def forward(self, input: Tensor) -> Any:
         """Channels become pixels."""
         return F.pixel_shuffle(input, self.upscale_factor)
+
+    def _shape(self, shape: Shape) -> Shape:
+        return shuffled(shape, self.upscale_factor)
 
     def extra_repr(self) -> str:
         """The arguments."""
@@ -125,12 +150,17 @@ class PixelShuffle(Module):
 class PixelUnshuffle(Module):
     """(B, C, H·r, W·r) to (B, C·r², H, W)."""
 
+    _axes: tuple[int, ...] = (3, 4)
+
     def __init__(self, downscale_factor: int) -> None:
         self.downscale_factor = integer(downscale_factor, "downscale_factor", 1)
 
     def forward(self, input: Tensor) -> Any:
         """Pixels become channels."""
         return F.pixel_unshuffle(input, self.downscale_factor)
+
+    def _shape(self, shape: Shape) -> Shape:
+        return unshuffled(shape, self.downscale_factor)
 
 
 class Upsample(Module):
@@ -146,6 +176,8 @@ class Upsample(Module):
         Of "bilinear".
     """
 
+    _axes: tuple[int, ...] = (4,)
+
     def __init__(
         self,
         size: Any = None,
@@ -158,6 +190,10 @@ class Upsample(Module):
     def forward(self, input: Tensor) -> Any:
         """`functional.interpolate`."""
         return F.interpolate(input, self.size, self.scale_factor, self.mode, self.align_corners)
+
+    def _shape(self, shape: Shape) -> Shape:
+        output, _ = resized(shape, self.size, self.scale_factor)
+        return (*shape[:2], *output)
 
     def extra_repr(self) -> str:
         """The arguments."""
@@ -175,6 +211,14 @@ class _Pad(Module):
     def forward(self, input: Tensor) -> Any:
         """With `padding` more pixels: left, right, top, bottom."""
         return F.pad(input, self.padding, self.mode, self.value)
+
+    def _shape(self, shape: Shape) -> Shape:
+        widths = pad_widths(shape, self.padding)
+        return tuple(n + before + after for n, (before, after) in zip(shape, widths, strict=True))
+
+    def _windows(self, shape: Shape) -> Sequence[Axis] | None:
+        rows = zip(shape[-2:], pad_widths(shape, self.padding)[-2:], strict=True)
+        return [Axis("", n, 1, 1, 1, before, after) for n, (before, after) in rows]
 
     def extra_repr(self) -> str:
         """The arguments."""

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import numpy as np
 
-from convkit._checks import Array
+from convkit._checks import FLOATS, Array
 from convkit.nn import trace
 from convkit.nn.autograd import no_grad
 from convkit.nn.parameter import Parameter
 from convkit.nn.state import LoadResult, load_arrays
 from convkit.nn.tensor import Tensor, as_array
+from convkit.nn.trace import Shape
+from convkit.shapes import Axis
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -47,6 +49,11 @@ class Module:
 
     training = True
     _buffers: Mapping[str, bool] = {}
+    _axes: tuple[int, ...] = ()
+    """How many axes an input may have, where a layer takes no others."""
+    # Layers whose sizes are arithmetic say them too: `_shape(shape)` is what `forward` gives for a shape, and
+    # refused as `forward` refuses it; `_windows(shape)` the axes of the windows that outputs see in `eval`
+    # mode, down and across, None where they have no one size. `trace.says` asks whether they hold.
     _hooks: tuple[Hook, ...] = ()
     _pre_hooks: tuple[Hook, ...] = ()
 
@@ -90,10 +97,12 @@ class Module:
             output = self.forward(*inputs, **arguments)
         except trace.LayerError:
             raise
-        except ValueError as error:
+        except (ValueError, TypeError) as error:
             if not inputs or not isinstance(inputs[0], Tensor) or any(self.children()):
                 raise
-            raise trace.explained(error, self, inputs[0].shape) from error
+            if isinstance(error, TypeError) and not self._computes_otherwise(inputs[0].dtype):
+                raise
+            raise trace.explained(error, self, inputs[0].shape, inputs) from error
         for hook in self._hooks:
             changed = hook(self, inputs, output)
             output = output if changed is None else changed
@@ -107,6 +116,10 @@ class Module:
             if steps is not None:
                 steps.append((self, inputs[0].shape, output.shape))
         return output
+
+    def _computes_otherwise(self, dtype: np.dtype[Any]) -> bool:
+        """Whether numbers of this dtype are none that the layer computes with."""
+        return dtype not in FLOATS or any(p.dtype != dtype for p in self.parameters())
 
     # ---- what it is made of -------------------------------------------------------------------------
 
@@ -329,6 +342,16 @@ class Module:
         rows = [f"  ({name}): " + repr(child).replace("\n", "\n  ") for name, child in self.named_children()]
         body = "\n" + "\n".join(rows) + "\n" if rows else self.extra_repr()
         return f"{type(self).__name__}({body})"
+
+
+class Pointwise(Module):
+    """The base of layers that compute each number of the output from the one in its place."""
+
+    def _shape(self, shape: Shape) -> Shape:
+        return shape
+
+    def _windows(self, shape: Shape) -> Sequence[Axis] | None:
+        return [Axis("", n, 1, 1, 1) for n in shape[-2:]]
 
 
 def _is_array(value: Any) -> bool:

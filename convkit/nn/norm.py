@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,12 +9,15 @@ import numpy as np
 
 from convkit._checks import Array, integer
 from convkit.nn import functional as F
-from convkit.nn.module import Module
+from convkit.nn.module import Module, Pointwise
 from convkit.nn.parameter import Parameter
 from convkit.nn.tensor import Tensor
+from convkit.nn.trace import Shape
+from convkit.ops.norm import check_last, check_normalized
+from convkit.shapes import Axis
 
 
-class BatchNorm2d(Module):
+class BatchNorm2d(Pointwise):
     """Each channel less its mean, over its deviation, scaled and shifted (Ioffe and Szegedy, 2015).
 
     In training mean and variance are those of the batch, and their running means are kept for `eval`.
@@ -40,7 +42,7 @@ class BatchNorm2d(Module):
     num_batches_tracked : ndarray of one int64, or None
     """
 
-    dimensions: tuple[int, ...] = (4,)
+    _axes: tuple[int, ...] = (4,)
     running_mean: Array | None
     running_var: Array | None
     num_batches_tracked: Array | None
@@ -67,12 +69,7 @@ class BatchNorm2d(Module):
 
     def forward(self, input: Tensor) -> Any:
         """Of input's shape."""
-        if input.ndim not in self.dimensions or input.shape[1] != self.num_features:
-            raise ValueError(
-                f"input has shape {input.shape}; {type(self).__name__} was made for {self.num_features} "
-                f"channels "
-                f"in axis 1 of {' or '.join(map(str, self.dimensions))} axes"
-            )
+        self._shape(input.shape)
         momentum = 0.0 if self.momentum is None else self.momentum
         if self.training and self.num_batches_tracked is not None:
             self.num_batches_tracked += 1
@@ -89,6 +86,17 @@ class BatchNorm2d(Module):
             self.eps,
         )
 
+    def _shape(self, shape: Shape) -> Shape:
+        if len(shape) not in self._axes or shape[1] != self.num_features:
+            raise ValueError(
+                f"input has shape {shape}; {type(self).__name__} was made for {self.num_features} channels "
+                f"in axis 1 of {' or '.join(map(str, self._axes))} axes"
+            )
+        return shape
+
+    def _windows(self, shape: Shape) -> Sequence[Axis] | None:
+        return super()._windows(shape) if self.running_mean is not None else None
+
     def extra_repr(self) -> str:
         """The arguments."""
         return f"{self.num_features}, eps={self.eps}, momentum={self.momentum}"
@@ -97,7 +105,7 @@ class BatchNorm2d(Module):
 class BatchNorm1d(BatchNorm2d):
     """`BatchNorm2d` of (B, C) and (B, C, L)."""
 
-    dimensions = (2, 3)
+    _axes = (2, 3)
 
 
 class InstanceNorm2d(BatchNorm2d):
@@ -120,8 +128,7 @@ class InstanceNorm2d(BatchNorm2d):
 
     def forward(self, input: Tensor) -> Any:
         """Of input's shape."""
-        if input.ndim != 4 or input.shape[1] != self.num_features:
-            raise ValueError(f"input has shape {input.shape}; expected BCHW of {self.num_features} channels")
+        self._shape(input.shape)
         momentum = 0.0 if self.momentum is None else self.momentum
         use_input = self.training or self.running_mean is None
         return F.instance_norm(
@@ -159,7 +166,15 @@ class GroupNorm(Module):
 
     def forward(self, input: Tensor) -> Any:
         """Of input's shape."""
+        self._shape(input.shape)
         return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
+
+    def _shape(self, shape: Shape) -> Shape:
+        if len(shape) < 2 or shape[1] != self.num_channels:
+            raise ValueError(
+                f"input has shape {shape}; GroupNorm was made for {self.num_channels} channels in axis 1"
+            )
+        return shape
 
     def extra_repr(self) -> str:
         """The arguments."""
@@ -189,17 +204,19 @@ class LayerNorm(Module):
         bias: bool = True,
         dtype: Any = None,
     ) -> None:
-        shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+        shape = check_normalized(normalized_shape)
         self.normalized_shape, self.eps, self.elementwise_affine = shape, eps, elementwise_affine
         dtype = np.dtype(np.float32 if dtype is None else dtype)
-        if math.prod(shape) < 1:
-            raise ValueError(f"normalized_shape is {shape}; expected lengths of at least 1")
         self.weight = Parameter(np.ones(shape, dtype)) if elementwise_affine else None
         self.bias = Parameter(np.zeros(shape, dtype)) if elementwise_affine and bias else None
 
     def forward(self, input: Tensor) -> Any:
         """Of input's shape."""
         return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
+
+    def _shape(self, shape: Shape) -> Shape:
+        check_last(shape, self.normalized_shape)
+        return shape
 
     def extra_repr(self) -> str:
         """The arguments."""

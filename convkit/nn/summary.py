@@ -12,13 +12,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from convkit import shapes
-from convkit._checks import integer, is_sequence, pair
+from convkit._checks import numbers_of
 from convkit.nn.autograd import no_grad
 from convkit.nn.conv import Conv2d, ConvTranspose2d, LazyConv2d
+from convkit.nn.fields import Fields
 from convkit.nn.linear import Linear
 from convkit.nn.module import Module
+from convkit.nn.norm import BatchNorm1d
 from convkit.nn.tensor import Tensor
-from convkit.nn.trace import LayerError, Step
+from convkit.nn.trace import LayerError, Step, recorded, shape_after
 
 Shape = tuple[int, ...]
 
@@ -33,7 +35,7 @@ class Row:
     parameters: int
     macs: int
     receptive_field: Shape | None
-    """(height, width) of the input that an output sees; None after what is no chain of layers."""
+    """(height, width) of the input that an output sees; None: no chain of windows of one size."""
     jump: Shape | None
     """Input pixels from one output to the next."""
     bytes: int
@@ -138,19 +140,6 @@ class Summary:
         return json.dumps({**asdict(self), "macs": self.macs, "bytes": self.bytes})
 
 
-class _Field(NamedTuple):
-    size: tuple[int, int] = (1, 1)
-    jump: tuple[int, int] = (1, 1)
-
-    def after(self, kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int]) -> _Field:
-        """What a layer makes of it."""
-        size = tuple(
-            s + d * (k - 1) * j for s, d, k, j in zip(self.size, dilation, kernel, self.jump, strict=True)
-        )
-        jump = tuple(j * s for j, s in zip(self.jump, stride, strict=True))
-        return _Field((size[0], size[1]), (jump[0], jump[1]))
-
-
 def summary(model: Module, input_shape: Sequence[int]) -> Summary:
     """A table of a network's layers, in the order in which they run.
 
@@ -160,7 +149,8 @@ def summary(model: Module, input_shape: Sequence[int]) -> Summary:
     ----------
     model : Module
     input_shape : tuple of int
-        (B, C, H, W), or (C, H, W) for one image, or whatever the network takes.
+        (B, C, H, W), or (C, H, W) for one image, or whatever the network takes: (B, C, L) or (C, L) along a
+        line.
 
     Returns
     -------
@@ -185,12 +175,14 @@ def summary(model: Module, input_shape: Sequence[int]) -> Summary:
     ─────────────────────────────────────────────────────────────────────────────────────────────────
     808 parameters (808 trainable, 3.2 KiB), 350,784 MACs, outputs 71.0 KiB
     """
-    given = tuple(integer(n, "input_shape", 1) for n in input_shape)
-    shape = (1, *given) if len(given) == 3 else given
+    if not isinstance(model, Module):
+        raise TypeError(f"model is {type(model).__name__}; expected a convkit.nn.Module")
+    given = numbers_of(input_shape, "input_shape", "(B, C, H, W), or (C, H, W) for one image")
+    shape = _batched([model], given)
     leaves = [(name, module) for name, module in model.named_modules() if not any(module.children())]
     dtype = next((p.dtype for p in model.parameters()), np.dtype(np.float32))
     start = Tensor(np.zeros(shape, dtype))
-    fields: dict[int, tuple[Tensor, _Field | None]] = {id(start): (start, _Field())}
+    fields = Fields(start)
     rows: list[Row] = []
     removers = [module.register_forward_hook(_watch(name, rows, fields)) for name, module in leaves]
     mode = model.training
@@ -212,12 +204,10 @@ def summary(model: Module, input_shape: Sequence[int]) -> Summary:
     )
 
 
-def _watch(name: str, rows: list[Row], fields: dict[int, tuple[Tensor, _Field | None]]) -> Any:
+def _watch(name: str, rows: list[Row], fields: Fields) -> Any:
     def watch(module: Module, inputs: tuple[Any, ...], output: Any) -> None:
         tensor = output[0] if isinstance(output, tuple) else output
-        _, before = fields.get(id(inputs[0]), (None, None))
-        after = _field_after(module, before)
-        fields[id(tensor)] = (tensor, after)  # the tensor is kept, so that no other takes its id
+        field = fields.hand_on(module, inputs[0], tensor)
         rows.append(
             Row(
                 name,
@@ -225,8 +215,8 @@ def _watch(name: str, rows: list[Row], fields: dict[int, tuple[Tensor, _Field | 
                 tensor.shape,
                 sum(p.numel() for p in module.parameters()),
                 _macs(module, inputs[0].shape, tensor.shape),
-                None if after is None else after.size,
-                None if after is None else after.jump,
+                None if field is None else field.size,
+                None if field is None else field.jump,
                 tensor.data.nbytes,
             )
         )
@@ -234,22 +224,15 @@ def _watch(name: str, rows: list[Row], fields: dict[int, tuple[Tensor, _Field | 
     return watch
 
 
-def _field_after(module: Module, field: _Field | None) -> _Field | None:
-    if field is None or isinstance(module, (ConvTranspose2d, Linear)):
-        return None
-    kernel = getattr(module, "kernel_size", None)
-    if kernel is not None:
-        stride, dilation = getattr(module, "stride", 1), getattr(module, "dilation", 1)
-        return field.after(pair(kernel, "kernel"), pair(stride, "stride"), pair(dilation, "dilation"))
-    changes = (
-        "Upsample",
-        "PixelShuffle",
-        "PixelUnshuffle",
-        "AdaptiveAvgPool2d",
-        "AdaptiveMaxPool2d",
-        "Flatten",
-    )
-    return None if type(module).__name__ in (*changes, "Fold", "Unfold", "Unflatten") else field
+def batch_axes(layers: Iterable[Any]) -> int:
+    """How many axes a batch has for the first layer that takes just so many; 4 where none does."""
+    modules = (module for layer in layers if isinstance(layer, Module) for module in layer.modules())
+    return next((max(m._axes) for m in modules if m._axes and not isinstance(m, BatchNorm1d)), 4)
+
+
+def _batched(layers: Iterable[Any], shape: Shape) -> Shape:
+    """`shape` with a batch of one before it, if it is that of a single example."""
+    return (1, *shape) if len(shape) == batch_axes(layers) - 1 else shape
 
 
 def _macs(module: Module, given: Shape, output: Shape) -> int:
@@ -319,11 +302,11 @@ def trace_shapes(layers: Iterable[Any], size: Any) -> ShapeTrace:
     Parameters
     ----------
     layers : iterable of Module, tuple or dict
-        Tuples are (kernel, stride, dilation, padding), the last three optional, and dicts have those keys,
-        as in
-        `shapes.receptive_field`: nothing but sizes is computed. Modules are run on zeros.
+        Tuples are (kernel, stride, dilation, padding), the last three optional, and dicts have those keys, as
+        in `shapes.receptive_field`. Convkit's own modules tell their sizes by arithmetic: no array is made. A
+        module with a `forward` of your own is run on zeros.
     size : int, (H, W), (C, H, W) or (B, C, H, W)
-        Modules need channels.
+        Modules need channels; those along a line take (C, L) or (B, C, L).
 
     Returns
     -------
@@ -334,8 +317,9 @@ def trace_shapes(layers: Iterable[Any], size: Any) -> ShapeTrace:
     ------
     LayerError
         Nothing is left, or a layer does not take what comes: tells the shapes up to it, the likely cause and
-        what
-        mends it.
+        what mends it.
+    TypeError
+        Something that is no layer.
 
     Examples
     --------
@@ -345,40 +329,45 @@ def trace_shapes(layers: Iterable[Any], size: Any) -> ShapeTrace:
     kernel 3, stride 2, padding 1  (32,) -> (16,)  (stride 2)
     kernel 5, stride 1, padding 0  (16,) -> (12,)  (kernel 5 with padding 0 takes 4)
     """
-    shape = tuple(integer(n, "size", 1) for n in size) if is_sequence(size) else (integer(size, "size", 1),)
+    single_number = isinstance(size, (int, np.integer)) and not isinstance(size, bool)
+    shape = numbers_of(
+        (size,) if single_number else size, "size", "an integer, (H, W), (C, H, W) or (B, C, H, W)"
+    )
+    if isinstance(layers, str) or not isinstance(layers, Iterable):
+        hint = ": viz.trace_steps reads text" if isinstance(layers, str) else ""
+        hint = ": pass [layer]" if isinstance(layers, Module) else hint
+        raise TypeError(f"layers is {type(layers).__name__}; expected a list of layers{hint}")
+    layers = list(layers)
+    if len(shape) < 2 and any(
+        m._axes for layer in layers if isinstance(layer, Module) for m in layer.modules()
+    ):
+        raise ValueError(f"size is {shape}; layers need channels: pass size=(C, H, W)")
+    given = _batched(layers, shape) if any(isinstance(layer, Module) for layer in layers) else shape
+    single = len(given) - len(shape)
     steps = ShapeTrace()
-    for index, layer in enumerate(layers):
-        steps.append(
-            _run(layer, shape, steps) if isinstance(layer, Module) else _sized(layer, index, shape, steps)
-        )
-        shape = steps[-1].gave
+    with recorded() as ran:
+        for index, layer in enumerate(layers):
+            if isinstance(layer, Module):
+                gave, name, note = shape_after(layer, given), repr(layer), _taken(layer)
+            else:
+                gave, name, note = _sized(layer, index, given, ran)
+                ran.append((name, given, gave))
+            steps.append(Traced(name, given[single:], gave[single:], note))
+            given = gave
     return steps
 
 
-def _run(layer: Module, shape: Shape, steps: ShapeTrace) -> Traced:
-    if len(shape) < 2:
-        raise ValueError(f"size is {shape}; layers need channels: pass size=(C, H, W)")
-    dtype = next((p.dtype for p in layer.parameters()), np.dtype(np.float32))
-    mode = layer.training
-    try:
-        gave = layer.eval()(np.zeros((1, *shape) if len(shape) == 3 else shape, dtype)).shape
-    except LayerError as error:
-        raise LayerError(
-            str(error).split("\n")[0], [*_plain(steps), *error.trace], error.cause, error.mend
-        ) from error
-    finally:
-        layer.train(mode)
-    gave = gave[1:] if len(shape) == 3 else gave
-    note = ""
-    if isinstance(layer, Conv2d) and not isinstance(layer, (ConvTranspose2d, LazyConv2d)):
-        words = isinstance(layer.padding, str) or len(layer.padding) == 4
-        note = (
-            "" if words else _note(layer.kernel_size[0], layer.stride[0], layer.dilation[0], layer.padding[0])
-        )
-    return Traced(repr(layer), shape, gave, note)
+def _taken(layer: Module) -> str:
+    """What makes a convolution's map smaller."""
+    if not isinstance(layer, Conv2d) or isinstance(layer, (ConvTranspose2d, LazyConv2d)):
+        return ""
+    if isinstance(layer.padding, str) or len(layer.padding) == 4:
+        return ""
+    return _note(*(n[-1] for n in (layer.kernel_size, layer.stride, layer.dilation, layer.padding)))
 
 
-def _sized(layer: Any, index: int, shape: Shape, steps: ShapeTrace) -> Traced:
+def _sized(layer: Any, index: int, shape: Shape, ran: list[Any]) -> tuple[Shape, str, str]:
+    """The shape after a layer that is numbers, what it is called, and what made it smaller."""
     kernel, stride, dilation, padding = shapes._layer(layer, f"layers[{index}]")
     name = (
         f"kernel {kernel}, stride {stride}, "
@@ -394,12 +383,12 @@ def _sized(layer: Any, index: int, shape: Shape, steps: ShapeTrace) -> Traced:
         missing = dilation * (kernel - 1) + 1 - min(sizes)
         raise LayerError(
             f"layers[{index}]: {error}",
-            [*_plain(steps), Step(name, shape, None)],
+            [*(Step(str(each), *shapes) for each, *shapes in ran), Step(name, shape, None)],
             "missing padding, or strides that halve the map too often before it",
             f"padding={max(-(-missing // 2), dilation * (kernel - 1) // 2)}, or a stride of 1 in an "
             f"earlier layer",
         ) from error
-    return Traced(name, shape, (*lead, *output), _note(kernel, stride, dilation, padding))
+    return (*lead, *output), name, _note(kernel, stride, dilation, padding)
 
 
 def _note(kernel: int, stride: int, dilation: int, padding: int) -> str:
@@ -408,7 +397,3 @@ def _note(kernel: int, stride: int, dilation: int, padding: int) -> str:
         (taken > 0 and stride == 1) or taken > 1
     )
     return ", ".join(parts + [f"stride {stride}"] * (stride > 1))
-
-
-def _plain(steps: ShapeTrace) -> list[Step]:
-    return [Step(step.layer, step.given, step.gave) for step in steps]

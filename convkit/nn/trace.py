@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from convkit.errors import ConvkitError
+from convkit.nn.diagnosis import Refusal, diagnosis
 
 Shape = tuple[int, ...]
 
@@ -23,8 +27,19 @@ running: ContextVar[list[tuple[object, Shape, Shape]] | None] = ContextVar("conv
 """The layers of the outermost call under way, in this thread or task, and their shapes."""
 
 
+@contextmanager
+def recorded() -> Iterator[list[tuple[object, Shape, Shape]]]:
+    """A list of the layers that run inside a ``with`` block, of its own."""
+    steps: list[tuple[object, Shape, Shape]] = []
+    token = running.set(steps)
+    try:
+        yield steps
+    finally:
+        running.reset(token)
+
+
 class LayerError(ConvkitError, ValueError):
-    """A layer refused its input.
+    """A layer refused its input; of another dtype than it computes in, it is a `TypeError` too.
 
     Attributes
     ----------
@@ -39,6 +54,10 @@ class LayerError(ConvkitError, ValueError):
         super().__init__(f"{reason}\n{table(self.trace)}\nlikely cause: {cause}\nmend: {mend}")
 
 
+class LayerTypeError(LayerError, TypeError):
+    """A layer refused the dtype of its input."""
+
+
 def table(steps: Iterable[Step]) -> str:
     """Shapes, a layer a line."""
     steps = list(steps)
@@ -50,44 +69,64 @@ def table(steps: Iterable[Step]) -> str:
     return "\n".join(lines)
 
 
-def explained(error: Exception, layer: Any, given: Shape) -> LayerError:
-    """`error` of a layer that was given a shape, with the trace up to it and a diagnosis."""
-    steps = [Step(repr(ran), *shapes) for ran, *shapes in running.get() or []]
-    steps.append(Step(repr(layer), given, None))
-    cause, mend = diagnosis(str(error), layer, given, first=len(steps) == 1)
-    return LayerError(str(error), steps, cause, mend)
+def explained(error: Exception, layer: Any, given: Shape, inputs: tuple[Any, ...] = ()) -> LayerError:
+    """`error` of a layer that was given `inputs`, the first of a shape, with the trace and a diagnosis."""
+    steps = [Step(_named(ran), *shapes) for ran, *shapes in running.get() or []]
+    first = not steps
+    steps.append(Step(_named(layer), given, None))
+    cause, mend = diagnosis(Refusal(str(error), layer, given, first, inputs))
+    kind = LayerTypeError if isinstance(error, TypeError) else LayerError
+    return kind(str(error), steps, cause, mend)
 
 
-def diagnosis(reason: str, layer: Any, given: Shape, first: bool) -> tuple[str, str]:
-    """The likely cause of a refusal, and the line that mends it; the `first` layer sees the image itself."""
-    expected = getattr(layer, "in_channels", None)
-    name = type(layer).__name__
-    if expected is not None and len(given) in (3, 4) and given[-3] != expected:
-        if first and given[-1] == expected:
-            call = "ck.to_bchw(image)" if len(given) == 3 else "x.transpose(0, 3, 1, 2)"
-            return "channels last: an image is HWC, a layer takes BCHW", call
-        if first and {given[-3], expected} == {1, 3}:
-            have, want = ("gray", "colour") if given[-3] == 1 else ("colour", "gray")
-            convert = "np.repeat(x, 3, axis=1)" if given[-3] == 1 else "ck.to_gray(image)"
-            return (
-                f"a {have} image for a layer of {want} ones: in_channels is {expected}",
-                f"nn.{name}({given[-3]}, ...), or {convert}",
-            )
-        return (
-            f"in_channels is {expected}, and what comes before gives {given[-3]} channels",
-            f"nn.{name}({given[-3]}, {getattr(layer, 'out_channels', '...')}, ...)",
-        )
-    features = getattr(layer, "in_features", None) or getattr(layer, "num_features", None)
-    axis = -1 if hasattr(layer, "in_features") else 1
-    if features is not None and (len(given) < 2 or given[axis] != features):
-        if axis == -1 and len(given) == 4:
-            return "feature maps go into Linear without being flattened", f"nn.Flatten() before {name}"
-        found = given[axis] if len(given) > abs(axis) - 1 and given else 1
-        return f"{name} was made for {features} features, not {found}", f"nn.{name}({found}, ...)"
-    if "effective kernel" in reason or "shorter than" in reason or "output" in reason:
-        return (
-            f"the map has shrunk to {given[-2:]}, too small for the kernel: missing padding, or strides that "
-            "halve it too often",
-            f"nn.{name}(..., padding=kernel_size // 2), a stride of 1 in an earlier layer, or a larger input",
-        )
-    return "the shape does not suit this layer", f"look at {name}'s docstring: ck.nn.{name}"
+def _named(layer: object) -> str:
+    return layer if isinstance(layer, str) else repr(layer)
+
+
+# ---- shapes without arrays --------------------------------------------------------------------------
+
+
+def shape_after(layer: Any, shape: Shape) -> Shape:
+    """What `layer` gives for an input of this shape: by arithmetic, or by zeros where its class has none.
+
+    Raises
+    ------
+    LayerError
+        It refuses.
+    """
+    if not says(layer, "_shape") or layer._hooks or layer._pre_hooks:
+        return _of_zeros(layer, shape)
+    if any(layer.children()):
+        return tuple(layer._shape(shape))
+    try:
+        gave = tuple(layer._shape(shape))
+    except ValueError as error:
+        raise explained(error, layer, shape) from error
+    steps = running.get()
+    if steps is not None:
+        steps.append((layer, shape, gave))
+    return gave
+
+
+def _of_zeros(layer: Any, shape: Shape) -> Shape:
+    """The shape of what `layer`, in `eval` mode, makes of zeros."""
+    dtype = next((p.dtype for p in layer.parameters()), np.dtype(np.float32))
+    mode = layer.training
+    layer.eval()
+    try:
+        output = layer(np.zeros(shape, dtype))
+    finally:
+        layer.train(mode)
+    return tuple((output[0] if isinstance(output, tuple) else output).shape)
+
+
+def says(layer: Any, name: str) -> bool:
+    """Whether `layer` has the method `name`, and what it tells holds for the `forward` that it has.
+
+    It does not where a class of the user's overrides `forward` alone.
+    """
+    order = type(layer).__mro__
+    speaks, runs = (next((i for i, k in enumerate(order) if n in vars(k)), None) for n in (name, "forward"))
+    if speaks is None or runs is None:
+        return False
+    return speaks <= runs or order[runs].__module__.startswith("convkit.")

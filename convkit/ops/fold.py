@@ -101,14 +101,11 @@ def fold(
            [1., 2., 1.]])
     """
     (x,) = _checks.float_arrays(input=input)
-    size = _checks.pair(output_size, "output_size", 1)
-    axes = fold_axes(size, kernel_size, dilation, padding, stride)
+    *_, channels, height, width = fold_shape(x.shape, output_size, kernel_size, dilation, padding, stride)
+    axes = fold_axes((height, width), kernel_size, dilation, padding, stride)
     kernel, outputs = [axis.kernel for axis in axes], [axis.output for axis in axes]
-    elements, positions = kernel[0] * kernel[1], outputs[0] * outputs[1]
-    if x.ndim not in (2, 3) or x.shape[-2] % elements or x.shape[-1] != positions:
-        raise ValueError(f"input has shape {x.shape}; expected (B, C·{elements}, {positions}), or without B")
-    columns = x.reshape(-1, x.shape[-2] // elements, *kernel, *outputs)
-    y = _checks.empty((*columns.shape[:2], *size), x.dtype)
+    columns = x.reshape(-1, channels, *kernel, *outputs)
+    y = _checks.empty((*columns.shape[:2], height, width), x.dtype)
     y[...] = 0
     for (r, s), seeing, seen in taps(axes):
         y[:, :, seen[0], seen[1]] += columns[:, :, r, s, seeing[0], seeing[1]]
@@ -118,6 +115,18 @@ def fold(
 def fold_axes(size: Pair, kernel: Any, dilation: Any, padding: Any, stride: Any) -> list[Axis]:
     """The axes of the convolution; its padding is the same on both sides."""
     return shapes.conv_axes(size, kernel, stride, _checks.pair(padding, "padding", 0), dilation)
+
+
+def fold_shape(
+    given: tuple[int, ...], output_size: Any, kernel: Any, dilation: Any, padding: Any, stride: Any
+) -> tuple[int, ...]:
+    """The shape that columns of the shape `given` are folded to."""
+    size = _checks.pair(output_size, "output_size", 1)
+    axes = fold_axes(size, kernel, dilation, padding, stride)
+    elements, positions = axes[0].kernel * axes[1].kernel, axes[0].output * axes[1].output
+    if len(given) not in (2, 3) or given[-2] % elements or given[-1] != positions:
+        raise ValueError(f"input has shape {given}; expected (B, C·{elements}, {positions}), or without B")
+    return (*given[:-2], given[-2] // elements, *size)
 
 
 def taps(axes: list[Axis]) -> Iterator[tuple[Pair, list[slice], list[slice]]]:

@@ -363,7 +363,7 @@ def layer_norm(
     """
     shape = check_normalized(normalized_shape)
     x, w, b = check_arrays(input, weight, bias, shape, 1)
-    runs = check_last(x, shape)
+    runs = check_last(x.shape, shape)
     eps = check_eps(eps)
     threads = threads_for(4 * x.size, num_threads)
     means, rate = layer_moments(x, runs, eps, threads)
@@ -412,7 +412,7 @@ def layer_norm_grad(
     """
     shape = check_normalized(normalized_shape)
     g, x, w = check_gradients(grad_output, input, weight, shape, 1)
-    runs = check_last(x, shape)
+    runs = check_last(x.shape, shape)
     eps = check_eps(eps)
     threads = threads_for(4 * x.size, num_threads)
     means, rate = layer_moments(x, runs, eps, threads)
@@ -551,8 +551,8 @@ def check_normalized(shape: Any) -> tuple[int, ...]:
     return tuple(_checks.integer(n, "normalized_shape", 1) for n in numbers)
 
 
-def check_last(x: Array, shape: tuple[int, ...]) -> tuple[int, int]:
-    """The runs of the last axes, which have `shape`."""
-    if not shape or x.shape[-len(shape) :] != shape:
-        raise ValueError(f"input has shape {x.shape}; expected its last axes to be {shape}")
-    return x.size // prod(shape), prod(shape)
+def check_last(given: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, int]:
+    """The runs of an input's last axes, which have `shape`."""
+    if not shape or given[-len(shape) :] != shape:
+        raise ValueError(f"input has shape {given}; expected its last axes to be {shape}")
+    return prod(given) // prod(shape), prod(shape)

@@ -64,17 +64,25 @@ class Sizes(NamedTuple):
     dilation: Pair
     ceil_mode: bool
 
-    def windows(self, size: Pair, include_pad: bool = True) -> tuple[Windows, Windows]:
-        """Those of rows and of columns."""
-        axes = list(zip(size, self.kernel, self.stride, self.padding, self.dilation, strict=True))
-        for name, (n, k, s, p, d) in zip(("height", "width"), axes, strict=True):
+    def output(self, size: Pair) -> Pair:
+        """Windows along each axis; at least 1."""
+        for name, (n, k, s, p, d) in zip(("height", "width"), self._along(size), strict=True):
             if pooled(n, k, s, p, d, self.ceil_mode) < 1:
                 raise ValueError(
                     f"the output {name} would be 0: input {n} + padding ({p}, {p}) is {n + 2 * p}, shorter "
                     f"than the effective kernel {d * (k - 1) + 1}; take a smaller kernel_size, or pad by more"
                 )
-        vertical, horizontal = (sliding(*axis, self.ceil_mode, include_pad) for axis in axes)
+        height, width = (pooled(*axis, self.ceil_mode) for axis in self._along(size))
+        return height, width
+
+    def windows(self, size: Pair, include_pad: bool = True) -> tuple[Windows, Windows]:
+        """Those of rows and of columns."""
+        self.output(size)
+        vertical, horizontal = (sliding(*axis, self.ceil_mode, include_pad) for axis in self._along(size))
         return vertical, horizontal
+
+    def _along(self, size: Pair) -> list[tuple[int, int, int, int, int]]:
+        return list(zip(size, self.kernel, self.stride, self.padding, self.dilation, strict=True))
 
 
 def check_sizes(kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: Any) -> Sizes:

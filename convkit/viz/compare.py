@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convkit._checks import Array
+from convkit._checks import Array, flag, texts
 from convkit.viz.display import caption, display, image_array, interpolation, strongest
-from convkit.viz.style import DIVERGING, FAINT, figure_of, panels, quiet, titled
+from convkit.viz.style import DIVERGING, FAINT, figure_of, headed, panels, quiet, titled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,6 +33,7 @@ def compare(
     before, after : array_like, HW or HWC
         Shown as `contact_sheet` shows them.
     names : (str, str)
+        Of both.
     difference : bool, optional
         Whether to draw ``after - before`` too, red where it is positive, blue where it is negative, with its
         largest value and its root mean square. Default: where both have one shape and dtype.
@@ -47,7 +48,9 @@ def compare(
     Raises
     ------
     ValueError
-        A shape that is no image's, or a difference of images of two shapes.
+        A shape that is no image's, a difference of images of two shapes, or names that are not two.
+    TypeError
+        Something that is no array of real numbers.
 
     Examples
     --------
@@ -58,12 +61,13 @@ def compare(
     4
     """
     first, second = image_array(before, "before"), image_array(after, "after")
+    texts(names, "names", ("before", "after"))
     same = first.shape == second.shape
     if difference and not same:
         raise ValueError(
             f"before has shape {first.shape} and after {second.shape}; expected one shape for a difference"
         )
-    drawn = same and first.dtype == second.dtype if difference is None else difference
+    drawn = same and first.dtype == second.dtype if difference is None else flag(difference, "difference")
     height, width = first.shape[:2]
     count = 3 if drawn else 2
     axes = panels(figure, 1, count, 3.6 * count, 3.6 * min(max(height / width, 0.3), 2.5) + 0.8)
@@ -73,8 +77,7 @@ def compare(
     if drawn:
         _difference(axes[2], first, second)
     host = figure_of(axes[0])
-    if title:
-        axes[0].figure.suptitle(title, fontweight="bold")
+    headed(axes[0].figure, title)
     host.set_label(f"{title or 'Comparison'}: {names[0]} and {names[1]}" + ", and their difference" * drawn)
     return host
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from convkit._checks import integer
-from convkit.viz.style import BLUE, FAINT, GREEN, INK, axes_for, described
+from convkit._checks import numbers_of
+from convkit.viz.style import BLUE, FAINT, GREEN, INK, axes_for, described, titled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,6 +36,8 @@ def layout_diagram(
     ------
     ValueError
         No HWC shape.
+    TypeError
+        No integers, or an array instead of its shape.
 
     Examples
     --------
@@ -43,13 +45,12 @@ def layout_diagram(
     >>> viz.alt_text(viz.layout_diagram((224, 224, 3)))
     'HWC (224, 224, 3) to CHW (3, 224, 224) with ck.to_chw, to BCHW (1, 3, 224, 224) with ck.to_bchw'
     """
-    if len(shape) != 3:
-        raise ValueError(f"shape is {tuple(shape)}; expected (height, width, channels)")
-    height, width, channels = (integer(n, f"shape[{i}]", 1) for i, n in enumerate(shape))
+    sizes = numbers_of(shape, "shape", "(height, width, channels)")
+    if len(sizes) != 3:
+        raise ValueError(f"shape is {sizes}; expected (height, width, channels)")
+    height, width, channels = sizes
     if channels > len(COLOURS):
-        raise ValueError(
-            f"shape is {tuple(shape)}, {channels} channels; expected 1 to {len(COLOURS)}, at the end"
-        )
+        raise ValueError(f"shape is {sizes}, {channels} channels; expected 1 to {len(COLOURS)}, at the end")
     axes = axes_for(ax, 9.6, 4.4)
     hwc, chw = (height, width, channels), (channels, height, width)
     bchw = (1, *chw)
@@ -97,8 +98,7 @@ def layout_diagram(
     axes.set_ylim(-2.6, 4.2)
     axes.set_aspect("equal")
     axes.axis("off")
-    if title:
-        axes.set_title(title, color=INK, fontsize=12)
+    titled(axes, title, 12)
     return described(axes, f"HWC {hwc} to CHW {chw} with ck.to_chw, to BCHW {bchw} with ck.to_bchw")
 
 

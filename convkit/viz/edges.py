@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -47,7 +47,7 @@ def edges_overlay(
     Raises
     ------
     ValueError
-        Edges of another size.
+        Edges of another size, or a colour that is none.
 
     Examples
     --------
@@ -57,8 +57,6 @@ def edges_overlay(
     >>> viz.alt_text(viz.edges_overlay(square, ck.filters.canny(square, 50, 100)))
     'Edges over the image, on 5.9 % of its pixels'
     """
-    from matplotlib.colors import to_rgb
-
     base, found = image_array(image, "image"), as_array(edges, "edges")
     if found.ndim == 3:
         found = strongest(found)
@@ -73,7 +71,7 @@ def edges_overlay(
     strength = np.abs(found.astype(np.float64))
     top = float(np.percentile(strength, 99)) or float(strength.max()) or 1.0
     ink = np.empty((*found.shape, 4))
-    ink[..., :3] = to_rgb(color)
+    ink[..., :3] = _rgb(color)
     ink[..., 3] = np.clip(strength / top, 0, 1)
     height, width = found.shape
     axes = axes_for(ax, 5.2, min(max(5.2 * height / width, 1.2), 9) + 0.3)
@@ -83,3 +81,14 @@ def edges_overlay(
     titled(axes, title)
     share = 100 * float((strength > 0.5 * top).mean())
     return described(axes, f"{title or 'Edges over the image'}, on {share:.1f} % of its pixels")
+
+
+def _rgb(color: Any) -> tuple[float, float, float]:
+    from matplotlib.colors import to_rgb
+
+    try:
+        return to_rgb(color)
+    except ValueError:
+        raise ValueError(
+            f"color is {color!r}; expected one of matplotlib's, such as 'tab:orange' or '#e69f00'"
+        ) from None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convkit.viz.impulse import weights_of
-from convkit.viz.style import BLUE, FAINT, INK, LINE, ORANGE, figure_of, panels, titled
+from convkit.viz.style import BLUE, FAINT, INK, LINE, ORANGE, figure_of, headed, panels, titled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
@@ -55,7 +55,7 @@ def frequency_response(
     frequency = np.linspace(-0.5, 0.5, BINS)
     waves = [np.exp(-2j * np.pi * np.outer(frequency, np.arange(n))) for n in weights.shape]
     response = np.abs(waves[0] @ weights @ waves[1].T)
-    left, right = panels(figure, 1, 2, 8.4, 3.7, width_ratios=(1, 1.25))
+    left, right = panels(figure, 1, 2, 8.4, 3.7 + 0.3 * bool(name), width_ratios=(1, 1.25))
     drawn = left.imshow(
         response, cmap="cividis", vmin=0, extent=(-0.5, 0.5, 0.5, -0.5), interpolation="bilinear"
     )
@@ -75,8 +75,9 @@ def frequency_response(
     right.legend(frameon=False, fontsize=8.5)
     for ax in (left, right):
         ax.tick_params(labelsize=8, colors=FAINT)
-    titled(left, name)
-    titled(right, "what is kept of a wave")
+    titled(left, "what is kept of each frequency")
+    titled(right, "and along the axes")
+    headed(left.figure, name, bold=False)
     host = figure_of(left)
     host.set_label(
         f"Frequency response{' of ' + name if name else ''}: {response[middle, middle]:.3g} of a constant, "

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from convkit import shapes
 from convkit._checks import Pair, flag, integer, pair
 from convkit.shapes import Padding, Size
-from convkit.viz.style import BLUE, GREEN, INK, ORANGE, axes_for, described
+from convkit.viz.style import BLUE, GREEN, INK, ORANGE, axes_for, described, titled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -317,7 +317,7 @@ def _draw(ax: Axes, sides: tuple[Side, Side], row: int, column: int, title: str,
     ax.set_aspect("equal")
     ax.axis("off")
     formula = h.formula if v.formula == h.formula else f"{v.formula};  {h.formula}"
-    ax.set_title(f"{title}\n{formula}", color=INK, fontsize=9.5, pad=4)
+    titled(ax, f"{title}\n{formula}", 9.5, 4, 2)
 
 
 def _stops(ax: Axes, v: Side, h: Side, row: int, column: int) -> None:

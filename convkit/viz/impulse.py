@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from convkit._checks import Array, coefficients
+from convkit._checks import Array, as_array, coefficients
 from convkit.filters import Pipeline
 
 MAX_SHOWN = 401
@@ -62,5 +62,5 @@ def weights_of(kernel: Any, name: str = "kernel") -> Array:
     """`kernel`, an array or a linear filter, as float64 weights of two axes."""
     if isinstance(kernel, (str, Pipeline)):
         return kernel_of(kernel)
-    array = np.asarray(kernel) if not isinstance(kernel, np.ndarray) else kernel
+    array = as_array(kernel, name)
     return coefficients(array[None] if array.ndim == 1 else array, name, 2)

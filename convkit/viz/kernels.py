@@ -9,9 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convkit._checks import Array, integer
+from convkit._checks import Array, flag, integer, mapping
 from convkit.viz.impulse import weights_of
-from convkit.viz.style import DIVERGING, FAINT, INK, axes_for, described, figure_of, panels, quiet, titled
+from convkit.viz.style import (
+    DIVERGING,
+    FAINT,
+    INK,
+    axes_for,
+    described,
+    figure_of,
+    headed,
+    panels,
+    quiet,
+    titled,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,7 +65,9 @@ def kernel(
     weights = weights_of(kernel)
     rows, columns = weights.shape
     axes = axes_for(ax, 4.2, min(max(4.2 * rows / columns, 1.0), 8) + 0.6)
-    _draw(axes, weights, max(rows, columns) <= NUMBERS_UP_TO if annotate is None else annotate)
+    _draw(
+        axes, weights, max(rows, columns) <= NUMBERS_UP_TO if annotate is None else flag(annotate, "annotate")
+    )
     titled(axes, title if title is not None or not isinstance(kernel, str) else kernel)
     axes.set_xlabel(
         f"{rows}×{columns}, sum {round(float(weights.sum()), 9) + 0.0:.3g}", color=FAINT, fontsize=8.5
@@ -91,6 +104,8 @@ def kernel_bank(
     ------
     ValueError
         No kernels, or one that `kernel` refuses.
+    TypeError
+        No mapping of texts.
 
     Examples
     --------
@@ -99,9 +114,8 @@ def kernel_bank(
     >>> [ax.get_title() for ax in bank.axes]
     ['x', 'y', 'blur']
     """
-    if not kernels:
-        raise ValueError("kernels is empty; expected at least one named kernel")
-    found = {name: weights_of(value, name) for name, value in kernels.items()}
+    mapping(kernels, "kernels", """viz.kernel_bank({"dx": "sobel('x')"})""")
+    found = {name: weights_of(value, f"kernels[{name!r}]") for name, value in kernels.items()}
     across = integer(columns, "columns", 1) if columns is not None else math.ceil(math.sqrt(len(found)))
     across = min(across, len(found))
     down = math.ceil(len(found) / across)
@@ -113,8 +127,7 @@ def kernel_bank(
     for ax in axes[len(found) :]:
         ax.remove()
     host = figure_of(axes[0])
-    if title:
-        axes[0].figure.suptitle(title, color=INK, fontweight="bold")
+    headed(axes[0].figure, title)
     host.set_label(f"{title or 'A bank'}: the kernels {', '.join(found)}")
     return host
 
@@ -125,10 +138,12 @@ def _draw(ax: Axes, weights: Array, annotate: bool) -> None:
     quiet(ax)
     if not annotate:
         return
-    size = 15 - 1.1 * max(weights.shape)
+    longest = max(len(_number(weight)) for weight in weights.flat)
+    cell = 72 * ax.get_window_extent().width / ax.figure.dpi / weights.shape[1]  # points
+    size = min(max(15 - 1.1 * max(weights.shape), 7.5), cell / (0.68 * longest))
     for (row, column), weight in np.ndenumerate(weights):
         colour = "white" if abs(weight) > 0.6 * limit else INK
-        ax.text(column, row, _number(weight), ha="center", va="center", color=colour, fontsize=max(size, 7.5))
+        ax.text(column, row, _number(weight), ha="center", va="center", color=colour, fontsize=max(size, 5))
 
 
 def _number(weight: float) -> str:

@@ -9,17 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convkit import shapes
-from convkit._checks import Array, as_array, integer, pair
+from convkit._checks import Array, as_array, integer, maps, pair
 from convkit.viz.display import false_colours
 from convkit.viz.style import (
     DIVERGING,
     FAINT,
-    INK,
     ORANGE,
     axes_for,
     described,
     figure_of,
+    headed,
     panels,
     quiet,
     titled,
@@ -71,9 +70,12 @@ def feature_maps(
     ------
     ValueError
         The layer is not the model's, did not run, or gives no maps.
+    TypeError
+        No model, or no image of floats.
     """
-    name, module = _layer(model, layer)
+    name, module = _layer(_network(model), layer)
     array = as_array(image, "image")
+    array = array.astype(_dtype(model), copy=False) if array.dtype.kind == "f" else array
     found: list[Any] = []
     remove = module.register_forward_hook(lambda _module, _inputs, output: found.append(output))
     try:
@@ -85,10 +87,12 @@ def feature_maps(
     output = np.asarray(getattr(found[-1], "data", found[-1]))
     if output.ndim != 4:
         raise ValueError(f"layer {name!r} gives shape {output.shape}; expected maps, BCHW")
-    maps = output[0][: integer(count, "count", 1)].astype(np.float64)
-    host = _tiles(maps, columns, figure, [str(i) for i in range(len(maps))])
-    heading = title or f"{name}: {len(maps)} of {output.shape[1]} maps, {output.shape[2]}×{output.shape[3]}"
-    host.suptitle(heading, color=INK, fontsize=10.5)
+    tiles = output[0][: integer(count, "count", 1)].astype(np.float64)
+    host = _tiles(tiles, columns, figure, [str(i) for i in range(len(tiles))])
+    heading = (
+        title or f"layer {name}: {len(tiles)} of {output.shape[1]} maps, {output.shape[2]}×{output.shape[3]}"
+    )
+    headed(host, heading, 10.5, bold=False)
     host.set_label(f"Feature maps of {heading}")
     return host
 
@@ -98,7 +102,22 @@ def _layer(model: Any, layer: Any) -> tuple[str, Any]:
     for name, module in modules.items():
         if module is layer or (isinstance(layer, str) and name == layer):
             return name or type(module).__name__, module
-    raise ValueError(f"layer is {layer!r}; expected one of {', '.join(name for name in modules if name)}")
+    names = [repr(name) for name in modules if name]
+    text = f"layer is {layer!r}; expected a layer of the model, or its name"
+    if not names:
+        raise ValueError(f"{text}: this model has none within, pass layer=model")
+    hint = f": pass {str(layer)!r}" if repr(str(layer)) in names else ""
+    raise ValueError(f"{text}, one of {', '.join(names)}{hint}")
+
+
+def _network(model: Any) -> Any:
+    if not hasattr(model, "named_modules"):
+        raise TypeError(f"model is {type(model).__name__}; expected a convkit.nn.Module")
+    return model
+
+
+def _dtype(model: Any) -> Any:
+    return next((parameter.dtype for parameter in model.parameters()), np.dtype(np.float32))
 
 
 def _evaluated(model: Any, array: Any) -> Any:
@@ -111,18 +130,18 @@ def _evaluated(model: Any, array: Any) -> Any:
 
 
 def _tiles(
-    maps: Array, columns: int | None, figure: Figure | SubFigure | None, names: list[str], style: Any = None
+    tiles: Array, columns: int | None, figure: Figure | SubFigure | None, names: list[str], style: Any = None
 ) -> Figure:
-    across = math.ceil(math.sqrt(len(maps))) if columns is None else integer(columns, "columns", 1)
-    across = min(across, len(maps))
-    down = math.ceil(len(maps) / across)
+    across = math.ceil(math.sqrt(len(tiles))) if columns is None else integer(columns, "columns", 1)
+    across = min(across, len(tiles))
+    down = math.ceil(len(tiles) / across)
     axes = panels(figure, down, across, 1.7 * across, 1.85 * down + 0.5)
-    _, shared = false_colours(maps) if style is None else (None, style)
-    for ax, values, name in zip(axes, maps, names, strict=False):
+    _, shared = false_colours(tiles) if style is None else (None, style)
+    for ax, values, name in zip(axes, tiles, names, strict=False):
         ax.imshow(values, interpolation="nearest", **shared)
         quiet(ax)
         ax.set_xlabel(name, fontsize=8, color=FAINT, labelpad=2)
-    for ax in axes[len(maps) :]:
+    for ax in axes[len(tiles) :]:
         ax.remove()
     return figure_of(axes[0])
 
@@ -160,6 +179,8 @@ def weights(
     ------
     ValueError
         No weights of four axes.
+    TypeError
+        Nothing with weights, or no real numbers.
 
     Examples
     --------
@@ -168,13 +189,20 @@ def weights(
     >>> viz.alt_text(viz.weights(np.random.default_rng(0).standard_normal((8, 3, 5, 5))))
     'Weights: 8 kernels of 3×5×5'
     """
-    given = getattr(layer, "weight", layer)
-    array = np.asarray(getattr(given, "data", given) if not isinstance(given, np.ndarray) else given)
+    given = getattr(layer, "weight", None)
+    if given is None and hasattr(layer, "named_modules"):
+        names = [
+            name for name, module in layer.named_modules() if getattr(module, "weight", None) is not None
+        ]
+        hint = f": pass model.get_submodule({names[0]!r})" if names else ""
+        raise TypeError(f"layer is {type(layer).__name__}, without weights; expected a convolution{hint}")
+    given = layer if given is None else given
+    array = as_array(given if isinstance(given, np.ndarray) else getattr(given, "data", given), "layer")
     if array.ndim != 4:
         raise ValueError(
             f"layer has weights of shape {array.shape}; expected (outputs, inputs, height, width)"
         )
-    limit = float(np.abs(array).max()) or 1.0
+    limit = float(np.abs(array).max(where=np.isfinite(array), initial=0)) or 1.0
     most = integer(count, "count", 1)
     text = f"{array.shape[0]} kernels of {'×'.join(map(str, array.shape[1:]))}"
     if array.shape[1] == 3:
@@ -186,7 +214,7 @@ def weights(
         names = [f"{i // per}" if per == 1 else f"{i // per}, {i % per}" for i in range(len(tiles))]
         style = {"cmap": DIVERGING, "vmin": -limit, "vmax": limit}
     host = _tiles(tiles, columns, figure, names, style)
-    host.suptitle(title or text, color=INK, fontsize=10.5)
+    headed(host, title or text, 10.5, bold=False)
     host.set_label(f"{title or 'Weights'}: {text}")
     return host
 
@@ -205,12 +233,16 @@ def receptive_field(
 ) -> Figure:
     """Draw what one unit of a map sees: the box that arithmetic gives, and the heat of the measured gradient.
 
+    The box is that of `nn.summary`: of a chain of layers whose windows have one size. Behind a sum of
+    branches, a transposed convolution, an adaptive pooling that does not divide the map or a norm over the
+    whole map there is none; the title says so, and the heat alone tells what is seen.
+
     Parameters
     ----------
     model : convkit.nn.Module
         A chain of layers up to `layer`.
-    image : array_like, CHW or (1, C, H, W)
-        As the model takes it.
+    image : array_like, CHW or BCHW
+        As the model takes it; of a batch the first image.
     unit : (int, int), optional
         Row and column of the map. Default: its middle.
     layer : str or Module, optional
@@ -227,6 +259,8 @@ def receptive_field(
     ------
     ValueError
         No map of four axes, or a unit outside it.
+    TypeError
+        No model, or no image.
 
     References
     ----------
@@ -235,11 +269,12 @@ def receptive_field(
     """
     from convkit import nn
 
+    name, module = ("output", _network(model)) if layer is None else _layer(_network(model), layer)
     array = as_array(image, "image")
+    maps(array.shape, "image")
     batch = array[None] if array.ndim == 3 else array
-    name, module = ("output", model) if layer is None else _layer(model, layer)
-    x = nn.Tensor(batch.astype(np.float32), requires_grad=True)
-    output, chain = _watched(model, module, x)
+    x = nn.Tensor(batch[:1].astype(_dtype(model)), requires_grad=True)
+    output, field, ended = _watched(model, module, x)
     if len(output.shape) != 4:
         raise ValueError(f"layer {name!r} gives shape {output.shape}; expected a map, BCHW")
     row, column = (n // 2 for n in output.shape[2:]) if unit is None else pair(unit, "unit", 0)
@@ -249,19 +284,20 @@ def receptive_field(
         output[0, :, row, column].sum().backward()
     gradient = np.asarray(getattr(x.grad, "data", x.grad)) if not isinstance(x.grad, np.ndarray) else x.grad
     heat = np.abs(gradient[0]).sum(axis=0)
-    fields = [shapes.receptive_field(axis) for axis in zip(*chain, strict=True)] if chain else []
     axes = axes_for(ax, 5.2, 5.2 * batch.shape[2] / batch.shape[3] + 0.5)
     _heat(axes, batch[0], heat)
-    size = "all"
-    if fields:
-        (v, h), (i, j) = fields, (row, column)
-        _box(axes, h.start + j * h.jump, v.start + i * v.jump, h.size, v.size)
-        size = f"{v.size}×{h.size}"
-    titled(axes, title or f"unit ({row}, {column}) of {name} sees {size} pixels")
+    told = f"unit ({row}, {column}) of {name}"
+    if field is None:
+        told += f": no box, as {ended} has no windows of one size"
+    else:
+        (down, across), (v, h) = field.size, field.jump
+        _box(axes, field.start[1] + column * h, field.start[0] + row * v, across, down)
+        told += f" sees {down}×{across} pixels"
+    titled(axes, title or told)
     share = float((heat > 0.05 * (heat.max() or 1)).mean())
     return described(
         axes,
-        f"{title or 'Receptive field'}: unit ({row}, {column}) of {name} sees {size} pixels; "
+        f"{title or 'Receptive field'}: {told}; "
         f"the gradient is above a twentieth of its peak on {100 * share:.1f} % of the image",
     )
 
@@ -279,16 +315,19 @@ def _gradients_kept(model: Any) -> Iterator[None]:
             parameter.grad = gradient
 
 
-def _watched(model: Any, module: Any, x: Any) -> tuple[Any, list[list[tuple[int, int, int, int]]]]:
-    """The output of `module`, and (kernel, stride, dilation, padding) of each layer before it, both axes."""
-    chain: list[list[tuple[int, int, int, int]]] = []
+def _watched(model: Any, module: Any, x: Any) -> tuple[Any, Any, str]:
+    """The output of `module`, the field of its units (None: they have no one), and what ended it."""
+    from convkit.nn.fields import Fields
+
+    fields = Fields(x)
     found: list[Any] = []
 
-    def watch(ran: Any, _inputs: Any, output: Any) -> None:
-        if not found and hasattr(ran, "kernel_size"):
-            chain.append(_numbers(ran))
+    def watch(ran: Any, inputs: Any, output: Any) -> None:
+        tensor = output[0] if isinstance(output, tuple) else output
+        if not any(ran.children()):
+            fields.hand_on(ran, inputs[0], tensor)
         if ran is module and not found:
-            found.append(output)
+            found.append((tensor, fields.of(tensor), fields.ended))
 
     removers = [each.register_forward_hook(watch) for _, each in model.named_modules()]
     try:
@@ -298,22 +337,8 @@ def _watched(model: Any, module: Any, x: Any) -> tuple[Any, list[list[tuple[int,
             remove()
     if not found:
         raise ValueError("layer did not run; expected one that the model calls")
-    return found[0], chain
-
-
-def _numbers(layer: Any) -> list[tuple[int, int, int, int]]:
-    kernel, dilation = pair(layer.kernel_size, "kernel"), pair(getattr(layer, "dilation", 1), "dilation")
-    stride, padding = getattr(layer, "stride", 1), getattr(layer, "padding", 0)
-    strides = kernel if stride is None else pair(stride, "stride")
-    if isinstance(padding, str):
-        pads = [d * (k - 1) // 2 if padding == "same" else 0 for k, d in zip(kernel, dilation, strict=True)]
-    else:
-        pads = (
-            [padding[0], padding[2]]
-            if isinstance(padding, tuple) and len(padding) == 4
-            else list(pair(padding, "padding"))
-        )
-    return list(zip(kernel, strides, dilation, pads, strict=True))
+    output, field, ended = found[0]
+    return output, field, ended
 
 
 def _heat(ax: Axes, planes: Array, heat: Array) -> None:
@@ -355,7 +380,13 @@ def history(fit: Any, *, title: str | None = None, figure: Figure | SubFigure | 
     ------
     ValueError
         No epoch was run.
+    TypeError
+        No history.
     """
+    if not all(hasattr(fit, name) for name in ("loss", "validation_loss", "metrics", "best_epoch")):
+        raise TypeError(
+            f"fit is {type(fit).__name__}; expected what nn.fit gives: history = nn.fit(model, ...)"
+        )
     if not fit.loss:
         raise ValueError("fit has no epochs; expected the result of convkit.nn.fit")
     count = 2 if fit.metrics else 1
@@ -370,8 +401,7 @@ def history(fit: Any, *, title: str | None = None, figure: Figure | SubFigure | 
     if fit.metrics:
         _curves(axes[1], dict(fit.metrics), "metrics")
     host = figure_of(axes[0])
-    if title:
-        axes[0].figure.suptitle(title, color=INK, fontweight="bold")
+    headed(axes[0].figure, title)
     host.set_label(
         f"{title or 'Training'}: the loss went from {fit.loss[0]:.3g} to {fit.loss[-1]:.3g} "
         f"in {len(fit.loss)} epochs"

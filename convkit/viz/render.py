@@ -16,6 +16,8 @@ def rendered(figure: Figure) -> Array:
     """The figure's pixels, RGB uint8."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
+    if not hasattr(figure, "set_canvas"):
+        raise TypeError(f"figure is {type(figure).__name__}; expected matplotlib.figure.Figure")
     canvas: Any = FigureCanvasAgg(figure)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from convkit._checks import Array, integer
+from convkit._checks import Array, integer, is_sequence, mapping
 from convkit.viz.display import angles, caption, display, image_array, interpolation
-from convkit.viz.style import FAINT, INK, new_figure, quiet
+from convkit.viz.style import FAINT, INK, headed, new_figure, quiet
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,7 +33,8 @@ def contact_sheet(
     Parameters
     ----------
     images : mapping of str to array, HW or HWC
-        At least one. uint8, uint16, bool, and floats within [0, 1] that have channels are shown as they are.
+        At least one. uint8, uint16, bool, and floats within [0, 1] that have channels are shown as they are,
+        the few that sharpening or resampling takes just outside cut to it.
         Other floats and int16 are shown in false colours: diverging around 0 where negative, else from 0 up,
         either cut at the 99.5th percentile of the magnitude; where they have channels, the strongest of each
         pixel.
@@ -52,9 +53,9 @@ def contact_sheet(
     Raises
     ------
     ValueError
-        No images, or a shape that is no image's.
+        No images, a shape that is no image's, or `cyclic` of no image.
     TypeError
-        Something that is no array of real numbers.
+        No mapping, or something that is no array of real numbers.
 
     Examples
     --------
@@ -64,8 +65,10 @@ def contact_sheet(
     >>> len(figure.axes)
     2
     """
-    if not images:
-        raise ValueError("images is empty; expected at least one named array")
+    mapping(images, "images", 'viz.contact_sheet({"photo": photo})')
+    names = set(cyclic) if is_sequence(cyclic) or isinstance(cyclic, (set, frozenset)) else cyclic
+    if not isinstance(names, set) or not names <= set(images):
+        raise ValueError(f"cyclic is {cyclic!r}; expected names among {', '.join(map(repr, images))}")
     arrays = {name: image_array(value, name) for name, value in images.items()}
     across = integer(columns, "columns", 1) if columns is not None else math.ceil(math.sqrt(len(arrays)))
     across = min(across, len(arrays))
@@ -75,11 +78,10 @@ def contact_sheet(
     figure = new_figure(*size)
     grid = figure.subplots(down, across, squeeze=False).ravel()
     for axes, (name, array) in zip(grid, arrays.items(), strict=False):
-        _draw(axes, name, array, name in cyclic)
+        _draw(axes, name, array, name in names)
     for axes in grid[len(arrays) :]:
         axes.remove()
-    if title:
-        figure.suptitle(title, color=INK, fontsize=15, fontweight="bold")
+    headed(figure, title, 15)
     figure.set_label(f"{title or 'Sheet of images'}: {', '.join(arrays)}")
     return figure
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from convkit._checks import Array, as_array, choice, finite
+from convkit._checks import Array, as_array, choice, finite, is_sequence
 from convkit.viz.display import caption, display, interpolation
 from convkit.viz.style import FAINT, axes_for, described, quiet, titled
 
@@ -34,8 +34,8 @@ def show(
     Parameters
     ----------
     image : array_like
-        Real numbers. Integers of 8 and 16 bits, masks, and coloured floats within [0, 1] are shown as they
-        are; other numbers in false colours with a scale, as in `contact_sheet`.
+        Real numbers. Integers of 8 and 16 bits, masks, and coloured floats within [0, 1], but for a few just
+        outside, are shown as they are; other numbers in false colours with a scale, as in `contact_sheet`.
     layout : {"HW", "HWC", "CHW", "BHWC", "BCHW"}, optional
         Default: HW for two axes; for more, where the 1, 3 or 4 channels are, at the end if at both.
     order : {"rgb", "bgr"}
@@ -131,8 +131,11 @@ def _side_by_side(batch: Array) -> Array:
 
 
 def _between(array: Array, limits: tuple[float, float]) -> tuple[Array, dict[str, Any]]:
-    low, high = (finite(value, f"limits[{i}]") for i, value in enumerate(limits))
-    if not low < high:
-        raise ValueError(f"limits is {limits}; expected (black, white), the first below the second")
+    if not is_sequence(limits):
+        raise TypeError(f"limits is {limits!r}; expected (black, white): limits=(0, 1)")
+    ends = [finite(value, f"limits[{i}]") for i, value in enumerate(limits)]
+    if len(ends) != 2 or not ends[0] < ends[1]:
+        raise ValueError(f"limits is {limits!r}; expected (black, white), the first below the second")
+    low, high = ends
     unit = np.clip((array.astype(np.float64) - low) / (high - low), 0, 1)
     return unit, {"cmap": "gray", "vmin": 0, "vmax": 1} if unit.ndim == 2 else {}

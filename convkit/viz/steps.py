@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from convkit import shapes
-from convkit._checks import integer
+from convkit._checks import integer, numbers_of
 
 Shape = tuple[int, ...]
 EXAMPLE = "conv(16, 3, stride=2, padding=1) | relu | pool(2) | linear(10)"
@@ -59,6 +59,8 @@ def trace_steps(layers: str, input_shape: Sequence[int]) -> list[Step]:
     ------
     ValueError
         A text that is no list of layers, or a shape that is not (C, H, W).
+    TypeError
+        No text, or no shape.
 
     Examples
     --------
@@ -71,9 +73,11 @@ def trace_steps(layers: str, input_shape: Sequence[int]) -> list[Step]:
     >>> viz.trace_steps("pool(40)", (3, 32, 32))[0].mend
     'a smaller kernel, padding, or an input of at least 40×40'
     """
-    if len(input_shape) != 3:
-        raise ValueError(f"input_shape is {tuple(input_shape)}; expected (channels, height, width)")
-    shape: Shape = tuple(integer(n, f"input_shape[{i}]", 1) for i, n in enumerate(input_shape))
+    if not isinstance(layers, str):
+        raise TypeError(f"layers is {type(layers).__name__}; expected text, such as {EXAMPLE!r}")
+    shape: Shape = numbers_of(input_shape, "input_shape", "(channels, height, width)")
+    if len(shape) != 3:
+        raise ValueError(f"input_shape is {shape}; expected (channels, height, width)")
     steps: list[Step] = []
     for name, text, args, kwargs in _calls(layers):
         try:
@@ -81,9 +85,10 @@ def trace_steps(layers: str, input_shape: Sequence[int]) -> list[Step]:
         except _Refused as error:
             steps.append(Step(text, shape, None, 0, str(error), error.mend))
             return steps
-        except TypeError as error:
+        except (TypeError, ValueError) as error:
             reason = str(error).partition("() ")[2] or str(error)
-            raise ValueError(f"{text}: {reason}; expected e.g. {EXAMPLE!r}") from None
+            expected = ", as in" if "expected" in reason else "; expected e.g."
+            raise ValueError(f"{text}: {reason}{expected} {EXAMPLE!r}") from None
         steps.append(Step(text, shape, gave, parameters, "", ""))
         shape = gave
     return steps
@@ -93,7 +98,7 @@ def trace_steps(layers: str, input_shape: Sequence[int]) -> list[Step]:
 
 
 def _calls(layers: str) -> Iterator[tuple[str, str, list[Any], dict[str, Any]]]:
-    for text in str(layers).split("|"):
+    for text in layers.split("|"):
         try:
             node = ast.parse(text.strip(), mode="eval").body
             call = node if isinstance(node, ast.Call) else ast.Call(node, [], [])
@@ -118,10 +123,15 @@ def _conv(
     if channels % groups or out % groups:
         raise _Refused(
             f"groups={groups} does not divide {channels} input and {out} output channels",
-            f"groups={math.gcd(channels, out)}, or one of its divisors",
+            f"groups={_divisors(math.gcd(channels, out))}: 1 is a plain convolution",
         )
     gave = _fits(size, kernel, stride, padding, dilation)
     return (out, *gave), out * (channels // groups) * _area(kernel) + out
+
+
+def _divisors(number: int) -> str:
+    found = [str(n) for n in range(1, number + 1) if number % n == 0]
+    return " or ".join([", ".join(found[:-1])] * (len(found) > 1) + found[-1:])
 
 
 def _conv_transpose(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from convkit.viz.steps import Step, trace_steps
-from convkit.viz.style import BLUE, FAINT, INK, axes_for, described
+from convkit._checks import is_sequence, numbers_of
+from convkit.viz.steps import EXAMPLE, Shape, Step, trace_steps
+from convkit.viz.style import BLUE, FAINT, INK, axes_for, described, titled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,9 +31,9 @@ def shape_trace(
     Parameters
     ----------
     model : str, list of `Step`, convkit.nn.Sequential, or list of its modules
-        Layers as `trace_steps` reads them, or its result; or modules, which are run on zeros.
-    input : (C, H, W)
-        The shape that goes in.
+        Layers as `trace_steps` reads them, or its result; or modules, as `nn.trace_shapes` takes them.
+    input : (C, H, W) or (B, C, H, W)
+        The shape that goes in; the batch is not drawn. Of layers along a line, (C, L) or (B, C, L).
     title : str, optional
     ax : matplotlib axes, optional
         Default: those of a new figure.
@@ -44,6 +46,8 @@ def shape_trace(
     ------
     ValueError
         As `trace_steps`. A layer that refuses is drawn, not raised.
+    TypeError
+        No layers, or no shape.
 
     Examples
     --------
@@ -51,15 +55,15 @@ def shape_trace(
     >>> viz.alt_text(viz.shape_trace("conv(8, 3, stride=2) | pool(20)", (3, 32, 32)))
     'Shapes: 3×32×32, conv(8, 3, stride=2) gives 8×15×15, pool(20) refuses'
     """
-    found = _steps(model, input)
-    shapes = [tuple(input), *(step.gave for step in found if step.gave is not None)]
+    start, found = _steps(model, input)
+    shapes = [start, *(step.gave for step in found if step.gave is not None)]
     broken = next((step for step in found if step.gave is None), None)
     count = len(found) + 1
     below = -2.3 - LINE * max((_wrapped(step).count("\n") + 1 for step in found), default=0)
     reason = _reason(broken) if broken else []
     bottom = below - LINE * (len(reason) + 1) - 0.1 if broken else below
     axes = axes_for(ax, max(1.35 * count, 5), INCHES * (TOP - bottom))
-    largest = max(max(shape[1:], default=1) for shape in shapes)
+    largest = max(max(_map(shape), default=1) for shape in shapes)
     for i, shape in enumerate(shapes):
         _box(axes, i * WIDE, shape, largest)
         axes.text(i * WIDE, -1.35, _times(shape), ha="center", fontsize=9, color=INK, fontweight="bold")
@@ -73,34 +77,47 @@ def shape_trace(
     axes.set_xlim(-1.2, max((count - 1) * WIDE + 1.2, 3.0))
     axes.set_ylim(bottom, TOP)
     axes.axis("off")
-    if title:
-        axes.set_title(title, color=INK, fontsize=11)
+    titled(axes, title, 11)
     return described(axes, "Shapes: " + ", ".join(words))
 
 
-def _steps(model: Any, input: Sequence[int]) -> list[Step]:
-    """The trace of text, or of modules as `nn.trace_shapes` makes it."""
+def _steps(model: Any, input: Any) -> tuple[Shape, list[Step]]:
+    """The shape of one example, and the trace of text, or of modules as `nn.trace_shapes` makes it."""
+    shape = numbers_of(input, "input", "a shape, (C, H, W)")
     if isinstance(model, str):
-        return trace_steps(model, input)
-    layers = list(model.children()) if hasattr(model, "children") else list(model)
-    if all(isinstance(layer, Step) for layer in layers):
-        return layers
+        shape = shape[1:] if len(shape) == 4 else shape
+        return shape, trace_steps(model, shape)
+    layers = list(model.children()) if hasattr(model, "children") else model
+    if not is_sequence(layers):
+        raise TypeError(f"model is {type(model).__name__}; expected text such as {EXAMPLE!r}, or layers")
+    if any(isinstance(layer, str) for layer in layers):
+        raise TypeError('model is a list with text; expected one text: pass " | ".join(model)')
+    if layers and all(isinstance(layer, Step) for layer in layers):
+        return shape[1:] if len(shape) == 4 else shape, list(layers)
     from convkit import nn
+    from convkit.nn.summary import batch_axes
 
     try:
-        return [_passed(step) for step in nn.trace_shapes(layers, (1, *input))]
+        steps = nn.trace_shapes(layers, shape)
     except nn.LayerError as error:
         *before, last = error.trace
         reason = str(error).partition("\n")[0]
         note = f"{reason}; likely cause: {error.cause}"
-        return [_passed(step) for step in before] + [
-            Step(last.layer, last.given[1:], None, 0, note, error.mend)
-        ]
+        broken = Step(_brief(last.layer), last.given, None, 0, note, error.mend)
+        found = [Step(_brief(step.layer), step.given, step.gave, 0, "", "") for step in before] + [broken]
+        shape = found[0].given
+    else:
+        found = [Step(_brief(step.layer), step.given, step.gave, 0, "", "") for step in steps]
+    if len(shape) == batch_axes(layers):
+        found = [step._replace(given=step.given[1:], gave=step.gave and step.gave[1:]) for step in found]
+        shape = shape[1:]
+    return shape, found
 
 
-def _passed(step: Any) -> Step:
-    """A layer's step, without the batch."""
-    return Step(step.layer, step.given[1:], step.gave[1:], 0, "", "")
+def _brief(layer: str) -> str:
+    """A layer's text without what hardly matters to its shapes: pairs of one number, ε and momentum."""
+    layer = re.sub(r"\((\d+), \1\)", r"\1", layer)
+    return re.sub(r", (eps|momentum)=[^,)]*", "", layer).removesuffix("()")
 
 
 def _box(ax: Axes, x: float, shape: Sequence[int], largest: int) -> None:
@@ -111,8 +128,13 @@ def _box(ax: Axes, x: float, shape: Sequence[int], largest: int) -> None:
         half = 0.3 + 0.16 * math.log10(max(shape[0], 1))
         front, depth = (0.09, half), 0.0
     else:
-        scale = 0.25 + 0.5 * max(shape[1:]) / largest
-        front = (scale * shape[2] / max(shape[1:]), scale * shape[1] / max(shape[1:]))
+        height, width = _map(shape)
+        scale = 0.25 + 0.5 * max(height, width) / largest
+        thin = 0.04  # of what is narrow, so that it is seen
+        front = (
+            max(scale * width / max(height, width), thin),
+            max(scale * height / max(height, width), thin),
+        )
         depth = 0.07 + 0.055 * math.log2(1 + shape[0])
     (w, h), d = front, depth
     x -= d / 2
@@ -121,6 +143,11 @@ def _box(ax: Axes, x: float, shape: Sequence[int], largest: int) -> None:
     side = [(x + w, -h), (x + w + d, d - h), (x + w + d, h + d), (x + w, h)]
     for points, colour in ((top, "#bdd3e8"), (side, SIDE), (corners, FACE)):
         ax.add_patch(Polygon(points, closed=True, facecolor=colour, edgecolor="#3d5a78", lw=0.9))
+
+
+def _map(shape: Sequence[int]) -> Sequence[int]:
+    """Height and width of a map, those of a line of numbers; none of a vector."""
+    return (1, shape[1]) if len(shape) == 2 else shape[1:]
 
 
 def _arrow(ax: Axes, index: int, step: Step) -> None:
@@ -138,7 +165,7 @@ def _wrapped(step: Step) -> str:
 
 
 def _reason(step: Step) -> list[str]:
-    return textwrap.wrap(step.note, 76)[:4] + textwrap.wrap(f"Mend: {step.mend}", 76)
+    return textwrap.wrap(step.note, 76) + textwrap.wrap(f"Mend: {step.mend}", 76)
 
 
 def _break(ax: Axes, x: float, below: float, reason: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -14,6 +15,9 @@ LINE = "#c8ced8"
 BLUE, ORANGE, GREEN, SKY, RED = "#0072b2", "#e69f00", "#009e73", "#56b4e9", "#d55e00"
 """Okabe and Ito's, which colour-blind people tell apart ("Color Universal Design", 2008)."""
 
+OURS = "convkit"
+"""Marks figures that were made here, which may grow with their titles."""
+
 DIVERGING, MAGNITUDE = "RdBu_r", "magma"
 
 
@@ -23,7 +27,9 @@ def new_figure(width: float, height: float) -> Figure:
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     engine = ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.06)
-    return Figure(figsize=(width, height), dpi=120, facecolor="white", layout=engine)
+    figure = Figure(figsize=(width, height), dpi=120, facecolor="white", layout=engine)
+    figure.set_gid(OURS)
+    return figure
 
 
 def axes_for(ax: Axes | None, width: float, height: float) -> Axes:
@@ -58,10 +64,51 @@ def quiet(ax: Axes) -> None:
         spine.set_color(LINE)
 
 
-def titled(ax: Axes, title: str | None) -> None:
-    """Write `title` above the axes."""
+def titled(ax: Axes, title: Any, size: float = 10.5, pad: float = 6, lines: int = 1) -> None:
+    """Write `title` above the axes, in as many lines as it needs; there is room for so many."""
     if title:
-        ax.set_title(title, color=INK, fontsize=10.5, pad=6)
+        inches = ax.get_window_extent().width / ax.figure.dpi
+        text = wrapped(str(title), inches, size)
+        _grow(ax.figure, text.count("\n") + 1 - lines, size)
+        ax.set_title(text, color=INK, fontsize=size, pad=pad)
+
+
+def headed(figure: Figure | SubFigure, title: Any, size: float = 12, bold: bool = True) -> None:
+    """Write `title` above a whole figure, in as many lines as it needs."""
+    if title:
+        weight = "bold" if bold else "normal"
+        inches = 0.96 * figure.bbox.width / figure.dpi
+        text = wrapped(str(title), inches, size, weight)
+        _grow(figure, text.count("\n"), size)
+        figure.suptitle(text, color=INK, fontsize=size, fontweight=weight)
+
+
+def _grow(figure: Any, lines: int, size: float) -> None:
+    """Make a figure of ours higher, by lines of `size` points."""
+    if lines > 0 and figure.get_gid() == OURS:
+        figure.set_figheight(figure.get_figheight() + 1.4 * lines * size / 72)
+
+
+def wrapped(text: str, inches: float, size: float, weight: str = "normal") -> str:
+    """`text`, of `size` points, in lines that are no longer than so many inches."""
+    from matplotlib.backends.backend_agg import RendererAgg
+    from matplotlib.font_manager import FontProperties
+
+    font = FontProperties(size=size, weight=weight)
+    ruler: Any = RendererAgg(1, 1, 72)  # type: ignore[no-untyped-call]
+
+    def fits(line: str) -> bool:
+        return bool(ruler.get_text_width_height_descent(line, font, False)[0] <= 72 * inches)
+
+    lines: list[str] = []
+    for line in text.splitlines():
+        columns = len(line)
+        parts = [line]
+        while columns > 1 and not all(map(fits, parts)):
+            columns -= max(1, columns // 20)
+            parts = textwrap.wrap(line, columns)
+        lines += parts
+    return "\n".join(lines)
 
 
 # ---- in words ---------------------------------------------------------------------------------------
@@ -86,12 +133,20 @@ def alt_text(figure: Figure) -> str:
     str
         Empty where nothing was said.
 
+    Raises
+    ------
+    TypeError
+        No figure.
+
     Examples
     --------
     >>> from convkit import viz
     >>> viz.alt_text(viz.kernel([[1, 0, -1]]))
     'Kernel of 1×3 weights from -1 to 1'
     """
+    if not hasattr(figure, "axes") or not hasattr(figure, "get_label") or hasattr(figure, "imshow"):
+        hint = ": pass ax.figure" if hasattr(figure, "imshow") else ""
+        raise TypeError(f"figure is {type(figure).__name__}; expected matplotlib.figure.Figure{hint}")
     said = str(figure.get_label() or "")
     parts = [str(ax.get_label()) for ax in figure.axes]
     return said or ". ".join(dict.fromkeys(part for part in parts if part and not part.startswith("<")))

@@ -2,7 +2,7 @@
 Numbers behind a picture
 ========================
 
-The same derivative of an 8-bit photo, as float32 and as int16; both keep the sign, and `viz.show` gives
+The same derivative of an 8-bit photo, as float32 and as int16; both keep the sign, and ``viz.show`` gives
 them the scale that tells it.
 """
 

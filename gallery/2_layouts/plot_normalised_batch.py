@@ -2,8 +2,8 @@
 A normalised batch, and back
 ============================
 
-`ck.to_bchw` makes one float32 batch of HWC photos and normalises it in the same pass; `ck.from_bchw` undoes
-it.
+``ck.to_bchw`` makes one float32 batch of HWC photos and normalises it in the same pass; ``ck.from_bchw``
+undoes it.
 """
 
 from skimage import data

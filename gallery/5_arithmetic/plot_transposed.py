@@ -3,7 +3,7 @@ Transposed convolution
 ======================
 
 It is the way back through a strided convolution, and equal to a plain one over the input with holes between
-its pixels. `output_padding` says which of the sizes that the stride maps to one is meant.
+its pixels. ``output_padding`` says which of the sizes that the stride maps to one is meant.
 """
 
 from convkit import viz

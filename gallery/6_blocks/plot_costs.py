@@ -17,12 +17,13 @@ weights = {
     "separable: depthwise 3×3, 1×1": 64 * 9 + 64 * 128,
     "pointwise 1×1": 64 * 128,
 }
-figure = Figure(figsize=(8, 3.6), layout="constrained")
+figure = Figure(figsize=(5.7, 3.2), layout="constrained")
 ax = figure.subplots()
 bars = ax.barh(list(weights), [w * PLACES / 1e6 for w in weights.values()], color="#0072b2")
-ax.bar_label(bars, [f"{w:,} weights" for w in weights.values()], padding=4, fontsize=9)
+ax.bar_label(bars, [f"{w:,} weights" for w in weights.values()], padding=4, fontsize=8)
 ax.invert_yaxis()
-ax.set_xlim(0, 330)
+ax.set_xlim(0, 390)
+ax.tick_params(labelsize=8)
 ax.set_xlabel("million multiply-adds")
 figure.set_label(
     "Bars: "

@@ -14,19 +14,20 @@ stacks = {
     "3×3, every second with stride 2": [(3, 1), (3, 2)] * 3,
     "3×3, dilation 1, 2, 4, …": [(3, 1, 2**i) for i in range(6)],
 }
-figure = Figure(figsize=(8, 4), layout="constrained")
+figure = Figure(figsize=(5.7, 3.6), layout="constrained")
 ax = figure.subplots()
+reached = []
 for (name, layers), (colour, mark) in zip(
     stacks.items(), [("#0072b2", "o"), ("#e69f00", "s"), ("#009e73", "^")], strict=True
 ):
     sizes = [shapes.receptive_field(layers[:n]).size for n in range(7)]
     ax.plot(range(7), sizes, marker=mark, color=colour, lw=2, label=name)
+    reached.append(sizes[-1])
     ax.annotate(f"{sizes[-1]}", (6, sizes[-1]), (6, 0), textcoords="offset points", va="center", fontsize=10)
 ax.set_xlabel("layers")
 ax.set_ylabel("pixels that an output sees")
 ax.set_yscale("log", base=2)
 ax.legend(frameon=False)
 ax.grid(color="#dde2ea", lw=0.5)
-figure.set_label(
-    "Receptive fields of three stacks against their depth: 13, 36 and 127 pixels after six layers"
-)
+ax.set_xlim(-0.3, 6.5)
+figure.set_label(f"Pixels that three stacks see, against their depth: {reached} after six layers")

@@ -2,7 +2,7 @@
 Classic filters as a first layer
 ================================
 
-Six kernels of the bank as the weights of one `conv2d`: what trained first layers look for, written down by
+Six kernels of the bank as the weights of one ``conv2d``: what trained first layers look for, written down by
 hand.
 """
 

@@ -2,7 +2,7 @@
 A network as a table and as boxes
 =================================
 
-`nn.summary` counts; `viz.shape_trace` draws the same layers.
+``nn.summary`` counts; ``viz.shape_trace`` draws the same layers.
 """
 
 from convkit import nn, viz

@@ -121,6 +121,62 @@ def test_a_kernel_is_chosen_and_typed(page):
     assert len(set(page.run(same))) == 2
 
 
+def test_numbers_that_are_none_of_the_layers_are_marked_and_written_back(page):
+    go(page, "size")
+    for key in "999":
+        page.press(key)
+    assert page.run("at('size').getAttribute('aria-invalid')") == "true"
+    assert says(page, "corrected") == "Input size is an integer from 1 to 64; drawn with 64."
+    assert page.run("at('corrected').getAttribute('aria-live')") == "polite"
+    go(page, "stride")
+    assert page.run("at('size').value") == "64"
+    assert page.run("at('size').hasAttribute('aria-invalid')") is False
+    assert says(page, "corrected").endswith("now 64.")
+    page.press("Backspace")
+    assert page.run("at('stride').getAttribute('aria-invalid')") == "true"
+    page.press("3")
+    assert says(page, "corrected") == ""
+    page.run("at('stride').value = 3.5; at('settings').dispatchEvent(new Event('input'))")
+    assert "drawn with 3" in says(page, "corrected")
+
+
+def test_an_edited_kernel_is_no_preset(page):
+    assert page.run("at('preset').value") != "custom"
+    page.run("at('preset').value = 'identity'; at('preset').dispatchEvent(new Event('input'))")
+    go(page, "divide")
+    page.press("2")
+    assert page.run("at('preset').value") == "custom"
+    page.press("Backspace")
+    assert page.run("at('divide').getAttribute('aria-invalid')") == "true"
+    assert "no number" in says(page, "caption")
+    page.press("1")
+    assert page.run("at('preset').value") == "identity"
+
+
+def upload(page, kind, data):
+    page.run(
+        "(async () => { const moved = new DataTransfer();"
+        f"moved.items.add(new File([{data}], 'a.png', {{ type: '{kind}' }}));"
+        "at('file').files = moved.files; await load(); })()"
+    )
+
+
+def test_what_is_no_picture_is_refused_aloud_and_alpha_is_kept(page):
+    upload(page, "image/png", "'nothing'")
+    assert "is no picture" in says(page, "refused")
+    assert page.run("at('refused').getAttribute('aria-live')") == "polite"
+    assert page.run("at('file').getAttribute('aria-invalid')") == "true"
+    clear = (
+        "await (async () => { const c = new OffscreenCanvas(4, 2), pen = c.getContext('2d');"
+        "pen.fillStyle = 'rgba(200, 100, 50, 0.5)'; pen.fillRect(0, 0, 2, 2); return c.convertToBlob(); })()"
+    )
+    upload(page, "image/png", clear)
+    assert says(page, "refused") == ""
+    alpha = "[...brush('after').getImageData(0, 0, 4, 2).data].filter((_, i) => i % 4 === 3)"
+    assert page.run(alpha) == page.run(alpha.replace("after", "before"))
+    assert set(page.run(alpha)) == {128, 0}
+
+
 @pytest.mark.parametrize("dark", [False, True])
 def test_the_largest_numbers_can_be_read_on_the_narrowest_phone(page, dark):
     page.look(320, dark)

@@ -1,5 +1,6 @@
 """Every pair of the page "Coming from" gives the same."""
 
+import ast
 import sys
 from pathlib import Path
 
@@ -60,6 +61,10 @@ def test_pytorch():
     check("PyTorch", {"torch": torch, "F": torch.nn.functional, "t": lambda a: torch.from_numpy(a.copy())})
 
 
-def test_the_page_lists_every_pair():
+def test_the_page_lists_every_pair_and_explains_its_names():
     page = pairs.page()
+    calls = [text for rows in pairs.PAIRS.values() for pair in rows for text in (pair.theirs, pair.ours)]
+    used = {node.id for call in calls for node in ast.walk(ast.parse(call)) if isinstance(node, ast.Name)}
+    assert used - {"np", "ck", "cv2", "ndimage", "signal", "skimage", "torch"} == set(pairs.NAMES)
+    assert all(f"   * - ``{name}``\n     - " in page for name in pairs.NAMES)
     assert all(f"``{pair.ours}``" in page for rows in pairs.PAIRS.values() for pair in rows)

@@ -61,7 +61,7 @@ def test_feature_maps_are_what_the_layer_gives():
     np.testing.assert_allclose(tiles(viz.feature_maps(model, image, "0")), expected, atol=1e-5)
     assert len(tiles(viz.feature_maps(model, image[None], model.get_submodule("3"), count=5))) == 5
     assert model.training
-    with pytest.raises(ValueError, match="expected one of 0, 1, 2, 3"):
+    with pytest.raises(ValueError, match="one of '0', '1', '2', '3'"):
         viz.feature_maps(model, image, "head")
 
 
@@ -79,6 +79,69 @@ def test_the_box_holds_the_gradient_and_its_corners_are_reached():
     box = ax.patches[0]
     assert (box.get_x() + 0.5, box.get_y() + 0.5) == (columns[0], rows[0])
     assert (box.get_width(), box.get_height()) == (columns[-1] - columns[0] + 1, rows[-1] - rows[0] + 1)
+
+
+def boxes(model, image, **options):
+    figure = viz.receptive_field(model, image, **options)
+    corners = [
+        (p.get_x() + 0.5, p.get_y() + 0.5, p.get_width(), p.get_height()) for p in figure.axes[0].patches
+    ]
+    return corners, viz.alt_text(figure)
+
+
+def test_a_box_is_drawn_where_the_windows_have_one_size_and_else_the_title_says_why():
+    nn = pytest.importorskip("convkit.nn")
+    image = rng.random((1, 24, 24))
+    conv = nn.Conv2d(1, 1, 3)
+    for layers, box in (
+        ([nn.Conv2d(1, 1, 3, padding=1), nn.AdaptiveAvgPool2d(4)], (11, 11, 8, 8)),
+        ([nn.Conv2d(1, 1, 3, stride=2, padding="same")], (12, 12, 3, 3)),
+        ([nn.ZeroPad2d(2), nn.ReLU(), conv], (11, 11, 3, 3)),
+    ):
+        assert boxes(nn.Sequential(*layers), image)[0] == [box]
+    for layers, name in (
+        ([nn.ConvTranspose2d(1, 1, 3, stride=2), conv], "ConvTranspose2d"),
+        ([nn.AdaptiveAvgPool2d(7), conv], "AdaptiveAvgPool2d"),
+        ([conv, nn.GroupNorm(1, 1)], "GroupNorm"),
+    ):
+        found, said = boxes(nn.Sequential(*layers), image)
+        assert found == []
+        assert f"no box, as {name} has no windows of one size" in said
+
+
+def test_functions_between_layers_hand_the_box_on_and_sums_of_branches_do_not():
+    nn = pytest.importorskip("convkit.nn")
+
+    class Two(nn.Module):
+        def __init__(self, skip):
+            self.a, self.b, self.skip = nn.Conv2d(1, 1, 3, padding=1), nn.Conv2d(1, 1, 3), skip
+
+        def forward(self, x):
+            y = nn.functional.gelu(self.a(x))
+            return self.b(x + y if self.skip else y)
+
+    image = rng.random((1, 9, 9))
+    assert boxes(Two(False), image)[0] == [(2, 2, 5, 5)]
+    found, said = boxes(Two(True), image)
+    assert found == []
+    assert "no box, as an operation between layers" in said
+    assert boxes(Two(True), image, layer="a")[0] == [(3, 3, 3, 3)]
+
+
+def test_a_batch_is_traced_as_its_images_are():
+    nn = pytest.importorskip("convkit.nn")
+    for model in (network(nn), "conv(4, 3, padding=1) | relu | pool(2)"):
+        one, batch = (viz.alt_text(viz.shape_trace(model, shape)) for shape in ((1, 24, 24), (8, 1, 24, 24)))
+        assert one == batch
+        assert "refuses" not in one
+    lines = nn.Sequential(nn.Conv1d(3, 4, 5), nn.ReLU(), nn.Conv1d(4, 4, 9))
+    assert viz.alt_text(viz.shape_trace(lines, (2, 3, 16))).endswith("gives 4×4")
+    broken = viz.shape_trace(lines, (3, 8))
+    assert viz.alt_text(broken) == "Shapes: 3×8, Conv1d(3, 4, kernel_size=5) gives 4×4, ReLU gives 4×4, " + (
+        "Conv1d(4, 4, kernel_size=9) refuses"
+    )
+    told = " ".join(" ".join(text.get_text().split()) for text in broken.axes[0].texts)
+    assert "strides that halve it too often" in told  # to the last word
 
 
 def test_traces_of_layers_are_drawn_and_break_in_red():

@@ -45,6 +45,20 @@ def test_a_stray_number_leaves_a_photo_its_colours(stray):
     assert "1 not finite" in viz.alt_text(figure)
 
 
+def test_numbers_just_outside_the_range_leave_a_photo_its_colours():
+    photo = PHOTO / 255
+    stray = photo.copy()
+    stray[2, 3, 1], stray[4, 5, 0] = 1.2, -0.1
+    figure = viz.show(stray)
+    np.testing.assert_array_equal(shown(figure), np.clip(stray, 0, 1))
+    assert "-0.1 … 1.2   shown from 0 to 1" in figure.axes[0].get_xlabel()
+    assert "shown" not in viz.show(photo).axes[0].get_xlabel()
+    sharp = ck.filters.unsharp_mask(ck.filters.gaussian(photo, 1.0), 1.0)
+    assert shown(viz.show(sharp)).ndim == 3
+    for no_photo in (photo * 3, photo - 0.5, ck.filters.laplacian(photo) / 20):
+        assert shown(viz.show(no_photo)).ndim == 2
+
+
 def test_limits_undo_a_normalisation():
     batch = ck.to_bchw(PHOTO, scale="unit", mean=0.5, std=0.25)
     np.testing.assert_allclose(shown(viz.show(batch, limits=(-2, 2))), PHOTO / 255, atol=1e-6)
@@ -217,6 +231,26 @@ def test_figures_draw_where_they_are_told():
         viz.show(PHOTO, ax=3)
 
 
+@pytest.mark.parametrize("title", ["a title that goes on " * 5, "pressed" * 14, "first\n" + "second " * 12])
+def test_long_titles_are_not_cut(title):
+    figures = [
+        viz.show(PHOTO, title=title),
+        viz.compare(PHOTO, PHOTO, title=title),
+        viz.kernel("sobel('x')", title=title),
+        viz.kernel_bank(dict.fromkeys("abcd", "sobel('x')"), title=title),
+        viz.contact_sheet({"a": PHOTO}, title=title),
+        viz.conv_geometry(5, 3, title=title),
+        viz.layout_diagram(title=title),
+        viz.shape_trace("relu | relu | relu", (3, 8, 8), title=title),
+        viz.frequency_response("box(size=3)", title=title),
+        viz.weights(np.ones((2, 3, 3, 3)), title=title),
+    ]
+    for figure in figures:
+        viz.rendered(figure)
+        (width, height), drawn = figure.get_size_inches(), figure.get_tightbbox()
+        assert min(drawn.x0, drawn.y0, width - drawn.x1, height - drawn.y1) > -0.02, viz.alt_text(figure)
+
+
 def test_pyplot_stays_away(run_python):
     code = (
         "import sys, numpy as np; from convkit import viz; assert 'matplotlib' not in sys.modules;"
@@ -251,7 +285,8 @@ def test_a_trace_counts_as_pytorch_does():
     ("layers", "note", "mend"),
     [
         ("pool(2) | pool(2) | pool(2) | conv(8, 5)", "would be 0", "halve the map too often"),
-        ("conv(8, 3, groups=2)", "does not divide 3 input", "groups=1"),
+        ("conv(8, 3, groups=2)", "does not divide 3 input", "groups=1: 1 is a plain convolution"),
+        ("conv(8, 1) | conv(12, 3, groups=3)", "does not divide 8 input", "groups=1, 2 or 4: 1 is a plain"),
         ("conv(8, 3) | linear(10)", "takes one axis", "flatten"),
         ("flatten | conv(8, 3)", "a map is needed", "at the end"),
     ],

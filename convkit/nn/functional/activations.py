@@ -30,11 +30,14 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01) -> Tensor:
 @tensors_or_arrays
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
     """x where x > 0, else weight·x, with one weight or one for each channel (He et al., 2015)."""
-    if weight.numel() not in (1, input.shape[1] if input.ndim > 1 else 1):
-        raise ValueError(
-            f"weight has {weight.numel()} numbers; expected 1, or one for each channel of {input.shape}"
-        )
+    check_slopes(weight.numel(), input.shape)
     return apply(rules.prelu, input, weight)
+
+
+def check_slopes(number: int, shape: tuple[int, ...]) -> None:
+    """Refuse slopes that are neither one nor one for each channel."""
+    if number not in (1, shape[1] if len(shape) > 1 else 1):
+        raise ValueError(f"weight has {number} numbers; expected 1, or one for each channel of {shape}")
 
 
 @tensors_or_arrays

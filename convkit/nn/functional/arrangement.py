@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from convkit._checks import choice, integer, is_sequence, pair
+from convkit._checks import Pair, choice, integer, is_sequence, maps, pair
 from convkit.nn.either import tensors_or_arrays
 from convkit.nn.rules import arithmetic, arrangement
 from convkit.nn.tensor import Tensor, apply
+from convkit.nn.trace import Shape
 
 PADDING = {"constant": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 
@@ -18,14 +19,18 @@ PADDING = {"constant": "constant", "reflect": "reflect", "replicate": "edge", "c
 @tensors_or_arrays
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """``input @ weight.T + bias``, of the last axis: (..., in) with (out, in) to (..., out)."""
-    if input.ndim == 0 or input.shape[-1] != weight.shape[1]:
-        raise ValueError(
-            f"input has shape {input.shape}; the weight, {weight.shape}, expects {weight.shape[1]} "
-            f"features in the "
-            "last axis"
-        )
+    linear_shape(input.shape, weight.shape)
     product = input @ weight.T
     return product if bias is None else product + bias
+
+
+def linear_shape(given: Shape, weight: Shape) -> Shape:
+    """The shape that `linear` gives."""
+    if not given or given[-1] != weight[1]:
+        raise ValueError(
+            f"input has shape {given}; the weight, {weight}, expects {weight[1]} features in the last axis"
+        )
+    return (*given[:-1], weight[0])
 
 
 @tensors_or_arrays
@@ -42,13 +47,16 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     value : float
     """
     choice(mode, "mode", tuple(PADDING))
-    if len(pad) % 2 or len(pad) > 2 * input.ndim:
-        raise ValueError(
-            f"pad is {tuple(pad)} for shape {input.shape}; expected (left, right, top, bottom, ...)"
-        )
-    sides = [(integer(pad[i], "pad", 0), integer(pad[i + 1], "pad", 0)) for i in range(0, len(pad), 2)][::-1]
-    widths = [(0, 0)] * (input.ndim - len(sides)) + sides
+    widths = pad_widths(input.shape, pad)
     return apply(arrangement.pad, input, widths=widths, mode=PADDING[mode], value=value)
+
+
+def pad_widths(given: Shape, pad: Sequence[int]) -> list[tuple[int, int]]:
+    """How many elements `pad` adds before and after each axis."""
+    if len(pad) % 2 or len(pad) > 2 * len(given):
+        raise ValueError(f"pad is {tuple(pad)} for shape {given}; expected (left, right, top, bottom, ...)")
+    sides = [(integer(pad[i], "pad", 0), integer(pad[i + 1], "pad", 0)) for i in range(0, len(pad), 2)][::-1]
+    return [(0, 0)] * (len(given) - len(sides)) + sides
 
 
 @tensors_or_arrays
@@ -96,26 +104,42 @@ def minimum(input: Tensor, other: Any) -> Tensor:
 def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     """(..., C·r², H, W) to (..., C, H·r, W·r): channels become pixels (Shi et al., 2016)."""
     r = integer(upscale_factor, "upscale_factor", 1)
+    shape = shuffled(input.shape, r)
     *lead, channels, height, width = input.shape
-    if channels % (r * r):
-        raise ValueError(f"input has {channels} channels; expected a multiple of {r}² = {r * r}")
     n = len(lead)
     parts = input.reshape(*lead, channels // (r * r), r, r, height, width)
     order = (*range(n), n, n + 3, n + 1, n + 4, n + 2)
-    return parts.permute(*order).reshape(*lead, channels // (r * r), height * r, width * r)
+    return parts.permute(*order).reshape(*shape)
+
+
+def shuffled(given: Shape, r: int) -> Shape:
+    """The shape that `pixel_shuffle` gives."""
+    maps(given, "input")
+    *lead, channels, height, width = given
+    if channels % (r * r):
+        raise ValueError(f"input has {channels} channels; expected a multiple of {r}² = {r * r}")
+    return (*lead, channels // (r * r), height * r, width * r)
 
 
 @tensors_or_arrays
 def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     """(..., C, H·r, W·r) to (..., C·r², H, W): the inverse of `pixel_shuffle`."""
     r = integer(downscale_factor, "downscale_factor", 1)
+    shape = unshuffled(input.shape, r)
     *lead, channels, height, width = input.shape
-    if height % r or width % r:
-        raise ValueError(f"input has {height}×{width} pixels; expected multiples of {r}")
     n = len(lead)
     parts = input.reshape(*lead, channels, height // r, r, width // r, r)
     order = (*range(n), n, n + 2, n + 4, n + 1, n + 3)
-    return parts.permute(*order).reshape(*lead, channels * r * r, height // r, width // r)
+    return parts.permute(*order).reshape(*shape)
+
+
+def unshuffled(given: Shape, r: int) -> Shape:
+    """The shape that `pixel_unshuffle` gives."""
+    maps(given, "input")
+    *lead, channels, height, width = given
+    if height % r or width % r:
+        raise ValueError(f"input has {height}×{width} pixels; expected multiples of {r}")
+    return (*lead, channels * r * r, height // r, width // r)
 
 
 @tensors_or_arrays
@@ -139,26 +163,30 @@ def interpolate(
         Of "bilinear": the corners' centres stay where they are.
     """
     choice(mode, "mode", ("nearest", "bilinear"))
-    if input.ndim != 4:
-        raise ValueError(f"input has shape {input.shape}; expected BCHW")
-    if (size is None) == (scale_factor is None):
-        raise ValueError(f"size is {size} and scale_factor is {scale_factor}; expected one of them")
     if mode == "nearest" and align_corners is not None:
         raise ValueError("align_corners is for mode='bilinear'; leave it out")
+    output, scales = resized(input.shape, size, scale_factor)
     height, width = input.shape[2:]
-    scales: Any = (None, None)
-    if size is not None:
-        output = pair(size, "size", 1)
-    else:
-        scales = tuple(scale_factor) if is_sequence(scale_factor) else (scale_factor, scale_factor)
-        output = int(height * scales[0]), int(width * scales[1])
-    if min(output) < 1:
-        raise ValueError(f"the output would be {output}; expected at least 1 pixel in each direction")
     if mode == "nearest" and output[0] % height == 0 and output[1] % width == 0:
         return _repeated(input, output[0] // height, output[1] // width)
     rows = _weights(height, output[0], scales[0], mode, bool(align_corners), input.dtype)
     columns = _weights(width, output[1], scales[1], mode, bool(align_corners), input.dtype)
     return apply(arithmetic.matmul, rows, input) @ columns.T
+
+
+def resized(given: Shape, size: Any, scale_factor: Any) -> tuple[Pair, Any]:
+    """The size that `interpolate` gives, and its scales, None where `size` says it."""
+    if len(given) != 4:
+        raise ValueError(f"input has shape {given}; expected BCHW")
+    if (size is None) == (scale_factor is None):
+        raise ValueError(f"size is {size} and scale_factor is {scale_factor}; expected one of them")
+    if size is not None:
+        return pair(size, "size", 1), (None, None)
+    scales = tuple(scale_factor) if is_sequence(scale_factor) else (scale_factor, scale_factor)
+    output = int(given[2] * scales[0]), int(given[3] * scales[1])
+    if min(output) < 1:
+        raise ValueError(f"the output would be {output}; expected at least 1 pixel in each direction")
+    return output, scales
 
 
 def _repeated(input: Tensor, down: int, across: int) -> Tensor:

@@ -63,6 +63,7 @@ def conv1d(
     padding_mode: str = "zeros",
 ) -> Tensor:
     """Correlation along the last axis, of (B, C, L) or (C, L) with (O, C / groups, k)."""
+    check_lines(input.shape, weight.shape[1] * groups if weight.ndim == 3 else None)
     sides = padding if isinstance(padding, str) else (0, integer(padding, "padding", 0))
     output = conv2d(
         input.unsqueeze(-2),
@@ -75,6 +76,14 @@ def conv1d(
         padding_mode=padding_mode,
     )
     return output.squeeze(-2)  # type: ignore[no-any-return]
+
+
+def check_lines(shape: tuple[int, ...], channels: int | None) -> None:
+    """Refuse a shape that is no (B, C, L) or (C, L) of `channels` channels."""
+    if len(shape) not in (2, 3):
+        raise ValueError(f"input has shape {shape}; expected (B, C, L) or (C, L)")
+    if channels is not None and shape[-2] != channels:
+        raise ValueError(f"input has shape {shape}, {shape[-2]} channels; the weight expects {channels}")
 
 
 @tensors_or_arrays

@@ -7,15 +7,48 @@ let timer = null;
 
 // ---- sizes ------------------------------------------------------------------------------------------
 
+/** What a field holds as an integer within its bounds; a field that holds something else is marked, with a note. */
+function whole(field) {
+  const [low, high] = [Number(field.min), Number(field.max)];
+  const typed = field.value.trim() === "" ? NaN : Number(field.value);
+  const value = Number.isFinite(typed) ? Math.min(Math.max(Math.trunc(typed), low), high) : Number(field.defaultValue);
+  const label = field.labels[0].textContent.trim();
+  const note = typed === value ? "" : `${label} is an integer from ${low} to ${high}; drawn with ${value}.`;
+  mark(field, note);
+  return [value, note];
+}
+
+function mark(field, note) {
+  if (note) { field.setAttribute("aria-invalid", "true"); field.setAttribute("aria-describedby", "corrected"); }
+  else { field.removeAttribute("aria-invalid"); field.removeAttribute("aria-describedby"); }
+}
+
+/** Text of a live region; the same text again is not said again. */
+function say(id, text) {
+  if (at(id).textContent !== text) at(id).textContent = text;
+}
+
 function settings() {
   const s = { transposed: at("transposed").checked };
+  const notes = [];
   for (const id of NUMBERS) {
-    const field = at(id);
-    const value = Math.trunc(Number(field.value));
-    s[id] = Math.min(Math.max(Number.isFinite(value) ? value : 0, Number(field.min)), Number(field.max));
+    if (at(id).disabled) { s[id] = 0; mark(at(id), ""); continue; }
+    const [value, note] = whole(at(id));
+    s[id] = value;
+    if (note) notes.push(note);
   }
-  if (!s.transposed) s.extra = 0;
+  say("corrected", notes.join(" "));
   return s;
+}
+
+/** When a field is left, what it was drawn with is written into it. */
+function settle(event) {
+  const field = event.target;
+  if (field.getAttribute("aria-invalid") !== "true") return;
+  const told = at("corrected").textContent;
+  [field.value] = whole(field);
+  update();
+  say("corrected", told.replace("drawn with", "now"));
 }
 
 function formula(s, output) {
@@ -33,8 +66,8 @@ function formula(s, output) {
 }
 
 function update() {
+  at("extra").disabled = !at("transposed").checked;
   const s = settings();
-  at("extra").disabled = !s.transposed;
   const output = s.transposed ? sizes.transposed(s) : sizes.conv(s);
   at("formula").textContent = formula(s, output);
   at("formula").classList.toggle("bad", output === null);
@@ -129,6 +162,7 @@ function play() {
 }
 
 at("settings").addEventListener("input", update);
+at("settings").addEventListener("change", settle);
 at("step").addEventListener("input", () => move(0));
 at("back").addEventListener("click", () => move(-1));
 at("next").addEventListener("click", () => move(1));
@@ -147,6 +181,8 @@ const PRESETS = {
   identity: { taps: [0, 0, 0, 0, 1, 0, 0, 0, 0], divide: 1, signed: false },
 };
 
+const CUSTOM = "custom";
+
 function grid(taps) {
   const extent = Math.sqrt(taps.length);
   at("extent").value = extent;
@@ -161,7 +197,7 @@ function grid(taps) {
 
 const brush = (id) => at(id).getContext("2d", { willReadFrequently: true });
 
-/** Correlate `pixels` (RGBA) with square `taps`; the border is reflected without its last pixel. */
+/** Correlate `pixels` (RGBA) with square `taps`; the border is reflected without its last pixel, alpha is kept. */
 function correlate(pixels, width, height, taps, offset) {
   const extent = Math.sqrt(taps.length), half = (extent - 1) / 2;
   const fold = (i, n) => { const m = Math.abs(i) % (2 * n - 2 || 1); return m < n ? m : 2 * n - 2 - m; };
@@ -176,21 +212,31 @@ function correlate(pixels, width, height, taps, offset) {
       }
       const to = 4 * (y * width + x);
       for (let c = 0; c < 3; c++) result[to + c] = sums[c];
-      result[to + 3] = 255;
+      result[to + 3] = pixels[to + 3];
     }
   }
   return result;
 }
 
+/** What a field of any number holds; what is none counts as `otherwise`, and the field is marked. */
+function number(field, otherwise) {
+  const bad = field.value.trim() === "" || !Number.isFinite(Number(field.value)) || (field.id === "divide" && Number(field.value) === 0);
+  if (bad) field.setAttribute("aria-invalid", "true");
+  else field.removeAttribute("aria-invalid");
+  return bad ? otherwise : Number(field.value);
+}
+
 function filter() {
   const { width, height } = at("before");
   const source = brush("before").getImageData(0, 0, width, height);
-  const divide = Number(at("divide").value) || 1;
-  const taps = [...at("taps").children].map((field) => (Number(field.value) || 0) / divide);
+  const divide = number(at("divide"), 1) || 1;
+  const taps = [...at("taps").children].map((field) => number(field, 0) / divide);
   const result = correlate(source.data, width, height, taps, at("signed").checked ? 128 : 0);
   Object.assign(at("after"), { width, height });
   brush("after").putImageData(new ImageData(result, width, height), 0, 0);
-  at("caption").textContent = `after; the weights sum to ${Number(taps.reduce((a, b) => a + b, 0).toFixed(4))}`;
+  const marked = document.querySelectorAll("#taps [aria-invalid], #divide[aria-invalid]").length;
+  const note = marked ? `; ${marked} marked ${marked > 1 ? "fields hold" : "field holds"} no number to use` : "";
+  at("caption").textContent = `after; the weights sum to ${Number(taps.reduce((a, b) => a + b, 0).toFixed(4))}${note}`;
 }
 
 /** A landscape of plain shapes, to begin with. */
@@ -218,13 +264,29 @@ async function load() {
     const [width, height] = [image.width, image.height].map((n) => Math.max(1, Math.round(n * scale)));
     Object.assign(at("before"), { width, height });
     brush("before").drawImage(image, 0, 0, width, height);
+    at("file").removeAttribute("aria-invalid");
+    say("refused", "");
     filter();
   } catch {
-    at("caption").textContent = `${file.name} is no picture that this browser reads.`;
+    at("file").setAttribute("aria-invalid", "true");
+    say("refused", `${file.name} is no picture that this browser reads; the one before stays.`);
   }
 }
 
+/** The preset that the kernel is, or "custom". */
+function named() {
+  const taps = [...at("taps").children].map((field) => Number(field.value));
+  const same = (p) => p.taps.length === taps.length && p.taps.every((tap, i) => tap === taps[i]) && Number(at("divide").value) === p.divide;
+  at("preset").value = Object.keys(PRESETS).find((name) => same(PRESETS[name]) && PRESETS[name].signed === at("signed").checked) ?? CUSTOM;
+}
+
+function edit() {
+  named();
+  filter();
+}
+
 function choose() {
+  if (at("preset").value === CUSTOM) return;
   const preset = PRESETS[at("preset").value];
   grid(preset.taps);
   at("divide").value = preset.divide;
@@ -240,13 +302,13 @@ function resize() {
     const y = Math.floor(i / extent) - shift, x = (i % extent) - shift;
     return y >= 0 && x >= 0 && y < before && x < before ? old[y * before + x] : 0;
   }));
-  filter();
+  edit();
 }
 
-at("preset").replaceChildren(...Object.keys(PRESETS).map((name) => new Option(name)));
+at("preset").replaceChildren(...[...Object.keys(PRESETS), CUSTOM].map((name) => new Option(name)));
 at("preset").addEventListener("input", choose);
 at("extent").addEventListener("input", resize);
-for (const id of ["taps", "divide", "signed"]) at(id).addEventListener("input", filter);
+for (const id of ["taps", "divide", "signed"]) at(id).addEventListener("input", edit);
 at("file").addEventListener("change", load);
 scene();
 choose();

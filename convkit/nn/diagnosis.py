@@ -1,0 +1,291 @@
+"""Symptom → likely cause: what a layer's refusal most likely comes from, and the line that mends it.
+
+Each symptom is a function that looks at the layer and at what came, and gives (cause, mend), or None where it
+is another's. They are asked in order.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+Shape = tuple[int, ...]
+Diagnosis = tuple[str, str]
+
+
+class Refusal(NamedTuple):
+    """A layer that refused, and what it was given."""
+
+    reason: str
+    layer: Any
+    given: Shape
+    first: bool
+    """No layer ran before it: what came is the user's own."""
+    inputs: tuple[Any, ...]
+    """Empty where shapes alone were traced."""
+
+    @property
+    def name(self) -> str:
+        """The layer's."""
+        return type(self.layer).__name__
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the first input."""
+        return np.dtype(getattr(self.inputs[0], "dtype", np.float32) if self.inputs else np.float32)
+
+
+def diagnosis(refusal: Refusal) -> Diagnosis:
+    """The likely cause of a refusal, and the line that mends it."""
+    for symptom in SYMPTOMS:
+        found = symptom(refusal)
+        if found is not None:
+            return found
+    takes = (type(refusal.layer).forward.__doc__ or "").partition("\n")[0].strip(" .")
+    cause = f"{refusal.name} does not take {refusal.given}" + f": {takes}" * takes.startswith("(")
+    _, passes, call = refusal.reason.rpartition("pass ")
+    return cause, call if passes else f"help(nn.{refusal.name}) tells what it takes"
+
+
+# ---- what came --------------------------------------------------------------------------------------
+
+
+def _dtype(it: Refusal) -> Diagnosis | None:
+    dtype = it.dtype
+    own = next((p.dtype for p in it.layer.parameters()), np.dtype(np.float32))
+    if dtype.kind in "ui" and it.first and len(it.given) in (2, 3, 4):
+        return (
+            f"pixels as they were read, {dtype}: layers compute in {own}",
+            'ck.to_bchw(image, scale="unit")',
+        )
+    if dtype.kind != "f" or dtype.itemsize not in (4, 8):
+        return f"{dtype} numbers: layers compute in {own}", f"x.astype(np.{own})"
+    if dtype != own and "dtype" in it.reason:
+        return f"{dtype} numbers for weights of {own}", f"x.astype(np.{own}), or model.to(np.{dtype})"
+    return None
+
+
+def _image(it: Refusal) -> bool:
+    return 4 in it.layer._axes and len(it.given) in (2, 3, 4)
+
+
+def _axes(it: Refusal) -> Diagnosis | None:
+    """A number of axes that the layer does not take."""
+    axes, found = it.layer._axes, len(it.given)
+    if not axes or found in axes:
+        return None
+    most = max(axes)
+    layout = {(3, 4): "BCHW or CHW", (2, 3): "(B, C, L) or (C, L)", (4,): "BCHW"}[axes]
+    if found > most:
+        if most == 3:
+            return (
+                f"maps, for {it.name}, which takes {layout}",
+                f"nn.{it.name.replace('1d', '2d')}, or x.flatten(2)",
+            )
+        return (
+            f"{found} axes, as videos have, or batches of batches: {it.name} takes {layout}",
+            f"x.reshape(-1, *x.shape[-{most - 1}:])",
+        )
+    if found == most - 1:
+        return f"an example without a batch axis, which {it.name} needs", "x[None]"
+    if not it.first:
+        return (
+            f"what comes before {it.name} gives {it.given}, numbers and no maps",
+            f"nn.Unflatten(1, (C, H, W)) before {it.name}, or {it.name} before nn.Flatten()",
+        )
+    if found == 2:
+        return f"one map, without channels: {it.name} takes {layout}", "x[None, None]"
+    return f"{found} axes, where {it.name} takes {layout}", f"x.reshape(...) to {layout}"
+
+
+# ---- channels and features --------------------------------------------------------------------------
+
+
+def _channels(it: Refusal) -> Diagnosis | None:
+    expected = getattr(it.layer, "in_channels", None)
+    if not expected:
+        return None
+    found = it.given[1 - max(it.layer._axes)]
+    if found == expected:
+        return None
+    if it.first and _image(it):
+        colours = _colours(it, expected, found)
+        if colours is not None:
+            return colours
+    come = "the input has" if it.first else "what comes before gives"
+    mend = f"nn.{it.name}({found}, {getattr(it.layer, 'out_channels', '...')}, ...)"
+    return f"in_channels is {expected}, and {come} {found} channels", mend
+
+
+def _colours(it: Refusal, expected: int, found: int) -> Diagnosis | None:
+    """An image in another layout, or of other colours, than the first layer was made for."""
+    given, last = it.given, it.given[-1]
+    to_bchw = "ck.to_bchw(image)" if len(given) == 3 else "x.transpose(0, 3, 1, 2)"
+    if last == expected:
+        return "channels last: an image is HWC, a layer takes BCHW", to_bchw
+    if last == 4 and expected == 3 and found != 1:
+        return "channels last, and alpha beside the colours: a layer takes BCHW", "ck.to_bchw(image[..., :3])"
+    if (found, expected) == (4, 3):
+        return (
+            "an image with alpha for a layer of colours: in_channels is 3",
+            "x[..., :3, :, :], without alpha",
+        )
+    if {found, expected} != {1, 3}:
+        return None
+    have, want = ("gray", "colour") if found == 1 else ("colour", "gray")
+    convert = "np.repeat(x, 3, axis=-3)" if found == 1 else "ck.to_gray(image)"
+    mend = f"nn.{it.name}({found}, ...), or {convert}"
+    return f"a {have} image for a layer of {want} ones: in_channels is {expected}", mend
+
+
+def _norms(it: Refusal) -> Diagnosis | None:
+    noun = "channels" if hasattr(it.layer, "num_channels") else "features"
+    expected = getattr(it.layer, f"num_{noun}", None)
+    if expected is None:
+        return None
+    if len(it.given) < 2:
+        return f"{it.name} takes a batch, (B, C, ...), and {it.given} has none", "x[None]"
+    found = it.given[1]
+    if found == expected:
+        return None
+    if len(it.given) == 3 and it.given[0] == expected:
+        return f"an example without a batch axis: {it.name} looks for channels in axis 1", "x[None]"
+    arguments = f"{found}, ..."
+    if hasattr(it.layer, "num_groups"):
+        arguments = f"{math.gcd(it.layer.num_groups, found)}, {found}"
+    return f"{it.name} was made for {expected} {noun}, not {found}", f"nn.{it.name}({arguments})"
+
+
+def _last_axes(it: Refusal) -> Diagnosis | None:
+    expected = getattr(it.layer, "normalized_shape", None)
+    if expected is None:
+        return None
+    found = it.given[-len(expected) :]
+    if len(it.given) > 1 and expected == it.given[1:2]:
+        return (
+            "LayerNorm goes over the last axes, and here channels are axis 1",
+            f"nn.GroupNorm(1, {expected[0]}), or x.transpose(0, 2, 3, 1) before it",
+        )
+    return f"LayerNorm was made for last axes of {expected}, and they are {found}", f"nn.LayerNorm({found})"
+
+
+def _features(it: Refusal) -> Diagnosis | None:
+    expected = getattr(it.layer, "in_features", None)
+    if expected is None or (it.given and it.given[-1] == expected):
+        return None
+    if math.prod(it.given) == expected and len(it.given) > 1 and it.given[0] != 1:
+        if len(it.given) == 2:
+            return (
+                f"an example without a batch axis: Flatten left axis 0 alone and gave {it.given}",
+                "x[None] at the start",
+            )
+        return (
+            f"an example without a batch axis, and maps that were not flattened, {it.given}",
+            f"x[None] at the start, nn.Flatten() before {it.name}",
+        )
+    if len(it.given) in (3, 4):
+        return "feature maps go into Linear without being flattened", f"nn.Flatten() before {it.name}"
+    found = it.given[-1] if it.given else 1
+    return f"{it.name} was made for {expected} features, not {found}", f"nn.{it.name}({found}, ...)"
+
+
+def _pixels_of_channels(it: Refusal) -> Diagnosis | None:
+    up, down = (getattr(it.layer, f"{way}scale_factor", None) for way in ("up", "down"))
+    if up is not None and len(it.given) in (3, 4):
+        found = it.given[-3]
+        return (
+            f"{found} channels do not make pixels of {up}×{up}",
+            f"{-(-found // up**2) * up**2} channels from the layer before it",
+        )
+    if down is not None and len(it.given) in (3, 4):
+        need = " and ".join(str(-n % down) for n in it.given[-2:])
+        return (
+            f"{it.given[-2:]} pixels are no multiple of {down}",
+            f"nn.ZeroPad2d before it: {need} more pixels",
+        )
+    return None
+
+
+# ---- sizes ------------------------------------------------------------------------------------------
+
+
+def _cut_away(it: Refusal) -> Diagnosis | None:
+    if "padding cuts" not in it.reason:
+        return None
+    most = it.reason.rpartition("at most ")[2]
+    cause = "padding of a transposed convolution takes pixels off, here all of them"
+    return cause, f"nn.{it.name}(..., padding={most}) or less"
+
+
+def _too_small(it: Refusal) -> Diagnosis | None:
+    if "effective kernel" not in it.reason:
+        return None
+    size = it.given[-2:] if 4 in it.layer._axes else it.given[-1:]
+    smaller = "a smaller kernel_size, or a larger input"
+    if it.first:
+        return f"the input, {size}, is smaller than the kernel", smaller
+    mend = "a stride of 1 in an earlier layer, or a larger input"
+    if hasattr(it.layer, "weight"):
+        mend = f"nn.{it.name}(..., padding=kernel_size // 2), {mend}"
+    else:
+        mend = f"a smaller kernel_size, {mend}"
+    cause = f"the map has shrunk to {size}, too small for the kernel: missing padding, or strides that "
+    return f"{cause}halve it too often", mend
+
+
+def _no_variance(it: Refusal) -> Diagnosis | None:
+    if "has no variance" not in it.reason and "to train on" not in it.reason:
+        return None
+    return (
+        "one number a channel has no variance: the map has shrunk to a pixel, or the batch to an example",
+        f"a larger batch, {it.name} before the pooling, or model.eval() to use a trained model",
+    )
+
+
+# ---- losses -----------------------------------------------------------------------------------------
+
+
+def _labels(it: Refusal) -> Diagnosis | None:
+    """What a loss was given as target."""
+    if len(it.inputs) < 2 or not hasattr(it.layer, "reduction"):
+        return None
+    target = np.asarray(getattr(it.inputs[1], "data", it.inputs[1]))
+    if "target holds" in it.reason:
+        classes, low, high = it.given[1] if len(it.given) > 1 else it.given[0], target.min(), target.max()
+        if low < 0:
+            cause = f"{low} is no class; what does not count is marked by ignore_index"
+            return cause, f"nn.{it.name}(ignore_index={low})"
+        if low == 1 and high == classes:
+            return f"labels that count from 1, to {high}", "target - 1"
+        return (
+            f"labels go up to {high}, and {classes} scores came, of the classes 0 to {classes - 1}",
+            f"{high + 1} outputs of the model's last layer",
+        )
+    if target.dtype.kind == "f" and "probabilities" in it.reason and target.ndim < len(it.given):
+        return "labels came as floats, which stand for probabilities", "target.astype(np.int64)"
+    if target.shape[:1] != it.given[:1]:
+        return (
+            f"{it.given[0]} predictions and {len(target) if target.ndim else 1} targets",
+            "the same batch of both: loss(model(x[i]), y[i])",
+        )
+    if target.shape != it.given and target.size == math.prod(it.given):
+        return "prediction and target have the same numbers in two shapes", f"target.reshape({it.given})"
+    return None
+
+
+SYMPTOMS: tuple[Callable[[Refusal], Diagnosis | None], ...] = (
+    _labels,
+    _dtype,
+    _axes,
+    _channels,
+    _no_variance,
+    _norms,
+    _last_axes,
+    _features,
+    _pixels_of_channels,
+    _cut_away,
+    _too_small,
+)
