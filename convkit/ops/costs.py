@@ -13,10 +13,11 @@ Work = dict[str, float]
 PREPARING = ("plan", "weights")
 
 # Nanoseconds of each step in float32, on the instruction sets of `ISAS`; those of float64 take twice as long.
-# Weights are prepared with other layers' numbers in the caches (on AVX2; on the other two, not yet).
+# Weights are prepared with other layers' numbers in the caches (on AVX2; on the other two, not yet); a plan's
+# own time is of warm caches, as what Python takes more in cold ones it takes for every algorithm.
 COSTS: dict[str, dict[str, tuple[float, float, float]]] = {
     "gemm": {
-        "plan": (4490, 82500, 5110),
+        "plan": (4490, 9890, 5110),
         "weights": (0.22, 0.8, 0.268),
         "call": (4090, 7840, 3920),
         "products": (0.0526, 0.0263, 0.0105),
@@ -32,7 +33,7 @@ COSTS: dict[str, dict[str, tuple[float, float, float]]] = {
         "moved": (0.207, 0.397, 0.165),
     },
     "broadcast": {
-        "plan": (3570, 77100, 3740),
+        "plan": (3570, 8240, 3740),
         "weights": (1.07, 3.18, 0.921),
         "call": (2180, 3970, 2070),
         "products": (0.0591, 0.03, 0.0111),
@@ -44,7 +45,7 @@ COSTS: dict[str, dict[str, tuple[float, float, float]]] = {
         "moved": (0.113, 0.259, 0.151),
     },
     "depthwise": {
-        "plan": (1820, 43200, 1840),
+        "plan": (1820, 3920, 1840),
         "weights": (0.587, 3.52, 0.593),
         "call": (2110, 4150, 1980),
         "products": (0.0589, 0.0308, 0.0108),
@@ -60,7 +61,7 @@ COSTS: dict[str, dict[str, tuple[float, float, float]]] = {
         "moved": (0.0643, 0.317, 0.0833),
     },
     "winograd": {
-        "plan": (3870, 74200, 4210),
+        "plan": (3870, 7980, 4210),
         "weights": (0.567, 1.27, 0.45),
         "call": (1930, 2010, 467),
         "products": (0.0601, 0.0273, 0.0103),
@@ -71,7 +72,7 @@ COSTS: dict[str, dict[str, tuple[float, float, float]]] = {
         "moved": (0.284, 0.575, 0.149),
     },
     "fft": {
-        "plan": (58000, 457000, 51000),
+        "plan": (58000, 189000, 51000),
         "weights": (4.8, 11.1, 4.91),
         "call": (10400, 139000, 0),
         "transforms": (1.89, 2.96, 1.72),

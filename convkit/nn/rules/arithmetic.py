@@ -9,6 +9,7 @@ import numpy as np
 
 from convkit._checks import Array
 from convkit.nn.rules.result import Needs, Result, unbroadcast
+from convkit.ops.matmul import product
 
 
 def _both(
@@ -107,17 +108,17 @@ def matmul(needs: Needs, x: Array, y: Array) -> Result:
             g = g[..., None]
         if x.ndim == 1:
             g = g[..., None, :]
-        by_x = unbroadcast(g @ y2.swapaxes(-1, -2), x2).reshape(x.shape) if needs[0] else None
+        by_x = unbroadcast(product(g, y2.swapaxes(-1, -2)), x2).reshape(x.shape) if needs[0] else None
         if not needs[1]:
             return by_x, None
         if y2.ndim == 2:  # one product of two matrices, not a stack that is then summed
-            by_y = x2.reshape(-1, x2.shape[-1]).T @ g.reshape(-1, g.shape[-1])
+            by_y = product(x2.reshape(-1, x2.shape[-1]).T, g.reshape(-1, g.shape[-1]))
         else:
-            by_y = unbroadcast(x2.swapaxes(-1, -2) @ g, y2)
+            by_y = unbroadcast(product(x2.swapaxes(-1, -2), g), y2)
         return by_x, by_y.reshape(y.shape)
 
     saved = (*([y] if needs[0] else []), *([x] if needs[1] else []))
-    return Result(np.matmul(x, y), backward, saved)
+    return Result(product(x, y), backward, saved)
 
 
 # ---- one array --------------------------------------------------------------------------------------
