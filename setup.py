@@ -77,6 +77,8 @@ PLAIN_LOOPS = (
     "-fno-gcse-after-reload",
     "--param=ggc-min-heapsize=300000",  # kilobytes before gcc tidies its memory: a tenth of the time
 )
+# What a sorting network orders early and uses late would be put off, and all that it needs kept on the stack.
+IN_ORDER = ("-fno-tree-ter",)
 UNROLL = ("--param=max-completely-peeled-insns=16000", "--param=max-completely-peel-times=64")
 
 FAMILIES = [
@@ -96,7 +98,7 @@ FAMILIES = [
     Family("convkit._native.box"),
     Family("convkit._native.box_narrow", reals=("s16",), lanes=LANES_16),
     Family("convkit._native.morphology", isas=UP_TO_AVX2, reals=PIXELS),
-    Family("convkit._native.rank", reals=PIXELS),
+    Family("convkit._native.rank", reals=PIXELS, flags=IN_ORDER),
     Family("convkit._native.bilateral", reals=PIXELS),
     Family("convkit._native.threshold", isas=UP_TO_AVX2, reals=PIXELS),
     Family("convkit._native.running", isas=UP_TO_AVX2, reals=("u8",)),

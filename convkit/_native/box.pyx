@@ -18,11 +18,12 @@ from convkit._native.simd cimport (
     VL, stored, prefetch_far, real, scratch_alloc, scratch_free, vec, vec_load, vec_load_pixels, vec_set,
     vec_store
 )
-from convkit._native.tiles cimport Frame, cut, load_bordered
+from convkit._native.tiles cimport Frame, cut, load_bordered, make_tall
 
 cdef enum:
     LEVELS = 16  # a sum of 2¹⁵ rows is the largest
     BLOCK = 4  # vectors that go down together
+    LINES = 8  # as many lines go down together as let the levels' last sums stay near
     DIRECT = 6  # so many pixels of a line are summed one by one
 
 cdef struct Plan:
@@ -113,8 +114,8 @@ cdef void roll(
 
 # ---- along the line ---------------------------------------------------------------------------------
 cdef inline void slide_block(
-    const real* a, Py_ssize_t count, Py_ssize_t step, const real* b, Py_ssize_t rest, Py_ssize_t channels, real* to,
-    const int width,
+    const real* a, Py_ssize_t count, Py_ssize_t step, const real* b, Py_ssize_t rest, Py_ssize_t channels, real factor,
+    real* to, const int width,
 ) noexcept nogil:
     cdef vec sums[BLOCK]
     cdef Py_ssize_t _
@@ -130,40 +131,42 @@ cdef inline void slide_block(
             sums[v] = sums[v] + vec_load(b + v * VL)
         b += channels
     for v in range(width):
-        vec_store(to + v * VL, sums[v])
+        vec_store(to + v * VL, sums[v] * vec_set(factor))
 
 
 cdef void slide(
-    const real* a, Py_ssize_t count, Py_ssize_t step, const real* b, Py_ssize_t rest, Py_ssize_t channels, real* to,
-    Py_ssize_t n,
+    const real* a, Py_ssize_t count, Py_ssize_t step, const real* b, Py_ssize_t rest, Py_ssize_t channels, real factor,
+    real* to, Py_ssize_t n,
 ) noexcept nogil:
-    """to[i] = the sum of `count` elements of `a`, `step` apart, and of `rest` pixels of `b`."""
-    cdef Py_ssize_t x = 0
-    while x + BLOCK * VL <= n:
-        slide_block(a + x, count, step, b + x, rest, channels, to + x, BLOCK)
-        x += BLOCK * VL
+    """to[i] = factor · the sum of `count` elements of `a`, `step` apart, and of `rest` pixels of `b`.
+
+    n elements, or a vector where they are fewer: the last vectors overlap.
+    """
+    cdef Py_ssize_t x = 0, at
     while x < n:
-        slide_block(a + x, count, step, b + x, rest, channels, to + x, 1)
-        x += VL
+        if n >= BLOCK * VL:
+            at = min(x, n - BLOCK * VL)
+            slide_block(a + at, count, step, b + at, rest, channels, factor, to + at, BLOCK)
+            x += BLOCK * VL
+        else:
+            at = min(x, max(n - VL, 0))
+            slide_block(a + at, count, step, b + at, rest, channels, factor, to + at, 1)
+            x += VL
 
 
-cdef void sum_line(const Plan* plan, const real* line, real* blocks, real* to, Py_ssize_t n) noexcept nogil:
+cdef void sum_line(
+    const Plan* plan, const real* line, real* blocks, real factor, real* to, Py_ssize_t n
+) noexcept nogil:
     cdef Py_ssize_t channels = plan.frame.channels, count = plan.frame.columns // plan.block
     cdef Py_ssize_t rest = plan.frame.columns - count * plan.block, step = plan.block * channels
     if plan.block == 1:
-        slide(line, count, step, line, 0, channels, to, n)
+        slide(line, count, step, line, 0, channels, factor, to, n)
         return
-    slide(line, plan.block, channels, line, 0, channels, blocks, n + (count - 1) * step)
-    slide(blocks, count, step, line + count * step, rest, channels, to, n)
+    slide(line, plan.block, channels, line, 0, channels, 1, blocks, n + (count - 1) * step)
+    slide(blocks, count, step, line + count * step, rest, channels, factor, to, n)
 
 
 # ---- the mean ---------------------------------------------------------------------------------------
-cdef void scale_to(const real* line, real factor, real* to, Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(n):
-        to[i] = line[i] * factor
-
-
 cdef void divide(const Plan* plan, real* line, Py_ssize_t n) noexcept nogil:
     cdef char kind = plan.frame.out.kind
     if kind == c"f" or kind == c"d":
@@ -193,6 +196,7 @@ cdef void run_tile(const Plan* plan, Py_ssize_t index, char* scratch) noexcept n
     cdef real* blocks = line + frame.line_step
     cdef real* sums = blocks + frame.line_step
     cdef real* ring = sums + frame.line_step
+    cdef real* target
     cdef stored* rows = <stored*>(ring + plan.ring_elements)
     for t in range(height + frame.rows - 1):
         load_bordered(frame, top + frame.first_row + t, left + frame.first_column, wide,
@@ -202,10 +206,11 @@ cdef void run_tile(const Plan* plan, Py_ssize_t index, char* scratch) noexcept n
         roll(plan, t, ahead, rows, ring, line, wide * frame.channels)
         if t < frame.rows - 1:
             continue
-        sum_line(plan, line, blocks, sums, n)
-        if plan.in_place:
-            scale_to(sums, 1 / <real>plan.area, <real*>place(&frame.out, top + t - frame.rows + 1, left), n)
+        if plan.in_place and n >= VL:
+            target = <real*>place(&frame.out, top + t - frame.rows + 1, left)
+            sum_line(plan, line, blocks, 1 / <real>plan.area, target, n)
             continue
+        sum_line(plan, line, blocks, 1, sums, n)
         divide(plan, sums, n)
         store_line(&frame.out, top + t - frame.rows + 1, left, pixels, sums)
 
@@ -231,8 +236,9 @@ cdef int execute(Plan* plan, int threads) except -1:
     cdef char* scratch
     cdef int level
     size_levels(plan)
-    frame.lines, frame.window = 1, frame.columns
+    frame.lines, frame.window = LINES, frame.columns
     cut(frame, threads)
+    make_tall(frame, threads)
     for level in range(1, plan.top + 1):
         plan.ring[level] = plan.ring_elements
         plan.ring_elements += plan.kept[level] * frame.line_step

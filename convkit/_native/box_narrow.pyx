@@ -14,7 +14,7 @@ from convkit._native.simd cimport (
     VL, stored, real, scratch_alloc, scratch_free, vec, vec_load, vec_load_pixels, vec_set, vec_store,
     vec_store_pixels, vec_wide, wide_add_products, wide_pair, wide_scaled, wide_set
 )
-from convkit._native.tiles cimport Frame, cut, load_bordered
+from convkit._native.tiles cimport Frame, cut, load_bordered, make_tall
 
 cdef enum:
     BLOCK = 4  # vectors that go down together
@@ -130,6 +130,7 @@ cdef int execute(Plan* plan, int threads) except -1:
     frame.lines, frame.window = 1, frame.columns
     choose_block(plan)
     cut(frame, threads)
+    make_tall(frame, threads)
     tiles = (frame.out_height + frame.band - 1) // frame.band * frame.strips
     threads = <int>min(threads, tiles)
     bytes_each = 2 * frame.line_step * <Py_ssize_t>sizeof(real) + (frame.rows + 2) * frame.line_step

@@ -5,7 +5,7 @@
 # Applications", 1968). Comparisons were taken out at random as long as all 6⁵ columns of zeros and ones still had their
 # median (a network is right where it is right for those), and halves whose result nobody reads were dropped: 92 of
 # the least number that was found, in place of the 198 of sorting alone.
-from convkit._native.pixel cimport keys, keys_greater, keys_max, keys_min
+from convkit._native.pixel cimport key, keys, keys_greater, keys_max, keys_min, keys_read
 
 
 cdef inline void order(keys* w, const int i, const int j) noexcept nogil:
@@ -42,15 +42,44 @@ cdef inline void insert(keys* w, const int count) noexcept nogil:
         order(w, i, i + 1)
 
 
-cdef inline keys median_of_sorted_3(keys* w) noexcept nogil:
-    """Of three sorted columns; w[3 * k + column] is the k-th least of a column."""
-    return middle(
-        keys_max(keys_max(w[0], w[1]), w[2]), middle(w[3], w[4], w[5]), keys_min(keys_min(w[6], w[7]), w[8])
-    )
+# ---- 3×3: column by column, of which four registers keep what the median still depends on --------------
+cdef struct Middle:
+    keys least  # the greatest of the columns' least
+    keys most  # the least of their greatest
+    keys a, b  # their middles, in order; at last a is the middle one
 
 
-cdef inline keys median_of_sorted_5(keys* w) noexcept nogil:
-    """Of five sorted columns; w[5 * k + column] is the k-th least of a column."""
+cdef inline void take_column(Middle* m, keys low, keys high, keys last, const int column) noexcept nogil:
+    """The next column: two pixels in order, and a third."""
+    cdef keys least = keys_min(low, last), upper = keys_greater(low, last, least)
+    cdef keys mid = keys_min(upper, high), most = keys_greater(upper, high, mid)
+    if column == 0:
+        m.least, m.a, m.most = least, mid, most
+        return
+    m.least, m.most = keys_max(m.least, least), keys_min(m.most, most)
+    if column == 1:
+        m.b = m.a
+        m.a = keys_min(m.b, mid)
+        m.b = keys_greater(m.b, mid, m.a)
+    else:
+        m.a = keys_max(m.a, keys_min(m.b, mid))
+
+
+cdef inline keys median_of_middle(const Middle* m) noexcept nogil:
+    return middle(m.least, m.a, m.most)
+
+
+# ---- 5×5 --------------------------------------------------------------------------------------------
+cdef inline void load_five(keys* w, const key** columns, Py_ssize_t line, const int k) noexcept nogil:
+    cdef int column
+    for column in range(5):
+        w[5 * k + column] = keys_read(columns[column] + k * line)
+
+
+cdef inline keys median_of_sorted_5(const key** columns, const Py_ssize_t line) noexcept nogil:
+    """Of five sorted columns: the k-th least of a column is k lines below its least."""
+    cdef keys w[25]
+    load_five(w, columns, line, 0)
     order(w, 0, 1)
     order(w, 3, 4)
     order(w, 2, 4)
@@ -58,6 +87,7 @@ cdef inline keys median_of_sorted_5(keys* w) noexcept nogil:
     order(w, 1, 4)
     keep_high(w, 0, 3)
     keep_high(w, 1, 3)
+    load_five(w, columns, line, 1)
     order(w, 5, 6)
     order(w, 8, 9)
     order(w, 7, 9)
@@ -66,6 +96,7 @@ cdef inline keys median_of_sorted_5(keys* w) noexcept nogil:
     keep_high(w, 5, 8)
     order(w, 6, 8)
     keep_high(w, 6, 7)
+    load_five(w, columns, line, 2)
     order(w, 10, 11)
     order(w, 13, 14)
     order(w, 12, 14)
@@ -75,6 +106,7 @@ cdef inline keys median_of_sorted_5(keys* w) noexcept nogil:
     keep_high(w, 10, 12)
     order(w, 11, 13)
     order(w, 11, 12)
+    load_five(w, columns, line, 3)
     order(w, 15, 16)
     order(w, 17, 19)
     order(w, 17, 18)
@@ -83,6 +115,7 @@ cdef inline keys median_of_sorted_5(keys* w) noexcept nogil:
     order(w, 15, 17)
     keep_low(w, 16, 18)
     order(w, 16, 17)
+    load_five(w, columns, line, 4)
     order(w, 20, 21)
     order(w, 23, 24)
     order(w, 22, 23)

@@ -32,6 +32,19 @@ typedef key keys_unaligned __attribute__((vector_size(VECTOR_BYTES), aligned(siz
 
 INLINE keys keys_load(const key *p) { return *(const keys_unaligned *)p; }
 INLINE void keys_store(key *p, keys v) { *(keys_unaligned *)p = v; }
+/* Those at p, read once, and here: else gcc reads them in every use, or all at the start. */
+INLINE keys keys_read(const key *p) {
+  keys v = keys_load(p);
+  PIN(v);
+  return v;
+}
+/* p, in a register of its own: gcc would keep the sum of each pair of an offset and a constant in one, or in memory. */
+INLINE const key *key_place(const key *p) {
+#if defined(__GNUC__) && !defined(__clang__)
+  __asm__("" : "+r"(p));
+#endif
+  return p;
+}
 
 INLINE keys keys_set(key k) { return k - (keys){0}; }
 

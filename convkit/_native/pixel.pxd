@@ -15,6 +15,8 @@ cdef extern from "pixel.h" nogil:
     void pixels_store(pixel* p, keys v)
     keys keys_load(const key* p)
     void keys_store(key* p, keys v)
+    keys keys_read(const key* p)
+    const key* key_place(const key* p)
     keys keys_min(keys a, keys b)
     keys keys_max(keys a, keys b)
     keys keys_greater(keys a, keys b, keys lesser)

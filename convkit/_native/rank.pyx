@@ -2,106 +2,237 @@
 
 The columns of two output rows share all but one of their pixels: the shared ones are sorted once, and the last is
 put in its place in each. So every column is sorted before the network along the row begins, which needs to look
-only at what the order of columns leaves open.
+only at what the order of columns leaves open. Columns of three are sorted where they are needed, those of five once,
+into lines.
 
 Elsewhere a vector of medians is found from the highest bit of their keys down: a bit is set where no more than half
 of the window lies below the number that this makes. It takes a comparison for each pixel and bit.
 """
-from convkit._native.networks cimport insert, median_of_sorted_3, median_of_sorted_5, order, sort_4
+from convkit._native.border cimport border_index
+from convkit._native.networks cimport Middle, insert, median_of_middle, median_of_sorted_5, sort_4, take_column
 from convkit._native.pixel cimport (
-    KEY_BITS, KEY_BYTES, KEY_LOWEST, KL, key, keys, keys_count_less, keys_load, keys_set, keys_store, keys_where_at_most,
-    keys_with_bit, pixel, pixels_store,
+    KEY_BITS, KEY_BYTES, KEY_LOWEST, KL, PIXEL_IS_KEY, key, key_place, keys, keys_count_less, keys_greater, keys_load,
+    keys_min, keys_read, keys_set, keys_store, keys_where_at_most, keys_with_bit, pixel, pixels_store,
 )
-from convkit._native.simd cimport prefetch_far, prefetch_write, real
+from convkit._native.simd cimport VECTOR_BYTES, prefetch_far, prefetch_write, real
 from convkit._native.window cimport (
-    Tile, Window, close_window, image_row, line_fits, load_row, open_window, output_row, run_tiles, store_row,
-    stores_directly,
+    Tile, Window, close_window, fill, image_row, is_packed, line_fits, load_row, open_window, output_row, run_tiles,
+    store_row, stores_directly,
 )
 
 cdef enum:
     LINE = 3200 // KEY_BYTES  # known when this is compiled, so that all lines are read by way of one register
 
 
-cdef inline void sort_columns(
-    const key** rows, key* lines, Py_ssize_t line, Py_ssize_t n, const real** near, const int size
+cdef inline void find_near(const Window* w, Tile tile, Py_ssize_t y, const real** near) noexcept nogil:
+    """The two rows that come next, and the output's: to be prefetched."""
+    cdef int half
+    for half in range(2):
+        near[half] = image_row(w, tile, y + w.rows + 1 + half)
+        near[2 + half] = <const real*>output_row(w, tile, min(y + 2 + half, tile.bottom - 1))
+
+
+# ---- 3×3 --------------------------------------------------------------------------------------------
+cdef enum:
+    WHOLE = 1 << 16  # elements of a row, from which on it is cut
+    LEFT = 0  # a row in three parts: what the border changes at its ends, and between them the image itself
+    INNER = 1
+    RIGHT = 2
+
+cdef struct Parts:
+    Py_ssize_t begin[3]
+    Py_ssize_t count[3]  # elements of the output
+    Py_ssize_t left, right  # pixels of the border
+    bint direct
+    const key* rows[3][4]  # an element lies there at its place in the tile's line
+
+
+cdef inline Parts cut_line(const Window* w, Tile tile) noexcept nogil:
+    """Into parts; where rows cannot be read as they lie, all of a line is one."""
+    cdef Py_ssize_t column = tile.left + w.first_column, n = tile.pixels * w.channels
+    cdef Parts parts
+    parts.left, parts.right = max(-column, 0), max(column + tile.pixels + w.columns - 1 - w.width, 0)
+    parts.begin[LEFT], parts.begin[INNER], parts.begin[RIGHT] = 0, parts.left * w.channels, n - KL
+    parts.count[LEFT], parts.count[RIGHT] = KL if parts.left else 0, KL if parts.right else 0
+    parts.count[INNER] = n - (parts.left + parts.right) * w.channels
+    parts.direct = (
+        PIXEL_IS_KEY and is_packed(&w.image, w.channels) and stores_directly(w, tile) and parts.count[INNER] >= 2 * KL
+        and 2 * w.channels <= KL
+    )
+    if not parts.direct:
+        parts.count[LEFT] = parts.count[RIGHT] = parts.begin[INNER] = 0
+        parts.count[INNER] = max(n, <Py_ssize_t>KL)
+    return parts
+
+
+cdef inline Py_ssize_t lines_of_3(const Window* w) noexcept:
+    """Rows that are read as they lie are read whole: memory is faster along them."""
+    cdef Py_ssize_t whole = (w.out_width + w.columns - 1) * w.channels + 2 * KL
+    return min(max(whole, LINE), WHOLE) if PIXEL_IS_KEY and is_packed(&w.image, w.channels) else LINE
+
+
+cdef inline void load_end(
+    const Window* w, const key* row, const key* inside, key* to, Py_ssize_t column, Py_ssize_t pixels, key* border
 ) noexcept nogil:
-    """Of rows 0..size, `size` lines for the windows of the first `size`, and as many for those of the last."""
+    """Two vectors of `row`, from `inside` on, and `pixels` of its border, from `column` on."""
+    cdef Py_ssize_t i, c, x
+    keys_store(to, keys_load(inside))
+    keys_store(to + KL, keys_load(inside + KL))
+    for i in range(pixels):
+        x = border_index(column + i, w.width, w.border)
+        for c in range(w.channels):
+            border[i * w.channels + c] = w.outside if x < 0 else row[x * w.channels + c]
+
+
+cdef inline void find_row(
+    const Window* w, Tile tile, Parts* parts, Py_ssize_t row, const int k, key* line, const key* outside
+) noexcept nogil:
+    """Where the parts of a row of the windows lie; `line` is scratch for its ends."""
+    cdef Py_ssize_t y = border_index(row + w.first_row, w.height, w.border), c = w.channels
+    cdef const key* image
+    cdef key* after = line + 5 * KL + (w.columns - 1 - parts.right) * c  # behind the last two vectors inside
+    if y < 0:
+        parts.rows[LEFT][k] = parts.rows[INNER][k] = parts.rows[RIGHT][k] = outside
+        return
+    image = <const key*>(w.image.data + y * w.image.row_step)
+    parts.rows[LEFT][k] = line
+    parts.rows[INNER][k] = image + (tile.left + w.first_column) * c
+    parts.rows[RIGHT][k] = line + 4 * KL - parts.begin[RIGHT]
+    if parts.left:
+        load_end(w, image, image, line + parts.left * c, -parts.left, parts.left, line)
+    if parts.right:
+        load_end(w, image, image + w.width * c - 2 * KL, after - 2 * KL, w.width, parts.right, after)
+
+
+cdef inline void add_column(
+    const key** rows, Py_ssize_t x, Middle* upper, Middle* lower, const int column
+) noexcept nogil:
+    """The next column of the windows of both output rows."""
+    cdef keys a = keys_read(rows[1] + x), b = keys_read(rows[2] + x), low = keys_min(a, b), high = keys_greater(a, b, low)
+    take_column(upper, low, high, keys_read(rows[0] + x), column)
+    take_column(lower, low, high, keys_read(rows[3] + x), column)
+
+
+cdef inline void median_3_rows(
+    const key** rows, Py_ssize_t begin, Py_ssize_t n, Py_ssize_t channels, pixel** targets, const real** near
+) noexcept nogil:
+    """n medians from `begin` on, at least a vector, of both output rows that four rows give.
+
+    Vectors are stored where they are aligned; the first and the last may overlap those beside them.
+    """
+    cdef Py_ssize_t at = -(<Py_ssize_t>(targets[0] + begin) % VECTOR_BYTES // KEY_BYTES) if n > KL else 0, x
+    cdef Middle upper, lower
+    cdef int half, turn
+    while at < n:
+        x = begin + max(min(at, n - KL), 0)
+        add_column(rows, x, &upper, &lower, 0)
+        add_column(rows, x + channels, &upper, &lower, 1)
+        add_column(rows, x + 2 * channels, &upper, &lower, 2)
+        pixels_store(targets[0] + x, median_of_middle(&upper))
+        pixels_store(targets[1] + x, median_of_middle(&lower))
+        for turn in range(2 if VECTOR_BYTES == 64 else 1):  # a line of the cache in each of the four
+            half = (at // KL + turn) % 2
+            prefetch_far(<const real*>(<const key*>near[half] + x))
+            prefetch_write(<const real*>(<const key*>near[2 + half] + x))
+        at += KL
+
+
+cdef void median_3_tile(const Window* w, const void* how, Tile tile, key* scratch) noexcept nogil:
+    cdef Parts parts = cut_line(w, tile)
+    cdef key* outside = scratch + 4 * w.line
+    cdef pixel* lines = <pixel*>(outside + w.line)
+    cdef pixel* targets[2]
+    cdef const real* near[4]
+    cdef Py_ssize_t y, row
+    cdef key* line
+    cdef int k, part
+    fill(outside, w.outside, w.line)
+    for y in range(tile.top, tile.bottom, 2):
+        for k in range(4):
+            if k < 2 and y > tile.top:
+                for part in range(3):
+                    parts.rows[part][k] = parts.rows[part][k + 2]
+                continue
+            line = scratch + (y + k) % 4 * w.line
+            if parts.direct:
+                find_row(w, tile, &parts, y + k, k, line, outside)
+            else:
+                load_row(w, tile, y + k, line)
+                parts.rows[INNER][k] = line
+        targets[0], targets[1] = lines, lines + w.line
+        if parts.direct:
+            targets[0] = output_row(w, tile, y)
+            if y + 1 < tile.bottom:
+                targets[1] = output_row(w, tile, y + 1)
+        find_near(w, tile, y, near)
+        for part in range(3):
+            if parts.count[part]:
+                median_3_rows(parts.rows[part], parts.begin[part], parts.count[part], w.channels, targets, near)
+        if not parts.direct:
+            for row in range(min(2, tile.bottom - y)):
+                store_row(w, tile, y + row, lines + row * w.line)
+
+
+# ---- 5×5 --------------------------------------------------------------------------------------------
+cdef inline void sort_columns(
+    const key** rows, key* lines, Py_ssize_t n, const real** near
+) noexcept nogil:
+    """Of rows 0 to 5, five lines for the windows of the first five, and as many for those of the last."""
     cdef keys w[5]
     cdef keys shared[4]
     cdef Py_ssize_t at = 0
     cdef int k, half
     while at < n:
-        for k in range(size - 1):
-            shared[k] = keys_load(rows[k + 1] + at)
-        if size == 3:
-            order(shared, 0, 1)
-        else:
-            sort_4(shared)
+        for k in range(4):
+            shared[k] = keys_read(rows[k + 1] + at)
+        sort_4(shared)
         for half in range(2):
-            w[0] = keys_load(rows[half * size] + at)
-            for k in range(size - 1):
+            w[0] = keys_read(rows[5 * half] + at)
+            for k in range(4):
                 w[k + 1] = shared[k]
-            insert(w, size)
-            for k in range(size):
-                keys_store(lines + (half * size + k) * line + at, w[k])
+            insert(w, 5)
+            for k in range(5):
+                keys_store(lines + (5 * half + k) * LINE + at, w[k])
         for half in range(2):
             prefetch_far(<const real*>(<const key*>near[half] + at))
         at += KL
 
 
-cdef inline keys median_of_columns(
-    const key* lines, Py_ssize_t line, Py_ssize_t channels, const int size
-) noexcept nogil:
-    cdef keys w[25]
-    cdef int k, column
-    for k in range(size):
-        for column in range(size):
-            w[k * size + column] = keys_load(lines + k * line + column * channels)
-    return median_of_sorted_3(w) if size == 3 else median_of_sorted_5(w)
-
-
-cdef inline void median_row(
-    const key* lines, Py_ssize_t line, Py_ssize_t channels, pixel* target, Py_ssize_t n, const real* next, const int size
+cdef inline void median_5_row(
+    const key* lines, Py_ssize_t channels, pixel* target, Py_ssize_t n, const real* next
 ) noexcept nogil:
     """Exactly n medians, at least a vector: the last vectors overlap."""
-    cdef Py_ssize_t at = 0, k
+    cdef const key* columns[5]
+    cdef Py_ssize_t at = 0, x
+    cdef int column
     while at < n:
-        k = min(at, n - KL)
-        pixels_store(target + k, median_of_columns(lines + k, line, channels, size))
-        prefetch_write(<const real*>(<const key*>next + k))
+        x = min(at, n - KL)
+        for column in range(5):
+            columns[column] = key_place(lines + x + column * channels)
+        pixels_store(target + x, median_of_sorted_5(columns, LINE))
+        prefetch_write(<const real*>(<const key*>next + x))
         at += KL
 
 
-cdef inline void network_tile(const Window* w, Tile tile, key* scratch, const int size) noexcept nogil:
-    cdef Py_ssize_t n = tile.pixels * w.channels, wide = n + (size - 1) * w.channels, y, k, half
-    cdef key* ring = scratch
-    cdef key* lines = ring + (size + 1) * LINE
-    cdef pixel* target = <pixel*>(lines + 2 * size * LINE)
+cdef void median_5_tile(const Window* w, const void* how, Tile tile, key* scratch) noexcept nogil:
+    cdef Py_ssize_t n = tile.pixels * w.channels, y, k, half
+    cdef key* lines = scratch + 6 * LINE
+    cdef pixel* target = <pixel*>(lines + 10 * LINE)
     cdef const key* rows[6]
-    cdef const real* near[4]  # the rows that come next, and the output's
+    cdef const real* near[4]
     for y in range(tile.top, tile.bottom, 2):
-        for k in range(size + 1):
-            rows[k] = ring + (y + k) % (size + 1) * LINE
-        for k in range(0 if y == tile.top else size - 1, size + 1):
+        for k in range(6):
+            rows[k] = scratch + (y + k) % 6 * LINE
+        for k in range(0 if y == tile.top else 4, 6):
             load_row(w, tile, y + k, <key*>rows[k])
-        for half in range(2):
-            near[half] = image_row(w, tile, y + size + 1 + half)
-            near[2 + half] = <const real*>output_row(w, tile, min(y + 2 + half, tile.bottom - 1))
-        sort_columns(rows, lines, LINE, wide, near, size)
+        find_near(w, tile, y, near)
+        sort_columns(rows, lines, n + 4 * w.channels, near)
         for half in range(min(2, tile.bottom - y)):
             if stores_directly(w, tile):
                 target = output_row(w, tile, y + half)
-            median_row(lines + half * size * LINE, LINE, w.channels, target, max(n, <Py_ssize_t>KL), near[2 + half], size)
+            median_5_row(lines + 5 * half * LINE, w.channels, target, max(n, <Py_ssize_t>KL), near[2 + half])
             if not stores_directly(w, tile):
                 store_row(w, tile, y + half, target)
-
-
-cdef void median_3_tile(const Window* w, const void* how, Tile tile, key* scratch) noexcept nogil:
-    network_tile(w, tile, scratch, 3)
-
-
-cdef void median_5_tile(const Window* w, const void* how, Tile tile, key* scratch) noexcept nogil:
-    network_tile(w, tile, scratch, 5)
 
 
 # ---- any window -------------------------------------------------------------------------------------
@@ -151,7 +282,10 @@ def median_network(image not None, out not None, extent, anchor, int border, dou
     open_window(&w, views, image, out, extent, anchor, border, outside)
     try:
         if line_fits(&w, LINE):
-            run_tiles(&w, median_3_tile if w.rows == 3 else median_5_tile, NULL, 3 * w.rows + 2, 0, threads, LINE)
+            if w.rows == 3:
+                run_tiles(&w, median_3_tile, NULL, 7, 0, threads, lines_of_3(&w))
+            else:
+                run_tiles(&w, median_5_tile, NULL, 17, 0, threads, LINE)
         else:  # of very many channels
             run_tiles(&w, select_tile, NULL, w.rows + 1, w.rows * sizeof(void*), threads)
     finally:

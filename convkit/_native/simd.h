@@ -126,13 +126,17 @@ INLINE vec vec_set(real x) { return x - (vec){0}; }
 
 /* v, held in a register: gcc would otherwise load it anew, as a memory operand, in every use. clang would not, and
  * brings all loads of pinned vectors forward until they do not fit the registers. */
-INLINE vec vec_pin(vec v) {
 #if defined(__clang__)
+#define PIN(v)
 #elif defined(__x86_64__)
-  __asm__("" : "+v"(v));
+#define PIN(v) __asm__("" : "+v"(v))
 #elif defined(__aarch64__)
-  __asm__("" : "+w"(v));
+#define PIN(v) __asm__("" : "+w"(v))
+#else
+#define PIN(v)
 #endif
+INLINE vec vec_pin(vec v) {
+  PIN(v);
   return v;
 }
 

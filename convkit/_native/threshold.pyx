@@ -6,11 +6,13 @@ from libc.string cimport memset
 
 from convkit._native.arith cimport ceil_div
 from convkit._native.pixel cimport pixel
-from convkit._native.simd cimport scratch_alloc, scratch_free
+from convkit._native.simd cimport prefetch_far, prefetch_write, real, scratch_alloc, scratch_free
 from convkit._native.window cimport Grid, is_packed, read_grid
 
 cdef enum:
     BAND = 16  # rows
+    FAR_BYTES = 256 * 1024  # of a mask, which a cache holds
+    BLOCK = 256  # elements, between which memory is asked for more
     TABLES = 4  # counted in turn, so that equal neighbours do not wait for each other
 
 cdef double LEAST_SHARE = 2.0**-23  # of the pixels: a class with less is none; float32's epsilon
@@ -20,6 +22,20 @@ cdef void mask_line(const pixel* source, uint8_t* target, Py_ssize_t n, pixel va
     cdef Py_ssize_t i
     for i in range(n):
         target[i] = <uint8_t>255 if source[i] > value else <uint8_t>0
+
+
+cdef void mask_row(
+    const pixel* source, uint8_t* target, Py_ssize_t n, pixel value, Py_ssize_t source_step, Py_ssize_t target_step
+) noexcept nogil:
+    """A row, while the next one, so many elements on, is asked for."""
+    cdef Py_ssize_t x = 0, line
+    while x < n:
+        for line in range(BLOCK // 64):
+            prefetch_write(<const real*>(target + target_step + x + line * 64))
+        for line in range(BLOCK * <Py_ssize_t>sizeof(pixel) // 64):
+            prefetch_far(<const real*>(<const char*>(source + source_step + x) + line * 64))
+        mask_line(source + x, target + x, min(n - x, <Py_ssize_t>BLOCK), value)
+        x += BLOCK
 
 
 cdef void mask_rows(
@@ -32,7 +48,10 @@ cdef void mask_rows(
     for y in range(top, bottom):
         source, target = image.data + y * image.row_step, out + y * steps[0]
         if is_packed(image, channels) and steps[1] == channels and steps[2] == 1:
-            mask_line(source, target, width * channels, value)
+            if steps[0] * steps[3] < FAR_BYTES:
+                mask_line(source, target, width * channels, value)
+            else:
+                mask_row(source, target, width * channels, value, image.row_step, steps[0])
             continue
         for x in range(width):
             for c in range(channels):
@@ -88,7 +107,7 @@ def threshold(image not None, out not None, double value, int threads):
     """Write 255 into `out`, uint8, where `image` is above `value`, and 0 elsewhere: HW or HWC, any strides."""
     cdef Py_buffer views[2]
     cdef Grid grid
-    cdef Py_ssize_t steps[3]
+    cdef Py_ssize_t steps[4]  # and the rows
     cdef Py_ssize_t bands, i, height, width, channels
     cdef pixel limit = <pixel>value
     PyObject_GetBuffer(image, &views[0], PyBUF_RECORDS_RO)
@@ -100,6 +119,7 @@ def threshold(image not None, out not None, double value, int threads):
             channels = views[0].shape[2] if views[0].ndim == 3 else 1
             steps[0], steps[1] = views[1].strides[0], views[1].strides[1]
             steps[2] = 1 if channels == 1 else views[1].strides[2]
+            steps[3] = height
             bands = ceil_div(height, BAND)
             for i in prange(bands, nogil=True, num_threads=threads, schedule="static"):
                 mask_rows(

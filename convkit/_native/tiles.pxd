@@ -199,6 +199,12 @@ cdef inline void cut(Frame* frame, int threads) noexcept:
     frame.ring_step = max(2 * frame.edge_step, frame.line_step)
 
 
+cdef inline void make_tall(Frame* frame, int threads) noexcept:
+    """Bands as tall as threads allow: what goes down a strip reads all of its kernel's rows before the first output."""
+    cdef Py_ssize_t bands = 1 if threads == 1 else 2 * threads
+    frame.band = max((frame.out_height + bands - 1) // bands, min(frame.rows, frame.out_height))
+
+
 cdef inline int run_tiles(const void* plan, Frame* frame, RowsFunction run_rows, int threads) except -1:
     """Call `run_rows` for all rows of all tiles."""
     cdef Py_ssize_t tiles, i, bytes_each

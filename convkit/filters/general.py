@@ -128,7 +128,8 @@ def explain(
 def _resolution(image: np.dtype[Any], out: np.dtype[Any] | None) -> np.dtype[Any]:
     """The float that a filter's sums have to be as good as."""
     float32, float64 = _checks.FLOATS
-    return float32 if image in (np.uint8, float32) and (out is None or out != float64) else float64
+    narrow = image == float32 or image == stencil.UINT8
+    return float32 if narrow and (out is None or out != float64) else float64
 
 
 def _separable(kernel_x: Any, kernel_y: Any, mode: Any, anchor: Any) -> Stencil:

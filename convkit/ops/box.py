@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from convkit import _checks, _dispatch, _threads
 from convkit._checks import Array, Pair
 from convkit.ops import rows, stencil
-from convkit.ops.stencil import EXACT_FLOAT32, Border, Stencil
+from convkit.ops.stencil import EXACT_FLOAT32, INT16, UINT8, Border, Stencil
 
 SMALL = 9
 """Up to this extent every pixel is added by itself: fewer steps than sums of sums."""
@@ -52,13 +52,13 @@ def apply(
     """
     source = _checks.image(image)
     options: dict[str, Any] = {"border": border, "cval": cval, "dtype": source.dtype, "out": out}
-    if source.dtype == np.uint8 and size[0] * size[1] > 1 and max(size) <= SMALL:
+    if source.dtype == UINT8 and size[0] * size[1] > 1 and max(size) <= SMALL:
         return stencil.apply(_ones(size), source, num_threads=num_threads, **options)
     source, result, code, fill = stencil.prepare(size, source, **options)
     box = Box(size, (size[0] // 2, size[1] // 2))
     element = accumulator(size, source.dtype)
     threads = _threads.threads_for(result.size * sum(size), num_threads)
-    kernel = _dispatch.native().family("box_narrow" if element == np.int16 else "box", element)
+    kernel = _dispatch.native().family("box_narrow" if element == INT16 else "box", element)
     return rows.execute(stencil.row_kernel(kernel, box, code, fill), source, result, threads)
 
 
@@ -74,8 +74,8 @@ def accumulator(size: Pair, image: np.dtype[Any]) -> np.dtype[Any]:
     if image in _checks.FLOATS:
         return image
     area = size[0] * size[1]
-    if image == np.uint8 and size[0] <= NARROW_ROWS and area < NARROW_AREA:
-        return np.dtype(np.int16)
+    if image == UINT8 and size[0] <= NARROW_ROWS and area < NARROW_AREA:
+        return INT16
     limits = np.iinfo(image)
     # A quotient one step below a tie must not round to it: `area` more leaves room for that.
     return float32 if area * (max(limits.max, -limits.min) + 1) < EXACT_FLOAT32 else float64

@@ -29,6 +29,8 @@ EXACT_FLOAT32 = 2**24
 
 LARGEST_INT16 = 2**15 - 1
 
+UINT8, INT16 = np.dtype(np.uint8), np.dtype(np.int16)  # comparing with a type takes longer
+
 
 class Weights(NamedTuple):
     """A 2-D kernel without the rows and columns of zeros around it, and where it lies in its extent."""
@@ -121,7 +123,7 @@ def apply(
     source, result, code, fill = prepare(stencil.extent, image, border, cval, dtype, out, stack=2 * polar)
     threads = _threads.threads_for(result.size * stencil.work, num_threads)
     element = accumulator(stencil, source.dtype, result.dtype)
-    kernel = _dispatch.native().family("narrow" if element == np.int16 else "stencil", element)
+    kernel = _dispatch.native().family("narrow" if element == INT16 else "stencil", element)
     if polar:
         kernel.run(source, result[0], stencil, code, fill, threads, result[1])
         return result
@@ -175,8 +177,8 @@ def accumulator(stencil: Stencil, image: np.dtype[Any], out: np.dtype[Any]) -> n
     int16 stands for the kernels of 16-bit integers, which take uint8 images alone.
     """
     float32, float64 = _checks.FLOATS
-    if image == np.uint8 and _is_narrow(stencil, out):
-        return np.dtype(np.int16)
+    if image == UINT8 and _is_narrow(stencil, out):
+        return INT16
     if float64 in (image, out):
         return float64
     if image == float32:
@@ -186,7 +188,7 @@ def accumulator(stencil: Stencil, image: np.dtype[Any], out: np.dtype[Any]) -> n
         largest = stencil.gain * max(limits.max, -limits.min)
         # A quotient one step below a tie must not round to it: `divisor` more leaves room for that.
         return float32 if largest + stencil.divisor < EXACT_FLOAT32 else float64
-    if image == np.uint8:
+    if image == UINT8:
         return float32
     # Of so many terms, float32 loses less than half a unit of an integer output.
     largest = 2**17 * stencil.gain * (stencil.work + 2) * abs(stencil.scale / stencil.divisor)

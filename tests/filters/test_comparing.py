@@ -48,6 +48,14 @@ def test_medians_of_any_window(isa, threads, size, channels, dtype):
     np.testing.assert_array_equal(found, _reference.median(image, size, "reflect"))
 
 
+@pytest.mark.parametrize("border", ["constant", "edge", "reflect", "symmetric", "wrap", "valid"])
+def test_medians_of_rows_that_are_read_where_they_lie(isa, threads, border):
+    for shape in [(5, 150), (4, 90, 3), (3, 70000)]:
+        image = rng.integers(0, 256, shape, np.uint8)
+        found = f.median(image, 3, border=border, cval=7, num_threads=threads)
+        np.testing.assert_array_equal(found, _reference.median(image, 3, border, 7))
+
+
 @pytest.mark.parametrize("name", ["minimum", "median", "closing"])
 @pytest.mark.parametrize("border", ["edge", "valid"])
 def test_a_window_of_one_pixel_keeps_integers(isa, name, border):
