@@ -33,7 +33,8 @@ def test_bits_of_any_number_of_threads():
 
 
 @pytest.mark.parametrize(
-    ("a", "b"), [((4,), (4, 3)), ((2, 4), (4,)), ((2, 3, 4), (4, 5)), ((2, 3, 4), (2, 4, 5)), ((0, 4), (4, 2))]
+    ("a", "b"),
+    [((4,), (4, 3)), ((2, 4), (4,)), ((2, 3, 4), (4, 5)), ((2, 3, 4), (2, 4, 5)), ((0, 4), (4, 2))],
 )
 def test_other_shapes_as_numpy(a, b):
     x, y = rng.standard_normal(a), rng.standard_normal(b)
