@@ -237,6 +237,14 @@ def build_corpus(folder):
     for order, big in (("<", False), (">", False), ("<", True), (">", True)):
         image = noise("uint16")
         files[f"{order} {big}.tiff"] = tiff([image], order, big), image
+    for compression, settings in {
+        1: {"planar": True, "size": (16, 16)},
+        5: {"planar": True, "order": ">"},
+        8: {"predictor": 2, "t274": 1},
+        32773: {"t262": 1},
+    }.items():
+        image = noise("uint16" if compression < 8 else "uint8", 4 if compression == 8 else 3)
+        files[f"pieces {compression}.tiff"] = pieced(image, compression=compression, **settings), image
     files["text.pgm"] = (
         b"P2 # comment\n3 2 255\n0 10 255\n7 8 9\n",
         np.array([[0, 10, 255], [7, 8, 9]], np.uint8),

@@ -19,8 +19,8 @@ END_OF_IMAGE = END.to_bytes(2, "big")
 MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
 RESTART = re.compile(rb"\xff[\xd0-\xd7]")
 RESTARTS = bytes(byte for number in range(8) for byte in (0xFF, 0xD0 + number))
-MORE = bytes(range(1, 255)) * 4
-"""Data of no meaning: what is missing is decoded from it, where something is missing."""
+MORE = bytes(range(255)) * 4
+"""Data of no meaning: what is missing is decoded from it. It begins with 0, as data do that end in 0xFF."""
 
 
 def read(data: bytes) -> Header:
@@ -88,7 +88,7 @@ def _units(frame: tuple[int, int, int, int], sampling: bytes) -> int:
 
 def _check_restarts(scan: bytes, expected: int) -> None:
     found = b"".join(RESTART.findall(scan))
-    if found != (RESTARTS * (expected // 8 + 1))[: 2 * expected]:
+    if len(found) != 2 * expected or found != (RESTARTS * (expected // 8 + 1))[: 2 * expected]:
         raise Broken(f"it has {len(found) // 2} restarts, in their order or not, and {expected} expected")
 
 

@@ -237,20 +237,21 @@ def _pieces(
         down, across = (tags[t][0] if t in tags else 0 for t in (TILE_HEIGHT, TILE_WIDTH))
         if across < 1 or down < 1:
             raise Broken("its tiles have no size")
-        needed = [-(-line * across // width) * down if width else 0] * len(places)
     else:
         down, across = min(tags[ROWS][0] if ROWS in tags else height, height), width
         if down < 1:
             raise Broken("its strips have no rows")
-        strips = -(-height // down)
-        needed = [line * down] * strips
-        needed[-1] = line * (height - down * (strips - 1))
-        needed *= planes
-    pieces = -(-height // down) * (-(-width // across) if across else 0) * planes
+    rows = -(-height // down)
+    pieces = rows * (-(-width // across) if across else 0) * planes
     if len(places) < pieces:
         raise Broken(f"it has {len(places)} of its {pieces} pieces")
-    if tags.get(COMPRESSION, (NONE,))[0] == NONE and any(map(lt, sizes, needed)):
-        raise Broken("its strips are shorter than its rows")
+    if tags.get(COMPRESSION, (NONE,))[0] == NONE and pieces:
+        if tiled:
+            needed = [-(-line * across // width) * down] * pieces
+        else:
+            needed = ([line * down] * (rows - 1) + [line * (height - down * (rows - 1))]) * planes
+        if any(map(lt, sizes, needed)):
+            raise Broken("its strips are shorter than its rows")
     return (down, across), places[:pieces], sizes[:pieces]
 
 
