@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import struct
 import zlib
+from itertools import accumulate
+from typing import NamedTuple
 
 import numpy as np
 
 from convkit._checks import Array
 from convkit.io.headers import Broken, Page, Pieces
 from convkit.io.headers.tiff import (
+    BITS,
     BLACK_IS_0,
     EXTRA_SAMPLES,
     INTEGERS,
     PHOTOMETRIC,
     PLANAR,
+    READ,
+    SAMPLE_FORMAT,
     SAMPLES,
     SIZES,
     STRIP_BYTES,
     STRIPS,
     TILE_BYTES,
     TILES,
+    Layout,
     layout_of,
 )
 
@@ -42,7 +48,7 @@ def assemble(data: bytes, pieces: Pieces, image: Array) -> None:
                 place, size = pieces.places[number], pieces.sizes[number]
                 _lay(view[place : place + size], pieces, part)
                 number += 1
-    if pieces.predictor == 2:
+    if pieces.differences:
         for left in range(0, image.shape[1], pieces.width):
             _sum_rows(image[:, left : left + pieces.width])
 
@@ -54,10 +60,7 @@ def _lay(stored: memoryview, pieces: Pieces, part: Array) -> None:
     line = pieces.width * samples * dtype.itemsize
     if pieces.deflated:
         stored = _inflated(stored, line * rows, line * pieces.height)
-    if pieces.predictor == 3:
-        found = _floats(np.frombuffer(stored, np.uint8, rows * line).reshape(rows, line), samples, dtype)
-    else:
-        found = np.ndarray((rows, pieces.width, samples), dtype, stored)
+    found: Array = np.ndarray((rows, pieces.width, samples), dtype, stored)
     part[...] = found[:, :columns]
 
 
@@ -76,24 +79,18 @@ def _inflated(stored: memoryview, least: int, most: int) -> memoryview:
 
 
 def _sum_rows(image: Array) -> None:
-    """Undo differences along rows, in place: each step adds sums of twice as many pixels."""
-    numbers = image.view(f"u{image.itemsize}")  # their sums wrap around, as they were made
-    rows = max(1, BLOCK // (image.shape[1] * image.shape[2] * image.itemsize))
+    """Undo differences along rows of bytes, in place: each step adds sums of twice as many pixels."""
+    rows, columns = max(1, BLOCK // image[0].size), image.shape[1]
+    spare = np.empty_like(image[:rows])
     for top in range(0, image.shape[0], rows):
-        block = numbers[top : top + rows]
-        step = 1
-        while step < image.shape[1]:
-            block[:, step:] += block[:, :-step]
-            step *= 2
-
-
-def _floats(lines: Array, samples: int, dtype: np.dtype[np.generic]) -> Array:
-    """Floats whose bytes were put apart, the highest of all first, and then made differences."""
-    rows, length = lines.shape
-    summed = np.add.accumulate(lines.reshape(rows, -1, samples), axis=1, dtype=np.uint8)
-    together = summed.reshape(rows, dtype.itemsize, -1).swapaxes(1, 2)
-    floats: Array = np.ascontiguousarray(together).view(f">f{dtype.itemsize}")
-    return floats.reshape(rows, length // samples // dtype.itemsize, samples)
+        block = image[top : top + rows]
+        given, made, step = block, spare[: len(block)], 1
+        while step < columns:
+            np.add(given[:, step:], given[:, :-step], made[:, step:])
+            made[:, :step] = given[:, :step]
+            given, made, step = made, given, 2 * step
+        if given is not block:
+            block[...] = given
 
 
 # ---- pages ------------------------------------------------------------------------------------------
@@ -111,53 +108,78 @@ def _alone(data: bytes, page: Page, changes: dict[int, int], plane: int, planes:
     """A file of one page, of whose pieces only the plane's are taken."""
     layout = layout_of(data)
     order, place = layout.order, layout.place
-    inline = struct.calcsize(place)
-    entry = struct.Struct(f"{order}HH{place}")
-    (count,) = struct.unpack_from(order + layout.entries, data, page.at)
-    at = page.at + struct.calcsize(layout.entries)
-    found: dict[int, tuple[int, int, bytes]] = {}
-    for _ in range(count):
-        tag, kind, number = entry.unpack_from(data, at)
-        size = SIZES.get(kind, 1) * number
-        where = at + entry.size
-        if size > inline:
-            (where,) = struct.unpack_from(order + place, data, where)
-        found.setdefault(tag, (kind, number, data[where : where + size]))
-        at += entry.size + inline
-    body = bytearray(data[: layout.first] + bytes(inline))
-
-    def numbers(tag: int) -> tuple[int, ...]:
-        kind, number, stored = found[tag]
-        return struct.unpack(f"{order}{number}{INTEGERS[kind]}", stored)
-
-    where_tag, size_tag = (TILES, TILE_BYTES) if TILES in found else (STRIPS, STRIP_BYTES)
-    places, sizes = numbers(where_tag), numbers(size_tag)
-    each = len(places) // planes
+    found = _entries(data, page.at, layout)
+    where, lengths = (TILES, TILE_BYTES) if TILES in found else (STRIPS, STRIP_BYTES)
+    each = found[where].number // planes
     chosen = slice(plane * each, (plane + 1) * each)
-    moved = []
-    for start, size in zip(places[chosen], sizes[chosen], strict=True):
-        moved.append(len(body))
-        body += data[start : start + size]
-    wide = 16 if place == "Q" else 4
-    for tag, values in ((where_tag, moved), (size_tag, sizes[chosen])):
-        found[tag] = wide, each, struct.pack(f"{order}{each}{place}", *values)
+    places, sizes = (found[tag].numbers(order)[chosen] for tag in (where, lengths))
+    pieces = [data[start : start + size] for start, size in zip(places, sizes, strict=True)]
+    inline = struct.calcsize(place)
+    moved = list(accumulate(sizes[:-1], initial=layout.first + inline))
+    kind = 16 if place == "Q" else 4
+    for tag, values in ((where, moved), (lengths, sizes)):
+        found[tag] = Entry(kind, each, struct.pack(f"{order}{each}{place}", *values))
     for tag, value in changes.items():
         if value:
-            found[tag] = 4, 1, struct.pack(order + "I", value)
+            found[tag] = Entry(4, 1, struct.pack(order + "I", value))
         else:
             found.pop(tag, None)
-    for tag in (258, 339):  # bits and formats: as many as channels
-        if planes > 1 and tag in found:
-            kind, _, stored = found[tag]
-            found[tag] = kind, 1, stored[: SIZES[kind]]
-    directory = struct.pack(order + layout.entries, len(found))
-    for tag, (kind, number, stored) in sorted(found.items()):
+    if planes > 1:
+        for tag in {BITS, SAMPLE_FORMAT} & found.keys():  # as many as channels
+            first = found[tag]
+            found[tag] = Entry(first.kind, 1, first.stored[: SIZES[first.kind]])
+    return b"".join(_written(data[: layout.first], pieces, found, layout))
+
+
+class Entry(NamedTuple):
+    """What a directory says under one tag."""
+
+    kind: int
+    number: int
+    stored: bytes
+
+    def numbers(self, order: str) -> tuple[int, ...]:
+        """As integers."""
+        return struct.unpack(f"{order}{self.number}{INTEGERS[self.kind]}", self.stored)
+
+
+def _entries(data: bytes, at: int, layout: Layout) -> dict[int, Entry]:
+    """The directory at that place, by tags; of one that is there twice, the first."""
+    entry, inline = struct.Struct(f"{layout.order}HH{layout.place}"), struct.calcsize(layout.place)
+    (count,) = struct.unpack_from(layout.order + layout.entries, data, at)
+    at += struct.calcsize(layout.entries)
+    found: dict[int, Entry] = {}
+    for _ in range(count):
+        tag, kind, number = entry.unpack_from(data, at)
+        size, where = SIZES.get(kind, 1) * number, at + entry.size
+        if size > inline:
+            (where,) = struct.unpack_from(layout.order + layout.place, data, where)
+        if tag not in READ or (kind in INTEGERS and number):  # as its header was read
+            found.setdefault(tag, Entry(kind, number, data[where : where + size]))
+        at += entry.size + inline
+    return found
+
+
+def _written(start: bytes, pieces: list[bytes], found: dict[int, Entry], layout: Layout) -> list[bytes]:
+    """The parts of a file: its start, pieces, what entries point at, and its one directory."""
+    order, place = layout.order, layout.place
+    entry, inline = struct.Struct(f"{order}HH{place}"), struct.calcsize(place)
+    at = len(start) + inline + sum(map(len, pieces))
+    values: list[bytes] = []
+    directory = [struct.pack(order + layout.entries, len(found))]
+    for tag, (kind, count, stored) in sorted(found.items()):
+        value = stored.ljust(inline, b"\0")
         if len(stored) > inline:
-            body += bytes(len(body) % 2)
-            link = struct.pack(order + place, len(body))
-            body += stored
-            stored = link
-        directory += entry.pack(tag, kind, number) + stored.ljust(inline, b"\0")
-    body += bytes(len(body) % 2)
-    body[layout.first : layout.first + inline] = struct.pack(order + place, len(body))
-    return bytes(body + directory + bytes(inline))
+            value = struct.pack(order + place, at + at % 2)
+            values.append(bytes(at % 2) + stored)
+            at += len(values[-1])
+        directory.append(entry.pack(tag, kind, count) + value)
+    return [
+        start,
+        struct.pack(order + place, at + at % 2),
+        *pieces,
+        *values,
+        bytes(at % 2),
+        *directory,
+        bytes(inline),
+    ]

@@ -34,8 +34,8 @@ class Pieces(NamedTuple):
     dtype: str
     """With its byte order."""
     deflated: bool
-    predictor: int
-    """1: pixels as they are; 2: differences; 3: differences of the bytes of floats."""
+    differences: bool
+    """Deflated bytes are those to the pixel on the left."""
 
 
 class Page(NamedTuple):

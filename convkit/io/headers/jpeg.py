@@ -17,8 +17,7 @@ ALONE = {0xFF01, *range(0xFFD0, 0xFFD8)}
 END_OF_IMAGE = END.to_bytes(2, "big")
 # Where scan data end: a marker that is neither a stuffed 0xFF nor a restart nor padding.
 MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
-RESTART = re.compile(rb"\xff[\xd0-\xd7]")
-RESTARTS = bytes(byte for number in range(8) for byte in (0xFF, 0xD0 + number))
+MARKED = re.compile(rb"\xff[^\x00\x01\xff]")  # and restarts
 MORE = bytes(range(255)) * 4
 """Data of no meaning: what is missing is decoded from it. It begins with 0, as data do that end in 0xFF."""
 
@@ -57,9 +56,10 @@ def read(data: bytes) -> Header:
                 _refine(refined, data[at + 5 : at + 8 + 2 * count], count)
             last = at + 2 + length
             only = kind in SEQUENTIAL and frame[3] == count
-            at = _scan_end(data, last, only and not interval)
             if only and interval:
-                _check_restarts(data[last:at], -(-_units(frame, sampling) // interval) - 1)
+                at = _restarts_end(data, last, -(-_units(frame, sampling) // interval) - 1)
+            else:
+                at = _scan_end(data, last, only)
             continue
         at += 2 + length
     if frame is None or not scanned:
@@ -86,10 +86,21 @@ def _units(frame: tuple[int, int, int, int], sampling: bytes) -> int:
     return -(-height // (8 * down)) * -(-width // (8 * across))
 
 
-def _check_restarts(scan: bytes, expected: int) -> None:
-    found = b"".join(RESTART.findall(scan))
-    if len(found) != 2 * expected or found != (RESTARTS * (expected // 8 + 1))[: 2 * expected]:
-        raise Broken(f"it has {len(found) // 2} restarts, in their order or not, and {expected} expected")
+def _restarts_end(data: bytes, at: int, expected: int) -> int:
+    """Where the scan ends that starts at `at` and has so many restarts, counted from 0 to 7 over and over."""
+    found = 0
+    for marker in MARKED.finditer(data, at):
+        number = data[marker.start() + 1] - 0xD0
+        if not 0 <= number < 8:
+            break
+        if number != found % 8:
+            raise Broken(f"its restart {found} is missing")
+        found += 1
+    else:
+        raise Broken("it has no end-of-image marker")
+    if found != expected:
+        raise Broken(f"it has {found} of its {expected} restarts")
+    return marker.start()
 
 
 def _refine(refined: dict[int, list[int]], scan: bytes, count: int) -> None:

@@ -149,7 +149,9 @@ def _header(data: bytes, tags: Tags, at: int, order: str) -> Header:
     if compression == LZW:
         _check_lzw(data, places, sizes)
     plain = photometric in PLAIN_COLOURS and bits == 8 * int(CODES[dtype][1])
-    ours = plain and (compression == NONE or compression in DEFLATE) and first(FILL_ORDER, 1) == 1
+    deflated = compression in DEFLATE
+    ours = plain and first(FILL_ORDER, 1) == 1
+    ours = ours and (compression == NONE or (deflated and dtype == "uint8"))  # whose damage it passes over
     raw = pieces = None
     if ours:
         code = order + CODES[dtype]
@@ -158,8 +160,8 @@ def _header(data: bytes, tags: Tags, at: int, order: str) -> Header:
         if one_block and all(place == places[0] + i * step for i, place in enumerate(places)):
             raw = Raw(places[0], line, code)
         else:
-            predictor = 1 if compression == NONE else first(PREDICTOR, 1)
-            pieces = Pieces(places, sizes, *tile, samples, planar, code, compression != NONE, predictor)
+            differences = deflated and first(PREDICTOR, 1) == 2
+            pieces = Pieces(places, sizes, *tile, samples, planar, code, deflated, differences)
     turned = first(ORIENTATION, 1)
     turned = turned if 1 <= turned <= 8 else 1
     return Header(
@@ -215,7 +217,7 @@ def _changes(tags: Tags, plain: bool, turned: int) -> tuple[tuple[int, int], ...
             changes[PHOTOMETRIC] = (
                 colours  # it would drop channels, or turn some kinds of white and not others
             )
-        if samples > (3 if colours == RGB else 1) and tags.get(EXTRA_SAMPLES) != (1,):
+        if samples > (3 if colours == RGB else 1) and tags.get(EXTRA_SAMPLES, (0,)) not in ((0,), (1,)):
             changes[EXTRA_SAMPLES] = 1  # it would multiply by the alpha
         elif samples == 3 and EXTRA_SAMPLES in tags:
             changes[EXTRA_SAMPLES] = 0
@@ -243,7 +245,7 @@ def _pieces(
             raise Broken("its strips have no rows")
     rows = -(-height // down)
     pieces = rows * (-(-width // across) if across else 0) * planes
-    if len(places) < pieces:
+    if len(places) < pieces or (planes > 1 and len(places) > pieces):
         raise Broken(f"it has {len(places)} of its {pieces} pieces")
     if tags.get(COMPRESSION, (NONE,))[0] == NONE and pieces:
         if tiled:
