@@ -1,6 +1,7 @@
 """Folders as sequences, and videos: frames in RGB, one size, whole files."""
 
 import os
+import stat
 import subprocess
 import sys
 
@@ -53,6 +54,25 @@ def test_patterns_and_lists(photos):
         ck.images(photos, modes="gray")
     with pytest.raises(ValueError, match="mode is 'grey'"):
         ck.images(photos, "grey")
+
+
+def test_a_name_with_brackets_is_a_name(tmp_path):
+    ck.imwrite(tmp_path / "a[1].png", np.zeros((2, 2), np.uint8))
+    assert ck.images(tmp_path / "a[1].png").paths == (str(tmp_path / "a[1].png"),)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links and pipes")
+def test_links_to_nothing_are_told_and_pipes_left_out(photos):
+    (photos / "00.png").unlink()
+    (photos / "00.png").symlink_to(photos / "none.png")
+    os.mkfifo(photos / "pipe.png")
+    found = ck.images(photos)
+    assert len(found) == 12
+    with pytest.raises(FileNotFoundError, match=r"00\.png"):
+        found[0]
+    with pytest.raises(ConvkitError, match="Not a regular file"):
+        ck.imwrite(photos / "pipe.png", np.zeros((2, 2), np.uint8))
+    assert stat.S_ISFIFO(os.stat(photos / "pipe.png").st_mode)
 
 
 def test_a_folder_becomes_a_batch(photos):
