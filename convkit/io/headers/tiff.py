@@ -259,6 +259,8 @@ def _pieces(
 
 def _check_lzw(data: bytes, places: tuple[int, ...], sizes: tuple[int, ...]) -> None:
     """Refuse pieces that do not end in the code that ends them, of 9 bits or more: they are cut short."""
+    if tuple(map(add, places[:-1], sizes)) == places[1:]:  # each up to the next: only the last may be shorter
+        places, sizes = places[-1:], sizes[-1:]
     for place, size in zip(places, sizes, strict=True):
         if size and data[place] != LZW_BEGINS:
             continue  # bits in another order
