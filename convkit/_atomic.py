@@ -11,6 +11,8 @@ def put(place: str, data: bytes, overwrite: bool = True) -> None:
     """Write `data` beside `place` and put it there in one step."""
     if os.path.isdir(place):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if os.path.exists(place) and not os.path.isfile(place):  # a device or a pipe would be gone
+        raise OSError(errno.EINVAL, "Not a regular file")
     if os.path.exists(place) and not os.access(place, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     beside = os.path.join(os.path.dirname(place), f".convkit-{os.urandom(8).hex()}.tmp")

@@ -392,13 +392,12 @@ def image(value: Any, name: str = "image") -> Array:
             return value  # nothing to refuse: small images are filtered in less time than it takes to ask
     if isinstance(value, np.ndarray):
         _refuse_other_dtypes(value.dtype, name)  # first: this message tells how to convert
+    elif isinstance(value, (list, tuple)) and value and isinstance(value[0], np.ndarray):
+        raise TypeError(f"{name} is a {type(value).__name__} of arrays; expected one image: pass {name}[i]")
     array = as_array(value, name, np.dtype(np.float64))
     _refuse_other_dtypes(array.dtype, name)
     if array.ndim == 4:
-        raise ValueError(
-            f"{name} has shape {array.shape}, a batch; expected one image, HW or HWC: pass {name}[i], or "
-            "channel_axis=-1 (None: no channels) for a stack of them"
-        )
+        raise ValueError(f"{name} has shape {array.shape}, {_batch_hint(array.shape, name)}")
     if array.ndim not in (2, 3):
         raise ValueError(f"{name} has shape {array.shape}; expected an image of shape HW or HWC")
     if array.ndim == 3 and array.shape[0] in (1, 3, 4) and array.shape[2] > CHANNELS_FIRST_WIDTH:
@@ -406,6 +405,14 @@ def image(value: Any, name: str = "image") -> Array:
             f"{name} has shape {array.shape}, which looks like CHW; expected HWC: pass ck.to_hwc({name})"
         )
     return array
+
+
+def _batch_hint(shape: tuple[int, ...], name: str) -> str:
+    """What a batch of that shape is, and what is to be passed instead."""
+    hint = f"pass {name}[i], or channel_axis=-1 (None: no channels) for a stack of them"
+    if shape[1] in (1, 3, 4) and shape[3] > shape[1]:
+        hint = f"it looks like BCHW, pass ck.from_bchw({name})[i]"
+    return f"a batch; expected one image, HW or HWC: {hint}"
 
 
 def _refuse_other_dtypes(dtype: np.dtype[Any], name: str) -> None:
@@ -548,19 +555,19 @@ def odd(value: Any, name: str, maximum: int = MAX_EXTENT) -> int:
     return number
 
 
-def fill_value(value: Any, dtype: np.dtype[Any]) -> float:
+def fill_value(value: Any, dtype: np.dtype[Any], name: str = "cval") -> float:
     """The `cval` of a constant border, refused where an image of `dtype` could not hold it."""
     if type(value) in (int, float) and value == 0:
         return float(value)  # by far the most frequent, and every dtype holds it
     if dtype in FLOATS and isinstance(value, (float, np.floating)):
-        return held(float(value), "cval", dtype)  # NaN and Inf are values of a float image
-    number = finite(value, "cval")
+        return held(float(value), name, dtype)  # NaN and Inf are values of a float image
+    number = finite(value, name)
     if dtype in FLOATS:
-        held(number, "cval", dtype)
+        held(number, name, dtype)
     else:
         limits = np.iinfo(dtype)
         if not number.is_integer() or not limits.min <= number <= limits.max:
             raise ValueError(
-                f"cval is {value!r}; expected an integer that {dtype} holds, {limits.min} to {limits.max}"
+                f"{name} is {value!r}; expected an integer that {dtype} holds, {limits.min} to {limits.max}"
             )
     return number

@@ -460,3 +460,33 @@ def test_the_command_keeps_the_memory_of_one_image_for_the_next(run_python):
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)"
     )
     assert int(run_python(code)) < 50_000  # pages: 30 times 10,000 where each is new
+
+
+@pytest.mark.parametrize("pattern", ["../*.png", "sub/../*.png", "{here}/*.png"])
+def test_a_pattern_stays_in_its_folder(folder, capsys, pattern):
+    (folder / "in").mkdir()
+    for place in ("in.png", "in/a.png"):
+        ck.imwrite(place, PHOTO)
+    status, _, err = run(
+        capsys, "apply", "sobel", "in", "-o", "out", "--pattern", pattern.format(here=folder)
+    )
+    assert status == 2
+    assert "expected names below in, without '..'" in err
+    assert not (folder / "out").exists()
+    np.testing.assert_array_equal(ck.imread("in.png"), PHOTO)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links")
+def test_inputs_are_not_written_over(folder, capsys):
+    (folder / "in").mkdir()
+    (folder / "out").mkdir()
+    for name in ("a.png", "b.png"):
+        ck.imwrite(f"in/{name}", PHOTO)
+    (folder / "out" / "b.png").symlink_to(folder / "in" / "a.png")
+    for extra in ([], ["--report", "in/a.png"]):
+        status, _, err = run(capsys, "apply", "sobel", "in", "-o", "out", *extra)
+        assert status == 2
+        assert "is one of the inputs" in err
+        (folder / "out" / "b.png").unlink(missing_ok=True)
+    assert os.listdir("out") == []
+    np.testing.assert_array_equal(ck.imread("in/a.png"), PHOTO)

@@ -44,6 +44,7 @@ def run(chain: Pipeline, arguments: argparse.Namespace) -> Told:
     """Filter every file of the input folder into the same place of the output folder."""
     source, target = arguments.input, arguments.output
     names = _names(source, target, arguments.pattern)
+    _keep_inputs(source, target, arguments.report, names)
     if arguments.report and not os.path.isdir(os.path.dirname(os.path.abspath(arguments.report))):
         raise ImageNotFound(f"{arguments.report}: there is no such folder")
     workers = (
@@ -73,6 +74,8 @@ def _names(source: str, target: str, pattern: str | None) -> list[str]:
     inside, outside = os.path.realpath(target), os.path.realpath(source)
     if inside == outside:
         raise ValueError(f"{target} is the input folder itself; expected another one to write to")
+    if pattern is not None and (os.path.isabs(pattern) or ".." in pattern.replace(os.sep, "/").split("/")):
+        raise ValueError(f"--pattern is {pattern}; expected names below {source}, without '..'")
     names = below(source, pattern)
     if inside.startswith(os.path.join(outside, "")):
         own = os.path.join(os.path.relpath(inside, outside), "")
@@ -80,6 +83,15 @@ def _names(source: str, target: str, pattern: str | None) -> list[str]:
     if not names:
         raise ImageNotFound(f"{source} has no {'images' if pattern is None else f'files like {pattern}'}")
     return names
+
+
+def _keep_inputs(source: str, target: str, report: str | None, names: list[str]) -> None:
+    """Refuse to write over what is read, whatever links lead there."""
+    given = {os.path.realpath(os.path.join(source, name)) for name in names}
+    outputs = [os.path.join(target, name) for name in names]
+    for wanted in [*outputs, *([report] if report else [])]:
+        if os.path.realpath(wanted) in given:
+            raise ValueError(f"{wanted} is one of the inputs; expected another place to write to")
 
 
 def _each(

@@ -126,8 +126,13 @@ def below(folder: str, pattern: str | None = None) -> list[str]:
     return sorted(
         name
         for name in names
-        if (pattern or name.lower().endswith(SUFFIXES)) and os.path.isfile(os.path.join(folder, name))
+        if (pattern or name.lower().endswith(SUFFIXES)) and _is_file(os.path.join(folder, name))
     )
+
+
+def _is_file(name: str) -> bool:
+    """Whether it is a file, or a link to nothing: reading that tells so."""
+    return os.path.isfile(name) or (os.path.islink(name) and not os.path.exists(name))
 
 
 def _names(source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> list[str]:
@@ -139,7 +144,9 @@ def _names(source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) ->
         names = [os.path.join(where, name) for name in below(where)]
     else:
         where = os.fsdecode(source)
-        names = sorted(name for name in glob.glob(where, recursive=True) if os.path.isfile(name))
+        names = [where]
+        if not os.path.isfile(where):  # whose name may have brackets
+            names = sorted(filter(_is_file, glob.glob(where, recursive=True)))
     if not names:
         raise ImageNotFound(f"{where} has no images; expected a folder, or a pattern such as in/**/*.png")
     return names

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,9 +12,9 @@ import numpy as np
 from convkit._checks import IMAGE_DTYPES, Array, choice, empty, image_dtype, integer
 from convkit._opencv import opencv, quiet
 from convkit.errors import CorruptImage, ImageTooLarge, UnsupportedFormat
-from convkit.io import headers
+from convkit.io import headers, tiff_pixels
 from convkit.io.formats import channel_count
-from convkit.io.headers import Broken, Header, Raw, Unsupported
+from convkit.io.headers import Broken, Header, Pieces, Raw, Unsupported, jpeg, pnm
 from convkit.io.source import Source, load
 from convkit.layout import to_gray
 from convkit.layout.colour import swap_red_blue
@@ -29,6 +29,9 @@ MAX_PIXELS = 89_478_485
 """A quarter of a gigabyte of RGB: Pillow's limit, which files from strangers are used to."""
 
 MAX_BYTES = 1 << 30
+
+FILL = 128
+"""What a JPEG's decoder fills missing pixels with."""
 
 STORED = {dtype.name: dtype for dtype in IMAGE_DTYPES}
 
@@ -138,6 +141,8 @@ def imread(
     -------
     array, HW or HWC
         uint8, uint16, int16, float32 or float64, as stored. Of a file with several pages, the first.
+        White is the largest integer of the dtype: a PNM whose white is another number is stretched, a TIFF
+        whose white is 0 inverted. Floats are as stored, whatever the scale of a PFM says.
 
     Raises
     ------
@@ -169,7 +174,7 @@ def imread(
     header = _header(data, found.name, name)
     _check_limits([header], max_pixels, max_bytes, name)
     _check_kind(header, mode, dtype, name)
-    image = _checked(_decode(_upright(data, header), header, found.name, name), header, found.name, name)
+    image = _checked(_decode(data, header, found.name, name), header, found.name, name)
     if orientation == "exif" and header.orientation != 1:
         image = _turned(image, header.orientation)
     return _as_asked(image, mode, dtype)
@@ -216,16 +221,9 @@ def imread_pages(
     _check_limits(pages, max_pixels, max_bytes, name)
     for page in pages:
         _check_kind(page, mode, dtype, name)
-    decoded: Sequence[Array]
-    if len(pages) == 1:
-        decoded = [_decode(_upright(data, header), header, found.name, name)]
-    else:
-        decoded = _decode_pages(_upright(data, header), found.name, name)
-        if len(decoded) != len(pages):
-            raise CorruptImage(f"{name} promises {len(pages)} pages, and {len(decoded)} can be decoded")
     images = []
-    for page, pixels in zip(pages, decoded, strict=True):
-        image = _checked(pixels, page, found.name, name)
+    for page in pages:
+        image = _checked(_decode(data, page, found.name, name), page, found.name, name)
         images.append(
             _as_asked(_turned(image, page.orientation if orientation == "exif" else 1), mode, dtype)
         )
@@ -247,8 +245,8 @@ def _header(data: bytes, kind: str, name: str) -> Header:
 def _check_limits(pages: list[Header], max_pixels: int, max_bytes: int, name: str) -> None:
     pixels = decoded = 0
     for page in pages:
-        pixels += page.pixels
-        decoded += page.pixels * page.channels * STORED[page.dtype].itemsize
+        pixels += max(page.pixels, page.largest)
+        decoded += max(page.pixels, page.largest) * page.channels * STORED[page.dtype].itemsize
     if pixels > integer(max_pixels, "max_pixels", 1):
         raise ImageTooLarge(
             f"{name} promises {_size(pages)} pixels, more than max_pixels={max_pixels}; pass a larger "
@@ -262,6 +260,8 @@ def _check_limits(pages: list[Header], max_pixels: int, max_bytes: int, name: st
 
 
 def _size(pages: list[Header]) -> str:
+    if pages[0].largest > pages[0].pixels:
+        return f"pieces of {pages[0].largest}"
     first = f"{pages[0].width}×{pages[0].height}"
     return first if len(pages) == 1 else f"{len(pages)} pages, the first of {first}"
 
@@ -286,16 +286,6 @@ def _check_kind(header: Header, mode: Mode, dtype: DTypeLike | None, name: str) 
         )
 
 
-def _upright(data: bytes, header: Header) -> bytes:
-    """The file with its orientation taken out, where the decoder would apply it unasked."""
-    if not header.tags or all(page.orientation == 1 for page in (header, *header.pages)):
-        return data
-    patched = bytearray(data)
-    for place, value in header.tags:
-        patched[place : place + len(value)] = value
-    return bytes(patched)
-
-
 # ---- decoding ---------------------------------------------------------------------------------------
 
 
@@ -303,6 +293,30 @@ def _decode(data: bytes, header: Header, kind: str, name: str) -> Array:
     """The pixels in RGB order."""
     if header.raw is not None:
         return _copied(data, header, header.raw)
+    if header.text:
+        return _spelt(data, header, kind, name)
+    if header.pieces is not None:
+        return _assembled(data, header, header.pieces, kind, name)
+    if header.page is None:
+        pixels = _by_opencv(data, header, kind, name)
+        if header.scan and (pixels[-1, -1] == FILL).all():
+            _check_filled(pixels, data, header, kind, name)
+        return pixels
+    files = tiff_pixels.files(data, header.page)
+    if len(files) == 1:
+        return _by_opencv(files[0], header, kind, name)
+    gray = header._replace(channels=1)
+    return np.dstack([_by_opencv(file, gray, kind, name) for file in files])
+
+
+def _check_filled(pixels: Array, data: bytes, header: Header, kind: str, name: str) -> None:
+    """Refuse a JPEG whose last pixel is the decoder's gray because its data ended before."""
+    more = _by_opencv(jpeg.longer(data, header.scan), header, kind, name)
+    if not np.array_equal(pixels, more):
+        raise CorruptImage(f"{name} is a {kind} file that is cut short: its data end before its picture")
+
+
+def _by_opencv(data: bytes, header: Header, kind: str, name: str) -> Array:
     cv2 = opencv()
     asked = header.channels == 3 and (kind, header.dtype) in RGB_DECODERS
     flags, gives_rgb = _rgb_flags(cv2) if asked else (cv2.IMREAD_UNCHANGED, False)
@@ -349,14 +363,29 @@ def _copied(data: bytes, header: Header, raw: Raw) -> Array:
     return image
 
 
-def _decode_pages(data: bytes, kind: str, name: str) -> Sequence[Array]:
-    cv2 = opencv()
+def _spelt(data: bytes, header: Header, kind: str, name: str) -> Array:
+    """Pixels that are numbers in words."""
+    shape: tuple[int, ...] = (header.height, header.width, header.channels)
+    shape = shape[:2] if header.channels == 1 else shape
     try:
-        with quiet(cv2):
-            _, pages = cv2.imdecodemulti(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    except cv2.error as error:
-        raise CorruptImage(f"{name} is a {kind} file that cannot be decoded: {error.err}") from error
-    return [_rgb(page) for page in pages]
+        numbers = np.array(pnm.numbers(data, header.text, math.prod(shape)))
+    except Broken as error:
+        raise CorruptImage(f"{name} is a {kind} file that is damaged: {error}") from None
+    if numbers.max() > (header.white or np.iinfo(header.dtype).max):
+        raise CorruptImage(f"{name} is a {kind} file with {numbers.max()}, more than its white")
+    return numbers.reshape(shape).astype(header.dtype)
+
+
+def _assembled(data: bytes, header: Header, pieces: Pieces, kind: str, name: str) -> Array:
+    """Pixels of strips or tiles."""
+    image = empty((header.height, header.width, pieces.samples), STORED[header.dtype])
+    try:
+        tiff_pixels.assemble(data, pieces, image)
+    except Broken as error:
+        raise CorruptImage(f"{name} is a {kind} file that is damaged: {error}") from None
+    if header.channels == 1:
+        image = image[..., 0]
+    return image if image.flags.c_contiguous else image.copy()
 
 
 def _rgb(image: Array) -> Array:
@@ -373,6 +402,10 @@ def _checked(image: Array, header: Header, kind: str, name: str) -> Array:
         )
     if header.channels == 3 and channel_count(image) == 4:  # inks
         image = np.ascontiguousarray(image[..., :3])
+    if header.white:
+        image = _stretched(image, header.white, kind, name)
+    if header.inverted:
+        np.invert(image, out=image)
     if header.transparent is not None and image.ndim == 2:
         top = np.iinfo(image.dtype).max
         alpha = np.where(image == header.transparent, 0, top).astype(image.dtype)
@@ -380,18 +413,29 @@ def _checked(image: Array, header: Header, kind: str, name: str) -> Array:
     return image
 
 
+def _stretched(image: Array, white: int, kind: str, name: str) -> Array:
+    """Integers from 0 to `white` as those from 0 to the dtype's largest, rounded."""
+    if image.max() > white:
+        raise CorruptImage(f"{name} is a {kind} file with {image.max()}, more than its white, {white}")
+    top = np.iinfo(image.dtype).max
+    return ((image.astype(np.uint32) * top + white // 2) // white).astype(image.dtype)
+
+
 # ---- after decoding ---------------------------------------------------------------------------------
 
 
 def _turned(image: Array, orientation: int) -> Array:
     """A stored image as it is to be seen; `orientation` is EXIF's number."""
+    if orientation == 1:
+        return image
+    cv2 = opencv()
     if orientation >= 5:
-        image = image.swapaxes(0, 1)
-    if orientation in (3, 4, 7, 8):
-        image = image[::-1]
-    if orientation in (2, 3, 6, 7):
-        image = image[:, ::-1]
-    return np.ascontiguousarray(image)
+        image = cv2.transpose(image)
+    if orientation == 5:
+        return image
+    flip = {2: 1, 3: -1, 4: 0, 6: 1, 7: -1, 8: 0}[orientation]  # 1: columns, 0: rows, -1: both
+    turned: Array = cv2.flip(image, flip, image)
+    return turned
 
 
 def _as_asked(image: Array, mode: Mode, dtype: DTypeLike | None) -> Array:

@@ -44,10 +44,14 @@ def load(source: Source, max_bytes: int) -> tuple[bytes, Format, str]:
 
 
 def _read(file: Any, max_bytes: int, name: str) -> tuple[bytes, Format, str]:
-    pieces = [_piece(file, HEAD, name)]
-    found = _format(pieces[0], name)
-    size = len(pieces[0])
-    while piece := _piece(file, PIECE, name):
+    head = piece = _piece(file, HEAD, name)
+    while piece and len(head) < HEAD:  # pipes give what they have
+        piece = _piece(file, HEAD - len(head), name)
+        head += piece
+    found = _format(head, name)
+    pieces, size = [head], len(head)
+    _check_size(size, max_bytes, name)
+    while piece and (piece := _piece(file, PIECE, name)):
         size += len(piece)
         _check_size(size, max_bytes, name)
         pieces.append(piece)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterator
 from types import TracebackType
@@ -14,9 +15,13 @@ from numpy.typing import ArrayLike
 from convkit._checks import Array, as_array, positive
 from convkit._opencv import opencv, quiet
 from convkit.errors import CorruptImage, ImageFileError, UnsupportedFormat, of_file
+from convkit.io.formats import sniff
 from convkit.layout.colour import rgb_to_bgr, swap_red_blue
 
 CODECS = {".mp4": "mp4v", ".mov": "mp4v", ".m4v": "mp4v", ".mkv": "mp4v", ".avi": "MJPG", ".webm": "VP80"}
+
+STREAMS = (".mjpg", ".mjpeg")
+"""Videos that begin as an image does."""
 
 
 class Video:
@@ -94,15 +99,30 @@ class Video:
     def _open(self) -> Any:
         cv2 = opencv()
         try:
-            with open(self.path, "rb"):
-                pass
+            with open(self.path, "rb") as file:
+                image = sniff(file.read(16))
         except OSError as error:
             raise of_file(error, self.path) from None
+        if image is not None and not self.path.lower().endswith(STREAMS):
+            raise UnsupportedFormat(f"{self.path} is a {image.name} image and no video; pass it to ck.imread")
         with quiet(cv2):
             capture = cv2.VideoCapture(self.path, cv2.CAP_FFMPEG)
         if not capture.isOpened():
             raise UnsupportedFormat(f"{self.path} is no video that OpenCV's FFmpeg can read")
         return capture
+
+
+def _packets(path: str) -> int:
+    """Frames that are in the file, decoded or not."""
+    cv2 = opencv()
+    with quiet(cv2):
+        capture = cv2.VideoCapture(path, cv2.CAP_FFMPEG)
+        capture.set(cv2.CAP_PROP_FORMAT, -1)  # as they are stored
+        count = 0
+        while capture.grab():
+            count += 1
+        capture.release()
+    return count
 
 
 class VideoWriter:
@@ -141,10 +161,17 @@ class VideoWriter:
         if len(self._codec) != 4:
             raise ValueError(f"codec is {codec!r}; expected four letters, such as 'mp4v'")
         self.size: tuple[int, int] | None = None
-        self._beside = os.path.join(
-            os.path.dirname(os.path.realpath(self.path)), f".convkit-{os.urandom(8).hex()}{suffix}"
-        )
+        self._place = os.path.realpath(self.path)
+        folder = os.path.dirname(self._place)
+        self._beside = os.path.join(folder, f".convkit-{os.urandom(8).hex()}{suffix}")
+        self._count = 0
         self._writer: Any = None
+        try:
+            if os.path.isdir(self._place):
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            os.stat(os.path.join(folder, ""))
+        except OSError as error:
+            raise of_file(error, self.path) from None
 
     def write(self, frame: ArrayLike) -> None:
         """Append a frame, HW or HWC uint8 in RGB order; the first one decides the size.
@@ -177,6 +204,7 @@ class VideoWriter:
         if self._writer is None:
             raise ValueError(f"the writer of {self.path} is closed")
         self._writer.write(rgb_to_bgr(image))
+        self._count += 1
 
     def close(self) -> None:
         """Finish the file and put it in its place."""
@@ -185,13 +213,36 @@ class VideoWriter:
         self._writer.release()
         self._writer = None
         try:
-            if not os.path.getsize(self._beside):
-                raise ImageFileError(f"{self.path} could not be written")
-            os.replace(self._beside, os.path.realpath(self.path))
+            self._check()
+            os.replace(self._beside, self._place)
+        except ImageFileError:
+            raise
         except OSError as error:
-            if isinstance(error, ImageFileError):
-                raise
             raise of_file(error, self.path) from None
+        finally:
+            self._discard()
+
+    def _check(self) -> None:
+        """Refuse a file that is not what was written: FFmpeg says nothing of a full disk."""
+        with open(self._beside, "rb") as file:
+            os.fsync(file.fileno())
+        found = _packets(self._beside)
+        if found != self._count:
+            raise ImageFileError(
+                f"{self.path} could not be written: {found} of {self._count} frames are in it; is there room?"
+            )
+
+    def _discard(self) -> None:
+        """Leave no file."""
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.release()
+        with contextlib.suppress(OSError):
+            os.unlink(self._beside)
+
+    def __del__(self) -> None:
+        if getattr(self, "_writer", None) is not None:
+            self._discard()
 
     def __enter__(self) -> VideoWriter:
         return self
@@ -202,11 +253,8 @@ class VideoWriter:
         """Finish the file; after an exception, leave none."""
         if kind is None:
             self.close()
-        elif self._writer is not None:
-            self._writer.release()
-            self._writer = None
-            with contextlib.suppress(OSError):
-                os.unlink(self._beside)
+        else:
+            self._discard()
 
     def _start(self, height: int, width: int) -> None:
         if height % 2 or width % 2:

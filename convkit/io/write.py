@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from convkit._atomic import put
-from convkit._checks import Array, as_array, choice, flag, integer
+from convkit._checks import FLOATS, IMAGE_DTYPES, Array, as_array, choice, flag, integer
 from convkit._opencv import opencv, quiet
 from convkit.errors import ImageFileError, of_file
 from convkit.io import headers
@@ -115,8 +115,10 @@ def _dtype_mending(image: Array, target: Format) -> str:
         return f"image.astype(np.{target.dtypes[0]})"
     if image.dtype == np.bool_:
         return "image.astype(np.uint8) * 255"
-    if image.dtype.kind == "f":
+    if image.dtype in FLOATS:
         return "ck.to_uint8(image, range=(0, 1)), or the range that it has"
+    if image.dtype not in IMAGE_DTYPES:
+        return "ck.to_uint8(image.astype(np.float32), range=(0, 255)), or the range that it has"
     return "ck.to_uint8(image)"
 
 

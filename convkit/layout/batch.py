@@ -9,7 +9,14 @@ import numpy as np
 
 from convkit import _checks, _dispatch, _threads
 from convkit._checks import FLOATS, IMAGE_DTYPES, Array, as_array
-from convkit.layout.shape import check_pixels, hwc, looks_channels_last, names
+from convkit.layout.shape import (
+    batch_hint,
+    check_pixels,
+    hwc,
+    looks_channels_first,
+    looks_channels_last,
+    names,
+)
 from convkit.layout.values import saturated
 
 if TYPE_CHECKING:
@@ -175,6 +182,11 @@ def from_bchw(
     target = array.dtype if dtype is None else np.dtype(dtype)
     if target not in IMAGE_DTYPES:
         raise TypeError(f"dtype is {target}; expected one of {names(IMAGE_DTYPES)}")
+    if scale == "unit" and isinstance(scale, str) and target.kind == "f":
+        raise ValueError(
+            f'scale is "unit", and the images of {target} have no range that it could come from: pass '
+            'dtype="uint8"'
+        )
     *count, channels, height, width = array.shape
     normal = normalisation(target, channels, scale, mean, std)
     swapped = channel_order(order, channels)
@@ -281,7 +293,10 @@ def _images(value: Any) -> list[Array]:
         return images
     whole = as_array(value, "image", np.dtype(np.float32))
     if whole.ndim == 4:
-        hwc(whole[0], "each image of the batch", pixels=True)
+        if looks_channels_first(whole.shape[1:]):
+            hint = batch_hint(whole.shape, "image")
+            raise ValueError(f"image has shape {whole.shape}; expected HW, HWC or BHWC{hint}")
+        hwc(whole[0], "image[0]", pixels=True)
         return list(whole)
     return [hwc(whole, "image", pixels=True)]
 

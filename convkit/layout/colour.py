@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from convkit._checks import Array, as_array, empty
+from convkit._checks import IMAGE_DTYPES, Array, as_array, empty
 from convkit._dispatch import native
 from convkit._opencv import opencv
 from convkit.layout.shape import check_pixels, coloured, names
@@ -254,7 +254,8 @@ def _converted(image: ArrayLike, name: str, ranges: tuple[tuple[float, float], .
     if "YCrCb" in name:
         dtypes.insert(1, np.dtype(np.uint16))
     if array.dtype not in dtypes:
-        mending = "image.astype(np.float32)" if array.dtype.kind == "f" else "ck.to_uint8(image)"
+        held = array.dtype == np.bool_ or (array.dtype.kind != "f" and array.dtype in IMAGE_DTYPES)
+        mending = "ck.to_uint8(image)" if held else "image.astype(np.float32)"
         raise TypeError(f"image has dtype {array.dtype}; expected {names(tuple(dtypes))}: pass {mending}")
     if array.dtype == np.float32:
         for channel, (low, high) in enumerate(ranges):

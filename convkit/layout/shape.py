@@ -23,16 +23,23 @@ def hwc(value: Any, name: str, pixels: bool = False) -> Array:
     if image.ndim == 2:
         return image[..., None]
     if image.ndim != 3:
-        hint = {4: ": pass one image of the batch", 1: ": pass array.reshape(height, width)"}.get(
-            image.ndim, ""
-        )
+        hint = f": pass {name}.reshape(height, width)" if image.ndim == 1 else ""
+        if image.ndim == 4:
+            hint = batch_hint(image.shape, name)
         raise ValueError(f"{name} has shape {image.shape}; expected HW or HWC{hint}")
     if looks_channels_first(image.shape):
         raise ValueError(
             f"{name} has shape {image.shape}, which looks like CHW; expected HW or HWC: "
-            "pass ck.to_hwc(image), or take image[None] for a batch of it"
+            f"pass ck.to_hwc({name}), or take {name}[None] for a batch of it"
         )
     return image
+
+
+def batch_hint(shape: tuple[int, ...], name: str) -> str:
+    """What to pass instead of a batch of that shape, where one image is expected."""
+    if looks_channels_first(shape[1:]):
+        return f", which is BCHW already: pass ck.from_bchw({name}) for its images"
+    return f": pass {name}[i] for one image of the batch"
 
 
 def coloured(value: Any) -> Array:
@@ -46,7 +53,7 @@ def coloured(value: Any) -> Array:
     elif image.ndim == 3 and image.shape[0] in (3, 4):
         hint = ", which looks like CHW: pass ck.to_hwc(image)"
     elif image.ndim == 4:
-        hint = ": pass one image of the batch"
+        hint = batch_hint(image.shape, "image")
     raise ValueError(f"image has shape {image.shape}{hint}; expected HWC with 3 or 4 channels")
 
 
@@ -65,7 +72,7 @@ def check_pixels(array: Array, name: str) -> None:
     if array.dtype not in IMAGE_DTYPES:
         raise TypeError(
             f"{name} has dtype {array.dtype}; expected one of {names(IMAGE_DTYPES)}: "
-            "pass array.astype(np.float32)"
+            f"pass {name}.astype(np.float32)"
         )
 
 

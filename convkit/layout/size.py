@@ -195,5 +195,5 @@ def _fill(fill: Any, image: Array, channels: bool) -> Any:
         raise ValueError(
             f"fill has {len(numbers)} numbers and image {image.shape[2]} channels; expected one, or as many"
         )
-    values = [_checks.fill_value(number, image.dtype) for number in numbers]
+    values = [_checks.fill_value(number, image.dtype, "fill") for number in numbers]
     return values if channels else values[0]

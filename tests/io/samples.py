@@ -112,6 +112,90 @@ def tiff(images, order="<", big=False, **tags):
     return bytes(data)
 
 
+def lzw(data):
+    """TIFF's LZW of codes of 9 bits alone: single bytes, and a new table before they would grow."""
+    codes = []
+    for i in range(0, len(data), 250):
+        codes += [256, *data[i : i + 250]]
+    bits = "".join(f"{code:09b}" for code in [*codes, 257])
+    bits += "0" * (-len(bits) % 8)
+    return int(bits, 2).to_bytes(len(bits) // 8, "big")
+
+
+def packbits(data):
+    """Runs of bytes as they are."""
+    runs = (data[i : i + 128] for i in range(0, len(data), 128))
+    return b"".join(bytes([len(run) - 1]) + run for run in runs)
+
+
+COMPRESSORS = {1: bytes, 5: lzw, 8: zlib.compress, 32773: packbits}
+
+
+def differences(block, predictor, order):
+    """The bytes of an HWC block as TIFF's predictors store them."""
+    if predictor == 2:
+        unsigned = block.view(f"u{block.itemsize}")
+        block = np.diff(unsigned, axis=1, prepend=np.zeros_like(unsigned[:, :1]))
+    if predictor == 3:
+        rows, columns, samples = block.shape
+        parts = np.ascontiguousarray(block.astype(block.dtype.newbyteorder(">"))).view(np.uint8)
+        parts = parts.reshape(rows, columns * samples, -1).swapaxes(1, 2).reshape(rows, -1, samples)
+        return np.diff(parts, axis=1, prepend=np.zeros_like(parts[:, :1])).tobytes()
+    return block.astype(block.dtype.newbyteorder(order)).tobytes()
+
+
+def pieced(image, order="<", size=(3, None), planar=False, compression=1, predictor=1, **tags):
+    """A TIFF of strips of so many rows, or of tiles; `tags` (t274=6) are added, or replaced."""
+    hwc = image.reshape(*image.shape[:2], -1)
+    height, width, samples = hwc.shape
+    down, across = size[0], size[1] or width
+    blocks = []
+    for plane in np.split(hwc, samples, axis=2) if planar else [hwc]:
+        for top in range(0, height, down):
+            for left in range(0, width, across):
+                block = plane[top : top + down, left : left + across]
+                if size[1]:
+                    missing = (0, down - block.shape[0]), (0, across - block.shape[1]), (0, 0)
+                    block = np.pad(block, missing)
+                data = differences(np.ascontiguousarray(block), predictor, order)
+                blocks.append(COMPRESSORS[compression](data))
+    places = np.cumsum([8, *map(len, blocks)])[:-1].tolist()
+    found = {
+        256: width,
+        257: height,
+        258: [8 * image.itemsize] * samples,
+        259: compression,
+        262: 2 if samples >= 3 else 1,
+        277: samples,
+        284: 1 + planar,
+        317: predictor,
+        339: [{"u": 1, "i": 2, "f": 3}[image.dtype.kind]] * samples,
+    }
+    sizes = [len(block) for block in blocks]
+    if size[1]:
+        found |= {322: across, 323: down, 324: places, 325: sizes}
+    else:
+        found |= {278: down, 273: places, 279: sizes}
+    if samples == 4:
+        found[338] = 2
+    found |= {int(name[1:]): value for name, value in tags.items()}
+    body = b"".join(blocks)
+    directory = struct.pack(order + "H", len(found))
+    for tag, value in sorted(found.items()):
+        values = value if isinstance(value, list) else [value]
+        kind, code = (4, "I") if tag in (273, 279, 324, 325, 256, 257, 278, 322, 323) else (3, "H")
+        stored = struct.pack(f"{order}{len(values)}{code}", *values)
+        if len(stored) > 4:
+            body, stored = body + stored, struct.pack(order + "I", 8 + len(body))
+        directory += struct.pack(order + "HHI", tag, kind, len(values)) + stored.ljust(4, b"\0")
+    start = {"<": b"II*\0", ">": b"MM\0*"}[order] + struct.pack(order + "I", 8 + len(body))
+    return start + body + directory + bytes(4)
+
+
+def written_webp(image):
+    return cv2.imencode(".webp", image, [cv2.IMWRITE_WEBP_QUALITY, 101])[1].tobytes()
+
+
 def written(tmp_path, suffix, image, **settings):
     path = tmp_path / f"written{suffix}"
     ck.imwrite(path, image, **settings)
@@ -153,6 +237,14 @@ def build_corpus(folder):
     for order, big in (("<", False), (">", False), ("<", True), (">", True)):
         image = noise("uint16")
         files[f"{order} {big}.tiff"] = tiff([image], order, big), image
+    for compression, settings in {
+        1: {"planar": True, "size": (16, 16)},
+        5: {"planar": True, "order": ">"},
+        8: {"predictor": 2, "t274": 1},
+        32773: {"t262": 1},
+    }.items():
+        image = noise("uint16" if compression < 8 else "uint8", 4 if compression == 8 else 3)
+        files[f"pieces {compression}.tiff"] = pieced(image, compression=compression, **settings), image
     files["text.pgm"] = (
         b"P2 # comment\n3 2 255\n0 10 255\n7 8 9\n",
         np.array([[0, 10, 255], [7, 8, 9]], np.uint8),

@@ -90,8 +90,6 @@ def test_pixels_that_do_not_lie_as_they_are(tmp_path):
     for name, data in {
         "bits in another order": make.tiff([gray], t266=2),
         "white is 0": make.tiff([gray], t262=0),
-        "another white": b"P6 1 2 100\n" + bytes([0, 50, 100, 10, 20, 30]),
-        "multiplied": b"Pf\n2 1\n-2.0\n" + np.array([1, 3], "<f4").tobytes(),
     }.items():
         theirs = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
         theirs = theirs[..., ::-1] if theirs.ndim == 3 else theirs
@@ -110,6 +108,66 @@ def test_jpegs_of_other_makes(tmp_path, kind):
     for cut in range(len(data)):
         with pytest.raises(ConvkitError):
             ck.imread(data[:cut])
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("kind", ["plain", "progressive", "restarts"])
+def test_jpegs_whose_data_end_early(tmp_path, kind, channels):
+    """Cut, and then an end all the same: its own, or that of another file."""
+    cv2 = pytest.importorskip("cv2")
+    flags = {
+        "plain": [],
+        "progressive": [cv2.IMWRITE_JPEG_PROGRESSIVE, 1],
+        "restarts": [cv2.IMWRITE_JPEG_RST_INTERVAL, 3],
+    }[kind]
+    whole = cv2.imencode(".jpg", make.noise("uint8", channels, (90, 130)), flags)[1].tobytes()
+    assert ck.imread(whole + whole).shape[:2] == (90, 130)
+    half = whole.index(b"\xff\0", len(whole) // 2) + 1
+    for end in (len(whole) // 3, half, half + 50):
+        cut = whole[:end]
+        for data in (cut + b"\xff\xd9", cut + whole):
+            with pytest.raises(CorruptImage):
+                ck.imread(data)
+    gray = cv2.imencode(".jpg", np.full((33, 41, 3), 128, np.uint8), flags)[1].tobytes()
+    assert (ck.imread(gray) == 128).all()
+
+
+def test_a_jpeg_without_one_of_its_restarts():
+    cv2 = pytest.importorskip("cv2")
+    data = cv2.imencode(".jpg", make.noise(size=(40, 90)), [cv2.IMWRITE_JPEG_RST_INTERVAL, 2])[1].tobytes()
+    first, second = data.index(b"\xff\xd0"), data.index(b"\xff\xd1")
+    for damaged in (data[:first] + data[second:], data[:first] + data[first + 2 :]):
+        with pytest.raises(CorruptImage, match="restart"):
+            ck.imread(damaged)
+
+
+def test_a_scale_multiplies_nothing():
+    """As in the stereo sets, whose scales are 1/255 and whose values are disparities."""
+    values = np.array([[1, 3]], np.float32)
+    for scale, order in ((b"-0.003922", "<"), (b"2", ">"), (b"+1.0", ">")):
+        data = b"Pf\n2 1\n%s\n" % scale + values.astype(order + "f4").tobytes()
+        np.testing.assert_array_equal(ck.imread(data), values, strict=True)
+
+
+# ---- numbers whose white is another -----------------------------------------------------------------
+
+
+def test_white_becomes_the_largest_number():
+    """In every Netpbm file alike, in bytes or in words."""
+    rows = np.array([[0, 50, 100], [10, 20, 30]])
+    for white, dtype in ((100, np.uint8), (1000, np.uint16)):
+        numbers = rows * (white // 100)
+        top = np.iinfo(dtype).max
+        wanted = np.floor(rows * top / 100 + 0.5).astype(dtype)
+        raw = numbers.astype(">u2" if white > 255 else "u1").tobytes()
+        words = " ".join(map(str, numbers.ravel())).encode() + b"\n"
+        for data in (b"P5 3 2 %d\n" % white + raw, b"P2 3 2 %d\n" % white + words):
+            np.testing.assert_array_equal(ck.imread(data), wanted, strict=True)
+        for data in (b"P6 1 2 %d\n" % white + raw, b"P3 1 2 %d\n" % white + words):
+            np.testing.assert_array_equal(ck.imread(data), wanted.reshape(2, 1, 3), strict=True)
+    for data in (b"P5 1 1 9\n\x0a", b"P2 1 1 9\n10\n", b"P2 2 1 9\n1 x \n"):
+        with pytest.raises(CorruptImage):
+            ck.imread(data)
 
 
 # ---- orientation ------------------------------------------------------------------------------------
@@ -257,6 +315,15 @@ def test_the_systems_errors_are_ours_too(tmp_path):
         assert isinstance(caught.value, ConvkitError)
         assert caught.value.filename == str(path)
         assert str(path) in str(caught.value)
+
+
+def test_a_file_that_gives_little_at_a_time():
+    class Slow(io.BytesIO):
+        def read(self, size=-1):
+            return super().read(min(size, 3))
+
+    for data in (make.png(0, [b"\1\2\3"]), make.written_webp(make.noise())):
+        np.testing.assert_array_equal(ck.imread(Slow(data)), ck.imread(data))
 
 
 def test_an_endless_file_is_left(tmp_path):

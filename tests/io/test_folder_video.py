@@ -1,6 +1,9 @@
 """Folders as sequences, and videos: frames in RGB, one size, whole files."""
 
 import os
+import stat
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -51,6 +54,25 @@ def test_patterns_and_lists(photos):
         ck.images(photos, modes="gray")
     with pytest.raises(ValueError, match="mode is 'grey'"):
         ck.images(photos, "grey")
+
+
+def test_a_name_with_brackets_is_a_name(tmp_path):
+    ck.imwrite(tmp_path / "a[1].png", np.zeros((2, 2), np.uint8))
+    assert ck.images(tmp_path / "a[1].png").paths == (str(tmp_path / "a[1].png"),)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links and pipes")
+def test_links_to_nothing_are_told_and_pipes_left_out(photos):
+    (photos / "00.png").unlink()
+    (photos / "00.png").symlink_to(photos / "none.png")
+    os.mkfifo(photos / "pipe.png")
+    found = ck.images(photos)
+    assert len(found) == 12
+    with pytest.raises(FileNotFoundError, match=r"00\.png"):
+        found[0]
+    with pytest.raises(ConvkitError, match="Not a regular file"):
+        ck.imwrite(photos / "pipe.png", np.zeros((2, 2), np.uint8))
+    assert stat.S_ISFIFO(os.stat(photos / "pipe.png").st_mode)
 
 
 def test_a_folder_becomes_a_batch(photos):
@@ -164,6 +186,54 @@ def test_what_no_video_can_be_written_to(tmp_path):
     writer.close()
     with pytest.raises(ValueError, match=r"a\.avi is closed"):
         writer.write(ramp(1)[0])
+
+
+FULL = """
+import resource, signal, sys, numpy as np, convkit as ck
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+frames = np.random.default_rng(0).integers(0, 256, (30, 96, 128, 3), np.uint8)
+with ck.VideoWriter(sys.argv[1], 25) as writer:
+    for frame in frames[:3]:
+        writer.write(frame)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+try:
+    with ck.VideoWriter(sys.argv[1], 25) as writer:
+        for frame in frames:
+            writer.write(frame)
+except ck.ConvkitError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="limits of a file's size")
+@pytest.mark.parametrize("suffix", [".mp4", ".avi", ".mkv"])
+def test_no_room_for_a_video(tmp_path, suffix):
+    path = tmp_path / f"a{suffix}"
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    told = subprocess.run(
+        [sys.executable, "-c", FULL, path], env=environment, text=True, capture_output=True, check=True
+    ).stdout
+    assert f"{path} could not be written" in told
+    assert os.listdir(tmp_path) == [path.name]
+    assert len(list(ck.Video(path))) == 3
+
+
+def test_a_writer_that_is_left_or_has_no_place_leaves_no_file(tmp_path):
+    writer = ck.VideoWriter(tmp_path / "a.avi", 25)
+    writer.write(ramp(1)[0])
+    del writer
+    assert os.listdir(tmp_path) == []
+    with pytest.raises(FileNotFoundError, match=r"none/a\.avi"):
+        ck.VideoWriter(tmp_path / "none" / "a.avi", 25)
+    (tmp_path / "folder.avi").mkdir()
+    with pytest.raises(IsADirectoryError, match=r"folder\.avi"):
+        ck.VideoWriter(tmp_path / "folder.avi", 25)
+
+
+def test_an_image_is_no_video(tmp_path):
+    ck.imwrite(tmp_path / "a.png", make.noise())
+    with pytest.raises(UnsupportedFormat, match=r"a PNG image and no video; pass it to ck\.imread"):
+        ck.Video(tmp_path / "a.png")
 
 
 def test_what_is_no_video(tmp_path, capfd):

@@ -238,7 +238,7 @@ def test_what_does_not_fit_is_refused(given, error, message):
 def test_units_are_for_integers():
     with pytest.raises(ValueError, match='scale is "unit", and float32 has no range'):
         ck.to_bchw(noise((4, 5, 3), "float32"), scale="unit")
-    with pytest.raises(ValueError, match='scale is "unit", and float32 has no range'):
+    with pytest.raises(ValueError, match='scale is "unit", and the images of float32 have no range'):
         ck.from_bchw(noise((1, 3, 4, 5), "float32"), scale="unit")
     with pytest.raises(ValueError, match='order is "BGR" and there are 1 channels'):
         ck.to_bchw(noise((4, 5), "uint8"), order="BGR")

@@ -127,7 +127,7 @@ def test_from_bchw_refuses_nan_and_odd_dtypes():
 WRONG_LAYOUT = [
     (ck.to_chw, (3, 224, 224), "looks like CHW.*ck.to_hwc"),
     (ck.to_bchw, (3, 224, 224), "looks like CHW.*ck.to_hwc"),
-    (ck.to_bchw, (2, 3, 224, 224), "each image of the batch .*looks like CHW"),
+    (ck.to_bchw, (2, 3, 224, 224), "which is BCHW already: pass ck.from_bchw"),
     (ck.to_hwc, (224, 224, 3), "HWC already"),
     (ck.from_bchw, (2, 224, 224, 3), "channels are last already"),
     (ck.from_bchw, (224, 224, 3), "channels are last already"),
@@ -232,3 +232,40 @@ def test_gray_drops_alpha_and_leaves_gray_alone(dtype):
         np.testing.assert_allclose(
             ck.to_gray(image), image[..., :3] @ [0.299, 0.587, 0.114], rtol=1e-4, atol=1e-3
         )
+
+
+def test_what_errors_tell_to_pass_is_right(tmp_path):
+    """Each hint is followed, and then the call goes through."""
+    photo = rng.integers(0, 256, (40, 50, 3), np.uint8)
+    bchw = ck.to_bchw([photo, photo])
+    wide = photo.astype(np.int64)
+
+    def mended(error, hint, call):
+        with pytest.raises(error) as caught:
+            call()
+        assert hint in str(caught.value)
+
+    mended(ValueError, "it looks like BCHW", lambda: ck.filters.sobel(bchw))
+    mended(ValueError, "pass ck.from_bchw(image)[i]", lambda: ck.filters.sobel(bchw))
+    assert ck.filters.sobel(ck.from_bchw(bchw)[0]).shape == photo.shape
+    mended(ValueError, "channel_axis=-1", lambda: ck.filters.sobel(ck.from_bchw(bchw)))
+    mended(
+        TypeError,
+        "image is a list of arrays; expected one image: pass image[i]",
+        lambda: ck.filters.sobel([photo]),
+    )
+    mended(ValueError, "BCHW already: pass ck.from_bchw", lambda: ck.to_bchw(bchw))
+    mended(ValueError, "BCHW already: pass ck.from_bchw(image)", lambda: ck.rgb_to_hsv(bchw))
+    mended(TypeError, "pass image.astype(np.float32)", lambda: ck.rgb_to_hsv(wide))
+    mended(TypeError, "pass image.astype(np.float32)", lambda: ck.to_uint8(wide))
+    for dtype in (np.int32, np.int64, np.float16):
+        mended(
+            TypeError,
+            "ck.to_uint8(image.astype(np.float32), range=(0, 255))",
+            lambda dtype=dtype: ck.imwrite(tmp_path / "a.jpg", photo.astype(dtype)),
+        )
+        assert (ck.to_uint8(photo.astype(dtype).astype(np.float32), range=(0, 255)) == photo).all()
+    mended(ValueError, "fill is 300", lambda: ck.letterbox(photo, 60, fill=300))
+    unit = ck.to_bchw(photo, scale="unit")
+    mended(ValueError, 'pass dtype="uint8"', lambda: ck.from_bchw(unit, scale="unit"))
+    assert (ck.from_bchw(unit, dtype="uint8", scale="unit")[0] == photo).all()

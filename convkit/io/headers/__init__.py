@@ -6,9 +6,9 @@ import struct
 from collections.abc import Callable
 
 from convkit.io.headers import bmp, jpeg, png, pnm, tiff, webp
-from convkit.io.headers.header import Broken, Header, Raw, Unsupported
+from convkit.io.headers.header import Broken, Header, Page, Pieces, Raw, Unsupported
 
-__all__ = ["READERS", "Broken", "Header", "Raw", "Unsupported", "damage", "read"]
+__all__ = ["READERS", "Broken", "Header", "Page", "Pieces", "Raw", "Unsupported", "damage", "read"]
 
 READERS: dict[str, Callable[[bytes], Header]] = {
     "PNG": png.read,

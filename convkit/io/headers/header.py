@@ -21,6 +21,34 @@ class Raw(NamedTuple):
     blue_first: bool = False
 
 
+class Pieces(NamedTuple):
+    """Strips or tiles of pixels that are put together here, not by the decoder: see `tiff_pixels`."""
+
+    places: tuple[int, ...]
+    sizes: tuple[int, ...]
+    height: int
+    width: int
+    samples: int
+    planar: bool
+    """A piece holds one channel."""
+    dtype: str
+    """With its byte order."""
+    deflated: bool
+    differences: bool
+    """Deflated bytes are those to the pixel on the left."""
+
+
+class Page(NamedTuple):
+    """A page of a TIFF that the decoder is to see alone and as it understands it: see `tiff_pixels`."""
+
+    at: int
+    """Where its directory is."""
+    changes: tuple[tuple[int, int], ...]
+    """Tags, and the number that each gets; 0 takes it out."""
+    planes: int
+    """Where this is not 0: channels that are decoded one by one."""
+
+
 class Header(NamedTuple):
     """An image as its file describes it: what the decoder will give, before the orientation is applied."""
 
@@ -36,9 +64,19 @@ class Header(NamedTuple):
     """Gray with alpha, where the decoder drops the alpha."""
     transparent: int | None = None
     """The gray value that stands for a transparent pixel."""
-    tags: tuple[tuple[int, bytes], ...] = ()
-    """Places of the file and what the decoder is to find there, so that it turns nothing itself."""
     raw: Raw | None = None
+    pieces: Pieces | None = None
+    page: Page | None = None
+    largest: int = 0
+    """Pixels of the largest piece that is decoded at once, which may be more than the image has."""
+    white: int = 0
+    """Where this is not 0: the value that stands for the largest of the dtype."""
+    text: int = 0
+    """Where this is not 0: the place of the first of the pixels, which are numbers in words."""
+    scan: int = 0
+    """Where the last data of a JPEG begin."""
+    inverted: bool = False
+    """Its white is 0."""
 
     @property
     def pixels(self) -> int:

@@ -27,15 +27,17 @@ def read(data: bytes) -> Header:
         raise Unsupported(f"PNM whose white is {top}")
     channels = 3 if magic in (b"P3", b"P6") else 1
     dtype = "uint16" if top > 255 else "uint8"
-    raw = None
+    raw, text = None, 0
     if magic in TEXT:
+        text = at
         _check_text(data, at, width * height * channels, magic == b"P1")
     else:
         line = (width + 7) // 8 if magic == b"P4" else width * channels * (2 if top > 255 else 1)
         holds(data, at + 1 + line * height)
-        if top in (255, 65535):  # others are stretched
+        if magic != b"P4":
             raw = Raw(at + 1, line, ">u2" if top > 255 else "u1")
-    return Header(height, width, channels, dtype, raw=raw)
+    white = 0 if top in (255, 65535) or magic == b"P4" else top
+    return Header(height, width, channels, dtype, raw=raw, text=text, white=white)
 
 
 def _check_text(data: bytes, at: int, numbers: int, bits: bool) -> None:
@@ -47,6 +49,17 @@ def _check_text(data: bytes, at: int, numbers: int, bits: bool) -> None:
         raise Broken(f"it has {found} of its {numbers} numbers, or ends inside the last")
 
 
+def numbers(data: bytes, at: int, count: int) -> list[int]:
+    """The first numbers of the text at `at`; of a PBM, each is one digit, and 1 is black."""
+    text = COMMENT.sub(b"", data[at:])
+    if data[:2] == b"P1":
+        return [1 - (digit == 49) for digit in text if digit in b"01"][:count]
+    words = text.split(None, count)[:count]
+    if not all(map(bytes.isdigit, words)):
+        raise Broken("its pixels are no numbers")
+    return list(map(int, words))
+
+
 def read_float(data: bytes) -> Header:
     """The header of a PFM; all pixels must be there."""
     found = PFM.match(data)
@@ -55,6 +68,6 @@ def read_float(data: bytes) -> Header:
     width, height = int(found[1]), int(found[2])
     channels = 3 if data[:2] == b"PF" else 1
     holds(data, found.end() + 4 * width * height * channels)
-    order = {b"1": ">f4", b"-1": "<f4"}.get(re.sub(rb"^\+|\.0*$", b"", found[3]))  # others are multiplied
-    raw = Raw(found.end(), 4 * width * channels, order, upward=True) if order else None
+    order = "<f4" if found[3].startswith(b"-") else ">f4"  # that is what the scale's sign says
+    raw = Raw(found.end(), 4 * width * channels, order, upward=True)
     return Header(height, width, channels, "float32", raw=raw)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import struct
-from operator import add
+from operator import add, lt
 from typing import NamedTuple, TypeAlias
 
-from convkit.io.headers.header import Broken, Header, Parts, Raw, Unsupported
+from convkit.io.headers.header import Broken, Header, Page, Parts, Pieces, Raw, Unsupported
 
 SIZES = {
     1: 1,
@@ -28,18 +28,38 @@ SIZES = {
 }
 INTEGERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q"}
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, FILL_ORDER = 256, 257, 258, 259, 262, 266
-STRIPS, ORIENTATION, SAMPLES, ROWS, STRIP_BYTES, PLANAR = 273, 274, 277, 278, 279, 284
-TILE_WIDTH, TILE_HEIGHT, TILES, TILE_BYTES, SAMPLE_FORMAT = 322, 323, 324, 325, 339
-READ = {*range(256, 260), 262, FILL_ORDER, 273, 274, 277, 278, 279, 284, *range(322, 326), 339}
-PALETTE, INKS, SUBSAMPLED, LOG_LUV = 3, 5, 6, 32845
+STRIPS, ORIENTATION, SAMPLES, ROWS, STRIP_BYTES, PLANAR, PREDICTOR = 273, 274, 277, 278, 279, 284, 317
+TILE_WIDTH, TILE_HEIGHT, TILES, TILE_BYTES, EXTRA_SAMPLES, SAMPLE_FORMAT = 322, 323, 324, 325, 338, 339
+READ = {*range(256, 260), 262, 266, 273, 274, 277, 278, 279, 284, 317, *range(322, 326), 338, 339}
+
+WHITE_IS_0, BLACK_IS_0, RGB, PALETTE, INKS, SUBSAMPLED = 0, 1, 2, 3, 5, 6
+PLAIN_COLOURS = {WHITE_IS_0, BLACK_IS_0, RGB}
+COLOURS = {*PLAIN_COLOURS, PALETTE, INKS, SUBSAMPLED, CIE_LAB := 8, LOG_L := 32844, LOG_LUV := 32845}
+
+NONE, LZW, DEFLATE = 1, 5, (8, 32946)
+DECODED = {NONE, 2, 3, 4, LZW, 7, *DEFLATE, 32766, 32771, 32773, 32809, 34676, 34677}
+"""Compressions that OpenCV's libtiff knows, or that are undone here."""
+COMPRESSIONS = {
+    6: "JPEG of the old kind",
+    33003: "JPEG 2000",
+    33005: "JPEG 2000",
+    34712: "JPEG 2000",
+    34887: "LERC",
+    34925: "LZMA",
+    50000: "Zstandard",
+    50001: "WebP",
+    50002: "JPEG XL",
+}
+LZW_BEGINS, LZW_ENDS = 0x80, 257
+ELSEWHERE = "tifffile reads it"
+
 DTYPES = {
-    **{(1, bits): "uint8" for bits in range(1, 9)},
+    **{(1, bits): "uint8" for bits in (1, 2, 4, 8)},
     **{(1, bits): "uint16" for bits in (10, 12, 14, 16)},
     (2, 16): "int16",
     (3, 32): "float32",
     (3, 64): "float64",
 }
-
 CODES = {"uint8": "u1", "uint16": "u2", "int16": "i2", "float32": "f4", "float64": "f8"}
 NUMBERS = 10  # of a tag that cost about as much as one directory entry
 Tags: TypeAlias = dict[int, tuple[int, ...]]
@@ -54,12 +74,17 @@ class Layout(NamedTuple):
     place: str
 
 
-def read(data: bytes) -> Header:
-    """The header of the first page, with the others' in it; all that a directory points at must be there."""
+def layout_of(data: bytes) -> Layout:
+    """How the numbers of this file are written."""
     order = "<" if data[:2] == b"II" else ">"
     big = data[2:4] in (b"+\0", b"\0+")
-    layout = Layout(order, 8, "Q", "Q") if big else Layout(order, 4, "H", "I")
-    (at,) = struct.unpack_from(order + layout.place, data, layout.first)
+    return Layout(order, 8, "Q", "Q") if big else Layout(order, 4, "H", "I")
+
+
+def read(data: bytes) -> Header:
+    """The header of the first page, with the others' in it; all that a directory points at must be there."""
+    layout = layout_of(data)
+    (at,) = struct.unpack_from(layout.order + layout.place, data, layout.first)
     pages: list[Header] = []
     seen: set[int] = set()
     parts = Parts()
@@ -71,8 +96,10 @@ def read(data: bytes) -> Header:
         pages.append(header)
     if not pages:
         raise Broken("it has no page")
-    tags = tuple(tag for page in pages for tag in page.tags)
-    return pages[0]._replace(pages=tuple(pages[1:]), tags=tags)
+    page = pages[0].page
+    if page and not page.changes and not page.planes:
+        page = None  # the decoder may see it as it is
+    return pages[0]._replace(pages=tuple(pages[1:]), page=page)
 
 
 def _page(data: bytes, at: int, layout: Layout, parts: Parts) -> tuple[Header, int]:
@@ -87,7 +114,6 @@ def _page(data: bytes, at: int, layout: Layout, parts: Parts) -> tuple[Header, i
         raise Broken("it ends inside a directory of tags")
     parts.add(entries)
     tags: Tags = {}
-    upright: tuple[tuple[int, bytes], ...] = ()
     value = start - inline  # where an entry's numbers are, if they need no more room
     for tag, kind, count, elsewhere in entry.iter_unpack(memoryview(data)[start:end]):
         value += entry.size
@@ -98,28 +124,110 @@ def _page(data: bytes, at: int, layout: Layout, parts: Parts) -> tuple[Header, i
         if tag in READ and kind in INTEGERS and count and tag not in tags:
             parts.add(count // NUMBERS)
             tags[tag] = struct.unpack_from(f"{order}{count}{INTEGERS[kind]}", data, where)
-            if tag == ORIENTATION and kind == 3:
-                upright = ((where, struct.pack(order + "H", 1)),)
     (following,) = struct.unpack_from(order + place, data, end)
-    return _header(data, tags, order, upright), following
+    return _header(data, tags, at, order), following
 
 
-def _header(data: bytes, tags: Tags, order: str, upright: tuple[tuple[int, bytes], ...]) -> Header:
+def _header(data: bytes, tags: Tags, at: int, order: str) -> Header:
     def first(tag: int, default: int = 0) -> int:
-        return int(tags[tag][0]) if tag in tags else default
+        return tags[tag][0] if tag in tags else default
 
     height, width, samples = first(HEIGHT), first(WIDTH), first(SAMPLES, 1)
     bits, kind = first(BITS, 1), first(SAMPLE_FORMAT, 1)
+    photometric, compression = first(PHOTOMETRIC), first(COMPRESSION, NONE)
+    planar = first(PLANAR, 1) == 2 and samples > 1
     if kind == 4:  # of nobody's choice
         kind = 1
-    dtype = "float32" if first(PHOTOMETRIC) == LOG_LUV else DTYPES.get((kind, bits))
+    dtype = "float32" if photometric in (LOG_L, LOG_LUV) else DTYPES.get((kind, bits))
     if dtype is None:
         name = {1: "unsigned integers", 2: "integers", 3: "floats"}.get(kind, "numbers")
         raise Unsupported(f"TIFF of {name} of {bits} bits")
-    photometric = first(PHOTOMETRIC)
+    _check_kind(tags, dtype, photometric, compression, samples)
     channels = 3 if photometric in (PALETTE, INKS) else samples
-    if channels > 4:
+    line = 0 if photometric == SUBSAMPLED else (width * (1 if planar else samples) * bits + 7) // 8
+    tile, places, sizes = _pieces(data, tags, height, width, line, samples if planar else 1)
+    if compression == LZW:
+        _check_lzw(data, places, sizes)
+    plain = photometric in PLAIN_COLOURS and bits == 8 * int(CODES[dtype][1])
+    deflated = compression in DEFLATE
+    ours = plain and first(FILL_ORDER, 1) == 1
+    ours = ours and (compression == NONE or (deflated and dtype == "uint8"))  # whose damage it passes over
+    raw = pieces = None
+    if ours:
+        code = order + CODES[dtype]
+        step = line * tile[0]
+        one_block = TILES not in tags and compression == NONE and not planar and samples != 2
+        if one_block and all(place == places[0] + i * step for i, place in enumerate(places)):
+            raw = Raw(places[0], line, code)
+        else:
+            differences = deflated and first(PREDICTOR, 1) == 2
+            pieces = Pieces(places, sizes, *tile, samples, planar, code, deflated, differences)
+    turned = first(ORIENTATION, 1)
+    turned = turned if 1 <= turned <= 8 else 1
+    return Header(
+        height,
+        width,
+        1 if channels == 2 else channels,
+        dtype,
+        turned,
+        gray_alpha=channels == 2,
+        raw=raw,
+        pieces=pieces,
+        largest=tile[0] * tile[1],
+        inverted=plain and photometric == WHITE_IS_0,
+        page=None if ours else Page(at, _changes(tags, plain, turned), samples if plain and planar else 0),
+    )
+
+
+def _check_kind(tags: Tags, dtype: str, photometric: int, compression: int, samples: int) -> None:
+    """Refuse what OpenCV's decoder does not know, or takes for something else."""
+    if compression not in DECODED:
+        name = COMPRESSIONS.get(compression, f"compression {compression}")
+        raise Unsupported(f"TIFF compressed by {name} ({ELSEWHERE})")
+    if photometric not in COLOURS:
+        raise Unsupported(f"TIFF of colours of kind {photometric} ({ELSEWHERE})")
+    if samples > 4 or samples < 1:
         raise Unsupported(f"TIFF of {samples} channels")
+    if any(len(set(tags.get(tag, ()))) > 1 for tag in (BITS, SAMPLE_FORMAT)):
+        raise Unsupported("TIFF whose channels are of several kinds")
+    if photometric in (PALETTE, INKS, SUBSAMPLED, CIE_LAB) and dtype != "uint8":
+        name = {PALETTE: "a palette", INKS: "inks"}.get(photometric, "such colours")
+        raise Unsupported(f"TIFF of {name} in {dtype} ({ELSEWHERE})")
+    if photometric == WHITE_IS_0 and (samples > 2 or not dtype.startswith("uint")):
+        raise Unsupported(f"TIFF of {samples} channels of {dtype} whose white is 0 ({ELSEWHERE})")
+    if dtype == "uint16" and tags[BITS][0] != 16 and (samples > 1 and tags.get(PLANAR, (1,))[0] == 2):
+        raise Unsupported(f"TIFF of planes of {tags[BITS][0]} bits ({ELSEWHERE})")
+    if tags.get(PREDICTOR, (1,))[0] == 3 and not dtype.startswith("float"):
+        raise Broken("it predicts integers as if they were floats")
+    if tags.get(PREDICTOR, (1,))[0] not in (1, 2, 3):
+        raise Unsupported(f"TIFF of predictor {tags[PREDICTOR][0]}")
+
+
+def _changes(tags: Tags, plain: bool, turned: int) -> tuple[tuple[int, int], ...]:
+    """Tags that the decoder is to see with another number, or (0) not at all."""
+    changes = {}
+    if turned != 1:
+        changes[ORIENTATION] = 0  # so that it turns nothing itself
+    if ROWS in tags and tags[ROWS][0] > tags[HEIGHT][0]:
+        changes[ROWS] = tags[HEIGHT][0]  # it would take memory for them
+    if plain:
+        samples = tags.get(SAMPLES, (1,))[0]
+        colours = RGB if samples > 2 else BLACK_IS_0
+        if tags.get(PHOTOMETRIC, (WHITE_IS_0,))[0] != colours:
+            changes[PHOTOMETRIC] = (
+                colours  # it would drop channels, or turn some kinds of white and not others
+            )
+        if samples > (3 if colours == RGB else 1) and tags.get(EXTRA_SAMPLES, (0,)) not in ((0,), (1,)):
+            changes[EXTRA_SAMPLES] = 1  # it would multiply by the alpha
+        elif samples == 3 and EXTRA_SAMPLES in tags:
+            changes[EXTRA_SAMPLES] = 0
+    return tuple(changes.items())
+
+
+def _pieces(
+    data: bytes, tags: Tags, height: int, width: int, line: int, planes: int
+) -> tuple[tuple[int, int], tuple[int, ...], tuple[int, ...]]:
+    """Height and width of strips or tiles, their places and their sizes, refused where some are missing."""
     tiled = TILES in tags
     where, lengths = (TILES, TILE_BYTES) if tiled else (STRIPS, STRIP_BYTES)
     if where not in tags or lengths not in tags or len(tags[where]) != len(tags[lengths]):
@@ -127,45 +235,36 @@ def _header(data: bytes, tags: Tags, order: str, upright: tuple[tuple[int, bytes
     places, sizes = tags[where], tags[lengths]
     if max(map(add, places, sizes)) > len(data):
         raise Broken("some of its pixels lie behind its end")
-    line = 0 if photometric == SUBSAMPLED else (width * samples * bits + 7) // 8
-    _check_pieces(tags, height, width, line, sum(sizes))
-    plain = not tiled and first(COMPRESSION, 1) == first(PLANAR, 1) == first(FILL_ORDER, 1) == 1
-    plain = plain and (photometric, samples) in ((1, 1), (2, 3)) and bits == 8 * int(CODES[dtype][1])
-    raw = None
-    if plain and all(len(set(tags.get(tag, ()))) < 2 for tag in (BITS, SAMPLE_FORMAT)):
-        step = min(first(ROWS, height), height) * line
-        one_block = all(place == places[0] + i * step for i, place in enumerate(places))
-        if one_block and set(sizes[:-1]) <= {step}:
-            raw = Raw(places[0], line, order + CODES[dtype])
-    turned = first(ORIENTATION, 1)
-    return Header(
-        height,
-        width,
-        1 if channels == 2 else channels,
-        dtype,
-        turned if 1 <= turned <= 8 else 1,
-        gray_alpha=channels == 2,
-        tags=upright,
-        raw=raw,
-    )
-
-
-def _check_pieces(tags: Tags, height: int, width: int, line: int, size: int) -> None:
-    """Refuse fewer strips or tiles than the picture has, and fewer bytes where they are not compressed."""
-    planar = PLANAR in tags and tags[PLANAR][0] == 2
-    samples = int(tags[SAMPLES][0]) if planar and SAMPLES in tags else 1
-    if TILES in tags:
-        across, down = (int(tags[t][0]) if t in tags else 0 for t in (TILE_WIDTH, TILE_HEIGHT))
+    if tiled:
+        down, across = (tags[t][0] if t in tags else 0 for t in (TILE_HEIGHT, TILE_WIDTH))
         if across < 1 or down < 1:
             raise Broken("its tiles have no size")
-        pieces, found = -(-width // across) * -(-height // down) * samples, len(tags[TILES])
     else:
-        rows = min(int(tags[ROWS][0]) if ROWS in tags else height, height)
-        if rows < 1:
+        down, across = min(tags[ROWS][0] if ROWS in tags else height, height), width
+        if down < 1:
             raise Broken("its strips have no rows")
-        pieces, found = -(-height // rows) * samples, len(tags[STRIPS])
-    if found < pieces:
-        raise Broken(f"it has {found} of its {pieces} pieces")
-    plain = COMPRESSION not in tags or tags[COMPRESSION][0] == 1
-    if plain and TILES not in tags and size < line * height:
-        raise Broken("its strips are shorter than its rows")
+    rows = -(-height // down)
+    pieces = rows * (-(-width // across) if across else 0) * planes
+    if len(places) < pieces or (planes > 1 and len(places) > pieces):
+        raise Broken(f"it has {len(places)} of its {pieces} pieces")
+    if tags.get(COMPRESSION, (NONE,))[0] == NONE and pieces:
+        if tiled:
+            needed = [-(-line * across // width) * down] * pieces
+        else:
+            needed = ([line * down] * (rows - 1) + [line * (height - down * (rows - 1))]) * planes
+        if any(map(lt, sizes, needed)):
+            raise Broken("its strips are shorter than its rows")
+    return (down, across), places[:pieces], sizes[:pieces]
+
+
+def _check_lzw(data: bytes, places: tuple[int, ...], sizes: tuple[int, ...]) -> None:
+    """Refuse pieces that do not end in the code that ends them, of 9 bits or more: they are cut short."""
+    if tuple(map(add, places[:-1], sizes)) == places[1:]:  # each up to the next: only the last may be shorter
+        places, sizes = places[-1:], sizes[-1:]
+    for place, size in zip(places, sizes, strict=True):
+        if size and data[place] != LZW_BEGINS:
+            continue  # bits in another order
+        number = int.from_bytes(data[max(place, place + size - 4) : place + size], "big")
+        number //= (number & -number) or 1  # without the bits of nothing behind it
+        if number & 0x1FF != LZW_ENDS:
+            raise Broken("its pieces end before their pixels")

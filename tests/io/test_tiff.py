@@ -1,0 +1,122 @@
+"""TIFFs of every make: strips, tiles and planes, whatever their compression; and those that lie."""
+
+import itertools
+import struct
+
+import numpy as np
+import pytest
+import samples as make
+
+import convkit as ck
+from convkit.errors import ConvkitError, CorruptImage, ImageTooLarge, UnsupportedFormat
+
+LAYOUTS = [(4, None), (16, 16)]  # rows of strips, and tiles
+
+
+def read(data):
+    """What `imread` gives, held against `probe` and `imread_pages`."""
+    found, info = ck.imread(data), ck.probe(data)
+    assert (info.shape, info.dtype) == (found.shape, found.dtype)
+    assert found.flags.c_contiguous
+    np.testing.assert_array_equal(ck.imread_pages(data)[0], found)
+    return found
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16", "float32", "float64"])
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_strips_tiles_and_planes(dtype, order):
+    for channels, size, planar, compression in itertools.product(
+        (1, 3, 4), LAYOUTS, (False, True), make.COMPRESSORS
+    ):
+        image = make.noise(dtype, channels, (21, 37))
+        predictors = (1, 3 if dtype[0] == "f" else 2) if compression in (5, 8) else (1,)
+        for predictor, colours in itertools.product(predictors, (1, 2) if channels > 1 else (1,)):
+            kind = {"size": size, "planar": planar, "compression": compression, "predictor": predictor}
+            data = make.pieced(image, order, t262=colours, **kind)
+            np.testing.assert_array_equal(read(data), image, strict=True, err_msg=str(kind))
+
+
+def test_alpha_is_not_multiplied():
+    """Whatever the file says of it: 0, nothing; 1, colours are multiplied; 2, they are not."""
+    image = make.noise("uint8", 4, (20, 30))
+    for compression, extra in itertools.product(make.COMPRESSORS, (0, 1, 2)):
+        np.testing.assert_array_equal(read(make.pieced(image, compression=compression, t338=extra)), image)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_white_may_be_0(dtype):
+    image = make.noise(dtype, 1, (9, 20))
+    for compression in make.COMPRESSORS:
+        np.testing.assert_array_equal(read(make.pieced(image, compression=compression, t262=0)), ~image)
+    with pytest.raises(UnsupportedFormat, match="float32 whose white is 0"):
+        ck.imread(make.pieced(image.astype(np.float32), t262=0))
+
+
+def test_pages_turned_and_in_planes():
+    image = make.noise("uint16", 3, (6, 9))
+    for compression in make.COMPRESSORS:
+        data = make.pieced(image, ">", planar=True, compression=compression, t274=6)
+        np.testing.assert_array_equal(read(data), np.rot90(image, -1))
+
+
+@pytest.mark.parametrize(
+    ("tags", "message"),
+    [
+        ({"t259": 50000}, "compressed by Zstandard .tifffile reads it"),
+        ({"t259": 34925}, "compressed by LZMA"),
+        ({"t259": 9999}, "compression 9999"),
+        ({"t262": 5, "channels": 4}, "inks in uint16"),
+        ({"t262": 32803}, "colours of kind 32803"),
+        ({"t258": [8, 16, 8], "channels": 3}, "several kinds"),
+        ({"t258": [12] * 3, "planar": True, "channels": 3}, "planes of 12 bits"),
+    ],
+)
+def test_kinds_that_are_not_read_are_named(tags, message):
+    image = make.noise("uint16", tags.pop("channels", 1), (6, 8))
+    with pytest.raises(UnsupportedFormat, match=message):
+        ck.imread(make.pieced(image, **tags))
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("compression", [1, 5, 8])
+def test_pieces_shorter_than_their_pixels(layout, compression, capfd):
+    image = make.noise("uint8", 3, (20, 30))
+    data = make.pieced(image, size=layout, compression=compression)
+    sizes = struct.pack("<HH", 325 if layout[1] else 279, 4)
+    at = data.rindex(sizes)
+    count, place = struct.unpack_from("<II", data, at + 4)
+    whole = np.frombuffer(data, "<u4", count, place)
+    halved = data[:place] + (whole // 2).astype("<u4").tobytes() + data[place + 4 * count :]
+    with pytest.raises(CorruptImage):
+        ck.imread(halved)
+    assert capfd.readouterr().err == ""
+
+
+def test_damage_of_a_deflated_piece_is_told(capfd):
+    data = bytearray(make.pieced(make.noise("uint8", 3, (20, 30)), compression=8))
+    for place in (20, 90):
+        data[place] ^= 4
+        with pytest.raises(CorruptImage, match="damaged"):
+            ck.imread(bytes(data))
+    assert capfd.readouterr().err == ""
+
+
+def test_pieces_are_held_to_the_limits():
+    """A tile of a gigabyte, of which the picture is a corner."""
+    image = make.noise("uint8", 1, (5, 7))
+    for tags in ({"t322": 1 << 14, "t323": 1 << 14}, {"t322": 1 << 20, "t323": 16}):
+        data = make.pieced(image, size=(16, 16), compression=5, **tags)
+        with pytest.raises(ImageTooLarge, match="pieces of"):
+            ck.imread(data, max_pixels=10**6)
+        with pytest.raises(ImageTooLarge, match="max_bytes=1000000"):
+            ck.imread(data, max_pixels=10**9, max_bytes=10**6)
+    np.testing.assert_array_equal(read(make.pieced(image, size=(1 << 28, None), compression=5)), image)
+
+
+def test_every_cut_of_pieces_raises(capfd):
+    for compression, planar in itertools.product(make.COMPRESSORS, (False, True)):
+        data = make.pieced(make.noise("uint16", 3, (5, 6)), compression=compression, planar=planar)
+        for cut in range(len(data)):
+            with pytest.raises(ConvkitError):
+                ck.imread(data[:cut])
+    assert capfd.readouterr().err == ""
