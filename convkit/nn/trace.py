@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from convkit._checks import LOOKS_LIKE
 from convkit.errors import ConvkitError
 from convkit.nn.diagnosis import Refusal, diagnosis
 
@@ -76,13 +77,14 @@ def explained(error: Exception, layer: Any, given: Shape, inputs: tuple[Any, ...
     steps = _steps()
     first = not steps
     steps.append(Step(_named(layer), given, None))
-    cause, mend = diagnosis(Refusal(str(error), layer, given, first, inputs))
+    reason = str(error) if first else str(error).partition(LOOKS_LIKE)[0]  # maps of a layer have its layout
+    cause, mend = diagnosis(Refusal(reason, layer, given, first, inputs))
     kind = LayerTypeError if isinstance(error, TypeError) else LayerError
-    return kind(str(error), steps, cause, mend)
+    return kind(reason, steps, cause, mend)
 
 
 def explained_between(error: ValueError, module: Any, given: Shape) -> LayerError:
-    """`error` of an operation between the layers of `module`, with the trace and the line that is to blame."""
+    """`error` of an operation between the layers of `module`, with the trace and the line to blame."""
     steps = _steps()
     steps.append(Step(between(module), steps[-1].gave or given if steps else given, None))
     cause = f"shapes that do not agree between the layers of {type(module).__name__}, in its forward"

@@ -32,9 +32,9 @@ def shape_trace(
     Parameters
     ----------
     model : str, list of `Step`, convkit.nn.Module, or list of modules
-        Layers as `trace_steps` reads them, or its result; or modules, as `nn.trace_shapes` takes them. A model
-        with a `forward` of its own is run on zeros, and drawn as its layers ran; what it does between them is
-        a box of its own where it changes the shape.
+        Layers as `trace_steps` reads them, or its result; or modules, as `nn.trace_shapes` takes them. A
+        model with a `forward` of its own is run on zeros, and drawn as its layers ran; what it does between
+        them is a box of its own where it changes the shape.
     input : (C, H, W) or (B, C, H, W)
         The shape that goes in; the batch is not drawn. Of layers along a line, (C, L) or (B, C, L).
     title : str, optional
@@ -139,7 +139,7 @@ def _as_it_ran(model: Any, shape: Shape) -> list[Any]:
     return [Step(name, given[single:], gave[single:]) for name, given, gave in found]
 
 
-def _linked(steps: list[Any], layers: list[Any]) -> list[Any]:
+def _linked(steps: list[Any], layers: Sequence[Any]) -> list[Any]:
     """`steps` with one more wherever a layer is given another shape than the layer before it gave."""
     from convkit.nn.trace import Step, between
 

@@ -181,6 +181,22 @@ def test_a_model_is_drawn_as_its_forward_runs_and_breaks_where_it_does():
         viz.shape_trace(Net(boom), (3, 8, 8))
 
 
+def test_a_photo_as_it_was_read_is_told_the_line_that_mends_it():
+    nn = pytest.importorskip("convkit.nn")
+    model, photo = network(nn), rng.random((20, 24, 1), np.float32)
+    for draw in (lambda x: viz.feature_maps(model, x, "0"), lambda x: viz.receptive_field(model, x)):
+        with pytest.raises(nn.LayerError) as caught:
+            draw(photo)
+        assert caught.value.mend.startswith("ck.to_bchw(image), ")
+        draw(ck.to_bchw(photo))
+
+
+def test_the_size_that_a_refused_layer_needs_is_its_own():
+    steps = viz.trace_steps("pool(2) | pool(20, padding=3)", (3, 16, 16))
+    assert "at least 14×14 at this layer" in steps[-1].mend
+    assert viz.trace_steps("pool(20, padding=3)", (3, 14, 14))[-1].gave == (3, 1, 1)
+
+
 def test_a_bare_layer_is_a_model_of_one():
     nn = pytest.importorskip("convkit.nn")
     said = [viz.alt_text(viz.shape_trace(nn.Conv2d(n, 8, 3), (3, 32, 32))) for n in (3, 4)]
