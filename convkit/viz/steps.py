@@ -14,7 +14,7 @@ from convkit import shapes
 from convkit._checks import integer, numbers_of
 
 Shape = tuple[int, ...]
-EXAMPLE = "conv(16, 3, stride=2, padding=1) | relu | pool(2) | linear(10)"
+EXAMPLE = "conv(16, 3, stride=2, padding=1) | relu | pool(2) | flatten | linear(10)"
 POINTWISE = ("relu", "relu6", "leaky_relu", "gelu", "silu", "sigmoid", "tanh", "batchnorm", "dropout")
 
 
