@@ -24,6 +24,8 @@ _NATIVE_IMAGES = frozenset(IMAGE_DTYPES)
 MAX_THREADS = 1024
 MAX_AXES = 64  # of a NumPy array
 INT64_MAX = 2**63 - 1
+MAX_CHANNELS = 4  # of a picture: gray, gray + alpha, RGB, RGBA
+LOOKS_LIKE = "; it looks like "
 
 # ---- arrays -----------------------------------------------------------------------------------------
 
@@ -133,15 +135,19 @@ def channels_first(shape: tuple[int, ...], name: str, channels: int) -> None:
     found = shape[-3]
     if found != channels:
         message = f"{name} has shape {shape}, {found} channels; the weight expects {channels}"
-        if shape[-1] == channels:
-            layout, call = (
-                ("HWC", "ck.to_bchw(image)") if len(shape) == 3 else ("BHWC", f"{name}.transpose(0, 3, 1, 2)")
-            )
-            message = (
-                f"{name} has shape {shape}, which looks like {layout}; the weight expects "
-                f"{channels} channels first: pass {call}"
-            )
+        if shape[-1] == channels and looks_channels_last(shape[-3:]):
+            message += f"{LOOKS_LIKE}{'HWC' if len(shape) == 3 else 'BHWC'}: pass ck.to_bchw(image)"
         raise ValueError(message)
+
+
+def looks_channels_first(shape: tuple[int, ...]) -> bool:
+    """Whether HWC is out of the question: few rows of many columns of more channels than a picture has."""
+    return shape[0] <= MAX_CHANNELS < min(shape[1], shape[2])
+
+
+def looks_channels_last(shape: tuple[int, ...]) -> bool:
+    """Whether CHW is out of the question."""
+    return shape[2] <= MAX_CHANNELS < min(shape[0], shape[1])
 
 
 def maps(shape: tuple[int, ...], name: str) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -437,6 +438,15 @@ def test_kernel_prints_and_draws(tmp_path, capsys):
     assert ck.probe(target).width > 200
     assert cli.main(["kernel", "median(size=3)", "-o", str(target)]) == 2
     assert "not linear" in capsys.readouterr().err
+
+
+def test_the_layers_that_help_and_errors_of_trace_quote_can_be_traced(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["trace", "--help"])
+    (quoted,) = re.findall(r'such as "([^"]*)"', " ".join(capsys.readouterr().out.split()))
+    assert cli.main(["trace", quoted]) == 0
+    assert cli.main(["trace", "conv(16)"]) == 2
+    assert repr(quoted) in capsys.readouterr().err
 
 
 def test_trace_prints_shapes_and_where_they_break(tmp_path, capsys):

@@ -139,7 +139,7 @@ def _parser() -> argparse.ArgumentParser:
 
     trace = commands.add_parser("trace", help="print the shape after each layer, and where it breaks")
     trace.add_argument(
-        "layers", help='such as "conv(16, 3, stride=2, padding=1) | relu | pool(2) | linear(10)"'
+        "layers", help='such as "conv(16, 3, stride=2, padding=1) | relu | pool(2) | flatten | linear(10)"'
     )
     trace.add_argument("--input", default="3x224x224", metavar="CxHxW", help="default: %(default)s")
     trace.add_argument("-o", "--output", metavar="PNG", help="draw it, too")

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from convkit._checks import Array, as_array
-from convkit.layout.shape import hwc, looks_channels_last
+from convkit._checks import Array, as_array, looks_channels_last
+from convkit.layout.shape import hwc
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike

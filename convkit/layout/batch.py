@@ -8,15 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 
 from convkit import _checks, _dispatch, _threads
-from convkit._checks import FLOATS, IMAGE_DTYPES, Array, as_array
-from convkit.layout.shape import (
-    batch_hint,
-    check_pixels,
-    hwc,
-    looks_channels_first,
-    looks_channels_last,
-    names,
-)
+from convkit._checks import FLOATS, IMAGE_DTYPES, Array, as_array, looks_channels_first, looks_channels_last
+from convkit.layout.shape import batch_hint, check_pixels, hwc, names
 from convkit.layout.values import saturated
 
 if TYPE_CHECKING:

@@ -6,8 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from convkit._checks import IMAGE_DTYPES, Array, as_array
-from convkit.layout.shape import MAX_CHANNELS, looks_channels_first, looks_channels_last
+from convkit._checks import (
+    IMAGE_DTYPES,
+    MAX_CHANNELS,
+    Array,
+    as_array,
+    looks_channels_first,
+    looks_channels_last,
+)
 
 KINDS = {1: "gray", 2: "gray with alpha", 3: "three channels: RGB by convkit's convention", 4: "with alpha"}
 

@@ -10,9 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from convkit._checks import IMAGE_DTYPES, Array, as_array
-
-MAX_CHANNELS = 4  # of a picture: gray, gray + alpha, RGB, RGBA
+from convkit._checks import IMAGE_DTYPES, Array, as_array, looks_channels_first
 
 
 def hwc(value: Any, name: str, pixels: bool = False) -> Array:
@@ -55,16 +53,6 @@ def coloured(value: Any) -> Array:
     elif image.ndim == 4:
         hint = batch_hint(image.shape, "image")
     raise ValueError(f"image has shape {image.shape}{hint}; expected HWC with 3 or 4 channels")
-
-
-def looks_channels_first(shape: tuple[int, ...]) -> bool:
-    """Whether HWC is out of the question: few rows of many columns of more channels than a picture has."""
-    return shape[0] <= MAX_CHANNELS < min(shape[1], shape[2])
-
-
-def looks_channels_last(shape: tuple[int, ...]) -> bool:
-    """Whether CHW is out of the question."""
-    return shape[2] <= MAX_CHANNELS < min(shape[0], shape[1])
 
 
 def check_pixels(array: Array, name: str) -> None:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 
 from convkit import _checks
-from convkit._checks import Array
+from convkit._checks import MAX_CHANNELS, Array
 from convkit._opencv import opencv
-from convkit.layout.shape import MAX_CHANNELS, check_pixels, hwc
+from convkit.layout.shape import check_pixels, hwc
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

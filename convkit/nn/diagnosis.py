@@ -12,6 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from convkit import shapes
+from convkit._checks import looks_channels_last
+
 Shape = tuple[int, ...]
 Diagnosis = tuple[str, str]
 
@@ -57,15 +60,33 @@ def _dtype(it: Refusal) -> Diagnosis | None:
     dtype = it.dtype
     own = next((p.dtype for p in it.layer.parameters()), np.dtype(np.float32))
     if dtype.kind in "ui" and it.first and len(it.given) in (2, 3, 4):
-        return (
-            f"pixels as they were read, {dtype}: layers compute in {own}",
-            'ck.to_bchw(image, scale="unit")',
-        )
+        return f"pixels as they were read, {dtype}: layers compute in {own}", _unit(it, own)
     if dtype.kind != "f" or dtype.itemsize not in (4, 8):
         return f"{dtype} numbers: layers compute in {own}", f"x.astype(np.{own})"
     if dtype != own and "dtype" in it.reason:
         return f"{dtype} numbers for weights of {own}", f"x.astype(np.{own}), or model.to(np.{dtype})"
     return None
+
+
+def _unit(it: Refusal, own: np.dtype[Any]) -> str:
+    """The line that makes pixels numbers of 0 to 1, in the layout of a layer."""
+    pixels = np.asarray(getattr(it.inputs[0], "data", it.inputs[0]))
+    top = next((top for top in (255, 65535) if pixels.min() >= 0 and pixels.max() <= top), None)
+    if it.dtype in (np.uint8, np.uint16):
+        top = np.iinfo(it.dtype).max
+    expected = getattr(it.layer, "in_channels", None)
+    gray = _image(it) and pixels.ndim == 2
+    last = _image(it) and pixels.ndim > 2 and pixels.shape[-3] != expected
+    if top is None or not (gray or (last and looks_channels_last(pixels.shape[-3:]))):
+        return f"x.astype(np.{own})" + f" / {top}" * (top is not None)
+    image = "image"
+    if (pixels.shape[-1], expected) == (4, 3) and not gray:
+        image = "image[..., :3]"
+    if gray and expected == 3:
+        image = "np.stack([image] * 3, axis=-1)"
+    if it.dtype not in (np.uint8, np.uint16):
+        image += f".astype(np.{'uint8' if top == 255 else 'uint16'})"
+    return f'ck.to_bchw({image}, scale="unit")'
 
 
 def _image(it: Refusal) -> bool:
@@ -97,7 +118,11 @@ def _axes(it: Refusal) -> Diagnosis | None:
             f"nn.Unflatten(1, (C, H, W)) before {it.name}, or {it.name} before nn.Flatten()",
         )
     if found == 2:
-        return f"one map, without channels: {it.name} takes {layout}", "x[None, None]"
+        channels = getattr(it.layer, "in_channels", None) or 1
+        mend = (
+            "x[None, None]" if channels == 1 else f"np.stack([x] * {channels})[None], or nn.{it.name}(1, ...)"
+        )
+        return f"one map, without channels: {it.name} takes {layout}", mend
     return f"{found} axes, where {it.name} takes {layout}", f"x.reshape(...) to {layout}"
 
 
@@ -122,12 +147,12 @@ def _channels(it: Refusal) -> Diagnosis | None:
 
 def _colours(it: Refusal, expected: int, found: int) -> Diagnosis | None:
     """An image in another layout, or of other colours, than the first layer was made for."""
-    given, last = it.given, it.given[-1]
-    to_bchw = "ck.to_bchw(image)" if len(given) == 3 else "x.transpose(0, 3, 1, 2)"
-    if last == expected:
-        return "channels last: an image is HWC, a layer takes BCHW", to_bchw
-    if last == 4 and expected == 3 and found != 1:
-        return "channels last, and alpha beside the colours: a layer takes BCHW", "ck.to_bchw(image[..., :3])"
+    *batch, height, width, last = it.given
+    if looks_channels_last(it.given[-3:]) and last in (expected, expected + (expected == 3)):
+        alpha, colours = (", and alpha beside the colours", "[..., :3]") if last != expected else ("", "")
+        whose = "an image is HWC, a layer takes BCHW" if not alpha else "a layer takes BCHW"
+        gives = (*(batch or [1]), expected, height, width)
+        return f"channels last{alpha}: {whose}", f"ck.to_bchw(image{colours}), which gives {gives}"
     if (found, expected) == (4, 3):
         return (
             "an image with alpha for a layer of colours: in_channels is 3",
@@ -224,6 +249,9 @@ def _too_small(it: Refusal) -> Diagnosis | None:
     if "effective kernel" not in it.reason:
         return None
     size = it.given[-2:] if 4 in it.layer._axes else it.given[-1:]
+    dilated = _dilated(it, size)
+    if dilated is not None:
+        return dilated
     smaller = "a smaller kernel_size, or a larger input"
     if it.first:
         return f"the input, {size}, is smaller than the kernel", smaller
@@ -234,6 +262,24 @@ def _too_small(it: Refusal) -> Diagnosis | None:
         mend = f"a smaller kernel_size, {mend}"
     cause = f"the map has shrunk to {size}, too small for the kernel: missing padding, or strides that "
     return f"{cause}halve it too often", mend
+
+
+def _dilated(it: Refusal, size: Shape) -> Diagnosis | None:
+    """Of a kernel that would fit if its taps were side by side."""
+    kernel, dilation, padding = (getattr(it.layer, n, 1) for n in ("kernel_size", "dilation", "padding"))
+    down = size if len(size) == 2 else (1, *size)
+    axes = shapes._padded(shapes._axes(down, kernel, 1, dilation), padding)
+    tight = [axis for axis in axes if axis.room < 0]
+    if not tight or any(axis._replace(dilation=1).room < 0 for axis in tight):
+        return None
+    axis = max(tight, key=lambda axis: axis.extent)
+    cause = f"a kernel of {axis.kernel} with dilation {axis.dilation} spans {axis.extent} pixels"
+    come = "the input is" if it.first else "the map that comes is"
+    most = min((axis.size + axis.before + axis.after - 1) // (axis.kernel - 1) for axis in tight)
+    mend = f"dilation={most} or less"
+    if hasattr(it.layer, "weight"):
+        mend = f"nn.{it.name}(..., padding={axis.extent // 2}), which keeps the size, or {mend}"
+    return f"{cause}, and {come} {size}", mend
 
 
 def _no_variance(it: Refusal) -> Diagnosis | None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from pathlib import Path
+from traceback import FrameSummary, extract_tb
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from convkit._checks import LOOKS_LIKE
 from convkit.errors import ConvkitError
 from convkit.nn.diagnosis import Refusal, diagnosis
 
@@ -71,12 +74,40 @@ def table(steps: Iterable[Step]) -> str:
 
 def explained(error: Exception, layer: Any, given: Shape, inputs: tuple[Any, ...] = ()) -> LayerError:
     """`error` of a layer that was given `inputs`, the first of a shape, with the trace and a diagnosis."""
-    steps = [Step(_named(ran), *shapes) for ran, *shapes in running.get() or []]
+    steps = _steps()
     first = not steps
     steps.append(Step(_named(layer), given, None))
-    cause, mend = diagnosis(Refusal(str(error), layer, given, first, inputs))
+    reason = str(error) if first else str(error).partition(LOOKS_LIKE)[0]  # maps of a layer have its layout
+    cause, mend = diagnosis(Refusal(reason, layer, given, first, inputs))
     kind = LayerTypeError if isinstance(error, TypeError) else LayerError
-    return kind(str(error), steps, cause, mend)
+    return kind(reason, steps, cause, mend)
+
+
+def explained_between(error: ValueError, module: Any, given: Shape) -> LayerError:
+    """`error` of an operation between the layers of `module`, with the trace and the line to blame."""
+    steps = _steps()
+    steps.append(Step(between(module), steps[-1].gave or given if steps else given, None))
+    cause = f"shapes that do not agree between the layers of {type(module).__name__}, in its forward"
+    line = _users_line(error)
+    mend = f"line {line.lineno} of {Path(line.filename).name}, {line.line}" if line else "its forward"
+    return LayerError(str(error), steps, cause, f"{mend}: print the shapes before it")
+
+
+def between(module: Any) -> str:
+    """What operations between the layers of `module` are called in a trace."""
+    return f"{type(module).__name__}.forward"
+
+
+def _users_line(error: Exception) -> FrameSummary | None:
+    """The last line outside this package that `error` went through."""
+    package = str(Path(__file__).parent.parent)
+    lines = [frame for frame in extract_tb(error.__traceback__) if not frame.filename.startswith(package)]
+    return next((frame for frame in reversed(lines) if frame.name == "forward"), None)
+
+
+def _steps() -> list[Step]:
+    """The layers that ran so far."""
+    return [Step(_named(ran), *shapes) for ran, *shapes in running.get() or []]
 
 
 def _named(layer: object) -> str:
@@ -115,6 +146,10 @@ def _of_zeros(layer: Any, shape: Shape) -> Shape:
     layer.eval()
     try:
         output = layer(np.zeros(shape, dtype))
+    except LayerError:
+        raise
+    except ValueError as error:
+        raise explained_between(error, layer, shape) from error
     finally:
         layer.train(mode)
     return tuple((output[0] if isinstance(output, tuple) else output).shape)

@@ -14,7 +14,7 @@ from convkit import shapes
 from convkit._checks import integer, numbers_of
 
 Shape = tuple[int, ...]
-EXAMPLE = "conv(16, 3, stride=2, padding=1) | relu | pool(2) | linear(10)"
+EXAMPLE = "conv(16, 3, stride=2, padding=1) | relu | pool(2) | flatten | linear(10)"
 POINTWISE = ("relu", "relu6", "leaky_relu", "gelu", "silu", "sigmoid", "tanh", "batchnorm", "dropout")
 
 
@@ -71,7 +71,7 @@ def trace_steps(layers: str, input_shape: Sequence[int]) -> list[Step]:
     relu (8, 16, 16)
     pool(2) (8, 8, 8)
     >>> viz.trace_steps("pool(40)", (3, 32, 32))[0].mend
-    'a smaller kernel, padding, or an input of at least 40×40'
+    'a smaller kernel, padding, or at least 40×40 at this layer'
     """
     if not isinstance(layers, str):
         raise TypeError(f"layers is {type(layers).__name__}; expected text, such as {EXAMPLE!r}")
@@ -198,9 +198,9 @@ def _fits(size: tuple[int, int], kernel: Any, stride: Any, padding: Any, dilatio
     except ValueError as error:
         if "effective kernel" not in str(error):
             raise
-        sides = shapes._axes(size, kernel, stride, dilation)
-        need = "×".join(str(side.extent) for side in sides)
-        mend = f"a smaller kernel, padding, or an input of at least {need}"
+        sides = shapes._padded(shapes._axes(size, kernel, stride, dilation), padding)
+        need = "×".join(str(side.extent - side.before - side.after) for side in sides)
+        mend = f"a smaller kernel, padding, or at least {need} at this layer"
         if min(size) < 8:
             mend += "; earlier layers may halve the map too often"
         raise _Refused(str(error), mend) from None

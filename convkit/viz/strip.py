@@ -6,6 +6,7 @@ import math
 import re
 import textwrap
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from convkit._checks import is_sequence, numbers_of
@@ -30,8 +31,10 @@ def shape_trace(
 
     Parameters
     ----------
-    model : str, list of `Step`, convkit.nn.Sequential, or list of its modules
-        Layers as `trace_steps` reads them, or its result; or modules, as `nn.trace_shapes` takes them.
+    model : str, list of `Step`, convkit.nn.Module, or list of modules
+        Layers as `trace_steps` reads them, or its result; or modules, as `nn.trace_shapes` takes them. A
+        model with a `forward` of its own is run on zeros, and drawn as its layers ran; what it does between
+        them is a box of its own where it changes the shape.
     input : (C, H, W) or (B, C, H, W)
         The shape that goes in; the batch is not drawn. Of layers along a line, (C, L) or (B, C, L).
     title : str, optional
@@ -45,7 +48,7 @@ def shape_trace(
     Raises
     ------
     ValueError
-        As `trace_steps`. A layer that refuses is drawn, not raised.
+        As `trace_steps`. A layer that refuses is drawn, not raised, and so is a `ValueError` of a `forward`.
     TypeError
         No layers, or no shape.
 
@@ -87,7 +90,7 @@ def _steps(model: Any, input: Any) -> tuple[Shape, list[Step]]:
     if isinstance(model, str):
         shape = shape[1:] if len(shape) == 4 else shape
         return shape, trace_steps(model, shape)
-    layers = list(model.children()) if hasattr(model, "children") else model
+    layers = _chain(model) if hasattr(model, "children") else model
     if not is_sequence(layers):
         raise TypeError(f"model is {type(model).__name__}; expected text such as {EXAMPLE!r}, or layers")
     if any(isinstance(layer, str) for layer in layers):
@@ -98,9 +101,9 @@ def _steps(model: Any, input: Any) -> tuple[Shape, list[Step]]:
     from convkit.nn.summary import batch_axes
 
     try:
-        steps = nn.trace_shapes(layers, shape)
+        steps = nn.trace_shapes(layers, shape) if layers != [model] else _as_it_ran(model, shape)
     except nn.LayerError as error:
-        *before, last = error.trace
+        *before, last = _linked(error.trace, layers)
         reason = str(error).partition("\n")[0]
         note = f"{reason}; likely cause: {error.cause}"
         broken = Step(_brief(last.layer), last.given, None, 0, note, error.mend)
@@ -112,6 +115,40 @@ def _steps(model: Any, input: Any) -> tuple[Shape, list[Step]]:
         found = [step._replace(given=step.given[1:], gave=step.gave and step.gave[1:]) for step in found]
         shape = shape[1:]
     return shape, found
+
+
+def _chain(model: Any) -> list[Any]:
+    """The layers that a model is a chain of: those within, or itself where its `forward` is its own."""
+    from convkit.nn.trace import says
+
+    within = list(model.children())
+    return within if within and (says(model, "_shape") or not hasattr(model, "forward")) else [model]
+
+
+def _as_it_ran(model: Any, shape: Shape) -> list[Any]:
+    """The layers of `model` in the order in which they ran, and what it did between them."""
+    from convkit.nn.summary import batch_axes
+    from convkit.nn.trace import Step, recorded, shape_after
+
+    single = len(shape) == batch_axes([model]) - 1
+    start = (1, *shape) if single else shape
+    with recorded() as ran:
+        end = shape_after(model, start)
+    steps = [Step(repr(layer), given, gave) for layer, given, gave in ran]
+    found = _linked([Step("", start, start), *steps, Step("", end, end)], [model])[1:-1]
+    return [Step(name, given[single:], gave[single:]) for name, given, gave in found]
+
+
+def _linked(steps: list[Any], layers: Sequence[Any]) -> list[Any]:
+    """`steps` with one more wherever a layer is given another shape than the layer before it gave."""
+    from convkit.nn.trace import Step, between
+
+    name = between(layers[0]) if len(layers) == 1 else "forward"
+    linked = steps[:1]
+    for before, step in pairwise(steps):
+        linked += [Step(name, before.gave, step.given)] * (before.gave != step.given)
+        linked.append(step)
+    return linked
 
 
 def _brief(layer: str) -> str:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import convkit as ck
 from convkit import nn
 from convkit.nn import LayerError
 
@@ -35,6 +36,14 @@ REFUSED = [
     (nn.LayerNorm(6), z(1, 6, 8, 8), "here channels are axis 1", "nn.GroupNorm(1, 6)"),
     (nn.PixelShuffle(2), z(1, 3, 8, 8), "do not make pixels of 2×2", "4 channels"),
     (nn.Upsample(scale_factor=2), z(3, 8, 8), "without a batch axis", "x[None]"),
+    (nn.Conv2d(3, 4, 3), z(8, 8), "one map, without channels", "np.stack([x] * 3)[None], or nn.Conv2d(1"),
+    (conv, z(8, 9, 3), "channels last: an image is HWC", "ck.to_bchw(image), which gives (1, 3, 8, 9)"),
+    (nn.ConvTranspose2d(3, 4, 3), z(1, 5, 4, 4), "the input has 5 channels", "nn.ConvTranspose2d(5, 4"),
+    (nn.Conv2d(32, 8, 3), z(1, 16, 32, 32), "the input has 16 channels", "nn.Conv2d(16, 8"),
+    (nn.Conv2d(3, 8, 3, dilation=8), z(1, 3, 8, 8), "dilation 8 spans 17 pixels", "padding=8), which keeps"),
+    (nn.Conv2d(3, 8, 3, dilation=8, padding=1), z(1, 3, 8, 9), "spans 17", "or dilation=4 or less"),
+    (nn.Conv1d(3, 8, 3, dilation=8), z(1, 3, 8), "dilation 8 spans 17 pixels", "padding=8), which keeps"),
+    (nn.MaxPool2d(3, dilation=8), z(1, 3, 9, 9), "dilation 8 spans 17 pixels", "dilation=4 or less"),
     (nn.Unflatten(1, (2, 3)), z(1, 7), "Unflatten does not take (1, 7)", "help(nn.Unflatten)"),
 ]  # fmt: skip
 
@@ -49,6 +58,39 @@ def test_a_refusal_is_put_down_to_what_is_wrong(layer, x, cause, mend):
         with pytest.raises(LayerError) as traced:
             nn.trace_shapes([layer], x.shape) if x.ndim > 3 else nn.trace.shape_after(layer, x.shape)
         assert traced.value.cause == caught.value.cause
+
+
+def test_maps_of_a_layer_are_never_called_channels_last():
+    for mid in (nn.Conv2d(32, 32, 3), nn.Conv2d(3, 4, 3)):  # 3, as wide as the maps
+        with pytest.raises(LayerError) as caught:
+            nn.Sequential(nn.Conv2d(3, 16, 3, padding=1), mid)(
+                z(1, 3, 32, 32 if mid.in_channels == 32 else 3)
+            )
+        assert "looks like" not in str(caught.value)
+        assert f"nn.Conv2d(16, {mid.out_channels}" in caught.value.mend
+
+
+PIXELS = [
+    (z(8, 9, 3, dtype=np.uint8), 3),
+    (z(2, 8, 9, 3, dtype=np.uint16), 3),
+    (z(8, 9, 4, dtype=np.uint8), 3),
+    (z(8, 9, dtype=np.uint8), 3),
+    (z(8, 9, dtype=np.uint8), 1),
+    (z(3, 8, 9, dtype=np.uint8), 3),
+    (z(2, 3, 8, 9, dtype=np.uint16), 3),
+    (z(8, 9, 3, dtype=np.int64) + 255, 3),
+    (z(3, 8, 9, dtype=np.int64) - 1, 3),
+]
+
+
+@pytest.mark.parametrize(("pixels", "channels"), PIXELS)
+def test_the_line_that_mends_pixels_mends_them(pixels, channels):
+    layer = nn.Conv2d(channels, 4, 3)
+    with pytest.raises(LayerError, match="pixels as they were read") as caught:
+        layer(pixels)
+    mended = eval(caught.value.mend, {"ck": ck, "np": np, "x": pixels, "image": pixels})
+    assert layer(mended).shape[-3:] == (4, 6, 7)
+    assert abs(mended).max() <= 1
 
 
 SCORES = z(4, 10)

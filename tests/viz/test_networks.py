@@ -153,6 +153,57 @@ def test_traces_of_layers_are_drawn_and_break_in_red():
     assert any("likely cause" in text.get_text() for text in figure.axes[0].texts)
 
 
+def test_a_model_is_drawn_as_its_forward_runs_and_breaks_where_it_does():
+    nn = pytest.importorskip("convkit.nn")
+
+    class Net(nn.Module):
+        def __init__(self, last):
+            self.a, self.b, self.last = nn.Conv2d(3, 4, 3), nn.Conv2d(4, 4, 3), last
+
+        def forward(self, x):
+            return self.last(self, self.a(x))
+
+    def boom(net, y):
+        raise RuntimeError("boom")
+
+    whole, skip = Net(lambda net, y: net.b(y.mean((2, 3), True))), Net(lambda net, y: y + net.b(y))
+    pooled = Net(lambda net, y: y.mean((2, 3)))
+    said = [viz.alt_text(viz.shape_trace(model, (3, 8, 8))) for model in (whole, skip, pooled)]
+    assert said[0].endswith("gives 4×6×6, Net.forward gives 4×1×1, Conv2d(4, 4, kernel_size=3) refuses")
+    assert said[1].endswith("gives 4×6×6, Conv2d(4, 4, kernel_size=3) gives 4×4×4, Net.forward refuses")
+    assert said[2].endswith("gives 4×6×6, Net.forward gives 4")
+    for model in (skip, nn.Sequential(skip), [skip]):
+        told = viz.shape_trace(model, (2, 3, 8, 8)).axes[0].texts
+        told = " ".join(" ".join(text.get_text() for text in told).split())
+        assert "between the layers of Net" in told
+        assert "lambda net, y: y + net.b(y)" in told or "self.last(self, self.a(x))" in told
+    with pytest.raises(RuntimeError, match="boom"):
+        viz.shape_trace(Net(boom), (3, 8, 8))
+
+
+def test_a_photo_as_it_was_read_is_told_the_line_that_mends_it():
+    nn = pytest.importorskip("convkit.nn")
+    model, photo = network(nn), rng.random((20, 24, 1), np.float32)
+    for draw in (lambda x: viz.feature_maps(model, x, "0"), lambda x: viz.receptive_field(model, x)):
+        with pytest.raises(nn.LayerError) as caught:
+            draw(photo)
+        assert caught.value.mend.startswith("ck.to_bchw(image), ")
+        draw(ck.to_bchw(photo))
+
+
+def test_the_size_that_a_refused_layer_needs_is_its_own():
+    steps = viz.trace_steps("pool(2) | pool(20, padding=3)", (3, 16, 16))
+    assert "at least 14×14 at this layer" in steps[-1].mend
+    assert viz.trace_steps("pool(20, padding=3)", (3, 14, 14))[-1].gave == (3, 1, 1)
+
+
+def test_a_bare_layer_is_a_model_of_one():
+    nn = pytest.importorskip("convkit.nn")
+    said = [viz.alt_text(viz.shape_trace(nn.Conv2d(n, 8, 3), (3, 32, 32))) for n in (3, 4)]
+    assert said[0] == "Shapes: 3×32×32, Conv2d(3, 8, kernel_size=3) gives 8×30×30"
+    assert said[1] == "Shapes: 3×32×32, Conv2d(4, 8, kernel_size=3) refuses"
+
+
 def test_a_receptive_field_leaves_what_training_has_gathered():
     nn = pytest.importorskip("convkit.nn")
     model, image = network(nn), rng.standard_normal((1, 24, 24)).astype(np.float32)
