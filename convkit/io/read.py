@@ -299,7 +299,7 @@ def _decode(data: bytes, header: Header, kind: str, name: str) -> Array:
         return _assembled(data, header, header.pieces, kind, name)
     if header.page is None:
         pixels = _by_opencv(data, header, kind, name)
-        if header.scan and (pixels[-1, -1] == FILL).all():
+        if header.scan and pixels.item(-1) == FILL and (pixels[-1, -1] == FILL).all():
             _check_filled(pixels, data, header, kind, name)
         return pixels
     files = tiff_pixels.files(data, header.page)
