@@ -273,6 +273,13 @@ def test_pyplot_stays_away(run_python):
     assert run_python(code, MPLBACKEND="Agg") == "False"
 
 
+@pytest.mark.parametrize("kernel", ["box(size=2)", "box(size=4)", "laplacian", [[0.1, 0.2, -0.3]]])
+def test_what_a_kernel_takes_away_is_said_without_the_noise_of_rounding(kernel):
+    said = viz.alt_text(viz.frequency_response(kernel))
+    assert "e-" not in said
+    assert ": 0 of a constant" in said or " 0 of the finest" in said
+
+
 # ---- traces -----------------------------------------------------------------------------------------
 
 
