@@ -15,7 +15,7 @@ DPI = 110
 PHONE = 350  # pixels
 LEAST, LEGIBLE = 0.55, 0.7  # of its size, to fit; otherwise
 FRAME = """
-.. container:: figure-frame
+.. container:: {frame}
 
    .. image:: {path}
       :alt: {alt}
@@ -64,7 +64,9 @@ def _saved(name: str, value: Any, block_vars: dict[str, Any]) -> str:
         )
     shown = path.relative_to(Path(block_vars["target_file"]).parent)
     alt = " ".join(alt.split())
-    return FRAME.format(path=shown.as_posix(), alt=alt, width=_narrowest(path))
+    width = _narrowest(path)
+    frame = "figure-frame" if width <= PHONE else "figure-frame wide-figure"
+    return FRAME.format(path=shown.as_posix(), alt=alt, width=width, frame=frame)
 
 
 def _narrowest(path: Path) -> int:

@@ -282,7 +282,7 @@ class Traced(NamedTuple):
     given: Shape
     gave: Shape
     note: str
-    """What made it smaller."""
+    """What made it smaller, or what it needs of an input."""
 
 
 class ShapeTrace(list[Traced]):
@@ -306,7 +306,8 @@ def trace_shapes(layers: Iterable[Any], size: Any) -> ShapeTrace:
         in `shapes.receptive_field`. Convkit's own modules tell their sizes by arithmetic: no array is made. A
         module with a `forward` of your own is run on zeros.
     size : int, (H, W), (C, H, W) or (B, C, H, W)
-        Modules need channels; those along a line take (C, L) or (B, C, L).
+        Modules need channels; those along a line take (C, L) or (B, C, L). (C, H, W) is traced as one example
+        of a batch; a layer that needs the batch axis, as `Flatten` does, is noted.
 
     Returns
     -------
@@ -344,17 +345,31 @@ def trace_shapes(layers: Iterable[Any], size: Any) -> ShapeTrace:
         raise ValueError(f"size is {shape}; layers need channels: pass size=(C, H, W)")
     given = _batched(layers, shape) if any(isinstance(layer, Module) for layer in layers) else shape
     single = len(given) - len(shape)
-    steps = ShapeTrace()
+    steps, needed = ShapeTrace(), False
     with recorded() as ran:
         for index, layer in enumerate(layers):
             if isinstance(layer, Module):
                 gave, name, note = shape_after(layer, given), repr(layer), _taken(layer)
+                if single and not needed and not _takes_one(layer, given, gave):
+                    note, needed = BATCH, True
             else:
                 gave, name, note = _sized(layer, index, given, ran)
                 ran.append((name, given, gave))
             steps.append(Traced(name, given[single:], gave[single:], note))
             given = gave
     return steps
+
+
+BATCH = "needs a batch axis: call the model with x[None]"
+
+
+def _takes_one(layer: Module, given: Shape, gave: Shape) -> bool:
+    """Whether `layer` does to an example without a batch axis what it does to a batch of one."""
+    with recorded():
+        try:
+            return shape_after(layer, given[1:]) == gave[1:]
+        except (ValueError, IndexError):
+            return False
 
 
 def _taken(layer: Module) -> str:

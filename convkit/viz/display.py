@@ -30,11 +30,13 @@ def display(array: Array) -> tuple[Array, dict[str, Any]]:
         return (array if array.dtype == np.uint8 else (array // 257).astype(np.uint8)), gray
     if array.ndim == 3 and _excess(array) is not None:
         return np.clip(np.where(np.isfinite(array), array, 0), 0, 1), {}
+    if _of_8_bits(array):
+        return np.rint(np.where(np.isfinite(array), array, 0)).astype(np.uint8), {}
     values = strongest(array[..., :3]) if array.ndim == 3 else array
     return false_colours(values.astype(np.float64))
 
 
-OUTSIDE, BEYOND = 0.1, 0.25
+OUTSIDE, BEYOND, BRIGHT = 0.1, 0.25, 16
 
 
 def _excess(array: Array) -> int | None:
@@ -49,6 +51,14 @@ def _excess(array: Array) -> int | None:
         return None
     outside = int(np.count_nonzero((values < 0) | (values > 1)))
     return outside if outside <= OUTSIDE * array.size else None
+
+
+def _of_8_bits(array: Array) -> bool:
+    """Whether numbers of a wider dtype are a photo of 0 … 255: colours, none outside, some far above 1."""
+    if array.ndim != 3 or array.shape[-1] not in (3, 4) or array.dtype in (np.bool_, np.uint8, np.uint16):
+        return False
+    values = array[np.isfinite(array)]
+    return bool(values.min(initial=0) >= 0 and BRIGHT < values.max(initial=0) <= 255)
 
 
 def false_colours(values: Array) -> tuple[Array, dict[str, Any]]:
@@ -79,13 +89,16 @@ def interpolation(array: Array) -> str:
     return "antialiased" if min(array.shape[:2]) > 32 else "nearest"
 
 
-def caption(array: Array) -> str:
-    """dtype and range, of what is finite."""
+def caption(array: Array, displayed: bool = True) -> str:
+    """dtype and range, of what is finite; and how `display` shows it."""
     if array.dtype == np.bool_:
         return "bool"
     finite = array[np.isfinite(array)]
     extent = f"{finite.min():.4g} … {finite.max():.4g}" if finite.size else "no finite number"
     others = f"   {array.size - finite.size} not finite" if 0 < finite.size < array.size else ""
+    if not displayed:
+        return f"{array.dtype}   {extent}{others}"
     colours = array.ndim == 3 and array.shape[-1] in (3, 4) and array.dtype.kind == "f"
     cut = "   shown from 0 to 1" if colours and _excess(array) else ""
-    return f"{array.dtype}   {extent}{others}{cut}"
+    bits = "   of 0 … 255, as 8-bit colours" if _of_8_bits(array) else ""
+    return f"{array.dtype}   {extent}{others}{cut}{bits}"

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 
 BINS = 129
+ROUNDED = 1e-12  # of the largest: what rounding leaves of 0
 
 
 def frequency_response(
@@ -79,8 +80,9 @@ def frequency_response(
     titled(right, "and along the axes")
     headed(left.figure, name, bold=False)
     host = figure_of(left)
+    constant, finest = (0.0 if r < ROUNDED * response.max() else r for r in response[middle, [middle, -1]])
     host.set_label(
-        f"Frequency response{' of ' + name if name else ''}: {response[middle, middle]:.3g} of a constant, "
-        f"{response[middle, -1]:.3g} of the finest horizontal wave, at most {response.max():.3g}"
+        f"Frequency response{' of ' + name if name else ''}: {constant:.3g} of a constant, "
+        f"{finest:.3g} of the finest horizontal wave, at most {response.max():.3g}"
     )
     return host

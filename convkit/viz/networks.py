@@ -162,8 +162,9 @@ def weights(
     Parameters
     ----------
     layer : module with a `weight`, or array_like of shape (O, I, K, K)
+        Those of a `ConvTranspose2d` are (I, O/groups, K, K).
     count : int
-        At most so many tiles, the first ones.
+        At most so many tiles, the first ones; the title tells of how many.
     columns : int, optional
         Default: about a square.
     title : str, optional
@@ -173,7 +174,8 @@ def weights(
     Returns
     -------
     matplotlib.figure.Figure
-        Coloured kernels show 0 as gray; tiles share one diverging scale.
+        Coloured kernels show 0 as gray; tiles share one diverging scale, and bear the numbers of output and
+        input channel.
 
     Raises
     ------
@@ -204,19 +206,31 @@ def weights(
         )
     limit = float(np.abs(array).max(where=np.isfinite(array), initial=0)) or 1.0
     most = integer(count, "count", 1)
+    array = _by_outputs(array, layer)
     text = f"{array.shape[0]} kernels of {'×'.join(map(str, array.shape[1:]))}"
     if array.shape[1] == 3:
-        tiles = (array.transpose(0, 2, 3, 1) / (2 * limit) + 0.5).astype(np.float64)[:most]
+        tiles = array.transpose(0, 2, 3, 1) / (2 * limit) + 0.5
         names, style = [str(i) for i in range(len(tiles))], {}
     else:
-        tiles = array.reshape(-1, *array.shape[2:])[:most].astype(np.float64)
+        tiles = array.reshape(-1, *array.shape[2:])
         per = array.shape[1]
         names = [f"{i // per}" if per == 1 else f"{i // per}, {i % per}" for i in range(len(tiles))]
         style = {"cmap": DIVERGING, "vmin": -limit, "vmax": limit}
-    host = _tiles(tiles, columns, figure, names, style)
-    headed(host, title or text, 10.5, bold=False)
-    host.set_label(f"{title or 'Weights'}: {text}")
+    cut = f", {most} of {len(tiles)} tiles" if len(tiles) > most else ""
+    host = _tiles(tiles[:most].astype(np.float64), columns, figure, names, style)
+    headed(host, (title or text) + cut, 10.5, bold=False)
+    host.set_label(f"{title or 'Weights'}: {text}{cut}")
     return host
+
+
+def _by_outputs(array: Array, layer: Any) -> Array:
+    """Weights as (O, I/groups, K, K): a transposed convolution holds (I, O/groups, K, K)."""
+    if not hasattr(layer, "output_padding"):
+        return array
+    inputs, per, *kernel = array.shape
+    groups = getattr(layer, "groups", 1)
+    grouped = array.reshape(groups, inputs // groups, per, *kernel).swapaxes(1, 2)
+    return grouped.reshape(groups * per, inputs // groups, *kernel)
 
 
 # ---- receptive field --------------------------------------------------------------------------------

@@ -35,7 +35,8 @@ def show(
     ----------
     image : array_like
         Real numbers. Integers of 8 and 16 bits, masks, and coloured floats within [0, 1], but for a few just
-        outside, are shown as they are; other numbers in false colours with a scale, as in `contact_sheet`.
+        outside, are shown as they are, and so are colours of a wider dtype within 0 … 255 that go far above
+        1; other numbers in false colours with a scale, as in `contact_sheet`.
     layout : {"HW", "HWC", "CHW", "BHWC", "BCHW"}, optional
         Default: HW for two axes; for more, where the 1, 3 or 4 channels are, at the end if at both.
     order : {"rgb", "bgr"}
@@ -79,12 +80,13 @@ def show(
     drawn = axes.imshow(shown, interpolation=interpolation(shown), **style)
     quiet(axes)
     titled(axes, title)
-    axes.set_xlabel(f"{found} {array.shape}   {caption(array)}", color=FAINT, fontsize=8, labelpad=5)
+    note = caption(batch.reshape(-1, *batch.shape[-2:]), limits is None)
+    axes.set_xlabel(f"{found} {array.shape}   {note}", color=FAINT, fontsize=8, labelpad=5)
     if style.get("cmap") not in (None, "gray"):
         bar = axes.figure.colorbar(drawn, ax=axes, fraction=0.045, pad=0.02)
         bar.ax.tick_params(labelsize=8)
     many = f"{len(batch)} images" if len(batch) > 1 else "Image"
-    return described(axes, f"{title or many}: {width}×{height} pixels, {caption(array)}")
+    return described(axes, f"{title or many}: {width}×{height} pixels, {note}")
 
 
 def _layout(array: Array, given: str | None) -> str:

@@ -114,6 +114,16 @@ def test_flattened_examples_go_on():
         nn.trace_shapes([nn.Conv2d(1, 4, 3)], 32)
 
 
+def test_a_trace_of_one_example_notes_the_layer_that_needs_its_batch_axis():
+    layers = [nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(256, 5)]
+    notes = [step.note for step in nn.trace_shapes(layers, (3, 8, 8))]
+    assert notes == ["", "", "needs a batch axis: call the model with x[None]", ""]
+    assert "batch axis" in nn.trace_shapes([nn.Sequential(*layers)], (3, 8, 8))[0].note
+    assert "batch axis" in nn.trace_shapes([layers[0], nn.BatchNorm2d(4)], (3, 8, 8))[1].note
+    assert "batch" not in str(nn.trace_shapes(layers, (1, 3, 8, 8)))
+    assert "batch" not in str(nn.trace_shapes(layers[:2], (3, 8, 8)))
+
+
 def test_a_lazy_layer_stays_as_it_is():
     lazy = nn.LazyConv2d(4, 3)
     assert nn.trace_shapes([lazy, nn.Conv2d(4, 2, 3)], (3, 9, 9))[-1].gave == (2, 5, 5)

@@ -27,6 +27,20 @@ def test_weights_of_three_channels_are_colours_and_others_tiles():
         viz.weights(np.zeros((3, 3)))
 
 
+def test_weights_tell_how_many_are_left_out_and_go_by_outputs():
+    nn = pytest.importorskip("convkit.nn")
+    said = viz.alt_text(viz.weights(rng.standard_normal((16, 8, 3, 3))))
+    assert said == "Weights: 16 kernels of 8×3×3, 64 of 128 tiles"
+    figure = viz.weights(rng.standard_normal((5, 3, 3, 3)), count=2, title="first layer")
+    assert any("first layer, 2 of 5 tiles" in text.get_text() for text in [figure._suptitle, *figure.texts])
+    layer = nn.ConvTranspose2d(4, 6, 3, groups=2)
+    shown = tiles(viz.weights(layer))
+    assert viz.alt_text(viz.weights(layer)) == "Weights: 6 kernels of 2×3×3"
+    np.testing.assert_array_equal(shown[2 * 4 + 1], layer.weight.data[3, 1])  # output 4: the second group's 1
+    coloured = nn.ConvTranspose2d(3, 6, 5)
+    assert [tile.shape for tile in tiles(viz.weights(coloured))] == [(5, 5, 3)] * 6
+
+
 def test_a_history_is_drawn_epoch_by_epoch():
     fit = SimpleNamespace(
         loss=[4.0, 1.0, 0.1],

@@ -59,6 +59,19 @@ def test_numbers_just_outside_the_range_leave_a_photo_its_colours():
         assert shown(viz.show(no_photo)).ndim == 2
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int16, np.int32, np.int64])
+def test_a_photo_of_0_to_255_keeps_its_colours_in_a_wider_dtype(dtype):
+    photo = PHOTO.astype(dtype)
+    for array in (photo, photo.transpose(2, 0, 1)):
+        figure = viz.show(array)
+        np.testing.assert_array_equal(shown(figure), PHOTO)
+        assert "of 0 … 255, as 8-bit colours" in figure.axes[0].get_xlabel()
+        assert "8-bit" not in viz.show(array, limits=(0, 200)).axes[0].get_xlabel()
+    np.testing.assert_array_equal(shown(viz.compare(photo, photo)), PHOTO)
+    for no_photo in (photo - 1 - photo.min(), photo + 300, photo[..., 0]):
+        assert shown(viz.show(no_photo)).ndim == 2
+
+
 def test_limits_undo_a_normalisation():
     batch = ck.to_bchw(PHOTO, scale="unit", mean=0.5, std=0.25)
     np.testing.assert_allclose(shown(viz.show(batch, limits=(-2, 2))), PHOTO / 255, atol=1e-6)
@@ -258,6 +271,13 @@ def test_pyplot_stays_away(run_python):
         "print('matplotlib.pyplot' in sys.modules)"
     )
     assert run_python(code, MPLBACKEND="Agg") == "False"
+
+
+@pytest.mark.parametrize("kernel", ["box(size=2)", "box(size=4)", "laplacian", [[0.1, 0.2, -0.3]]])
+def test_what_a_kernel_takes_away_is_said_without_the_noise_of_rounding(kernel):
+    said = viz.alt_text(viz.frequency_response(kernel))
+    assert "e-" not in said
+    assert ": 0 of a constant" in said or " 0 of the finest" in said
 
 
 # ---- traces -----------------------------------------------------------------------------------------
