@@ -103,7 +103,11 @@ def _steps(model: Any, input: Any) -> tuple[Shape, list[Step]]:
     try:
         steps = nn.trace_shapes(layers, shape) if layers != [model] else _as_it_ran(model, shape)
     except nn.LayerError as error:
-        *before, last = _linked(error.trace, layers)
+        trace = error.trace
+        if layers == [model]:  # it may not hand on what it is given
+            start = (1, *shape) if len(shape) == batch_axes(layers) - 1 else shape
+            trace = [error.trace[0]._replace(layer="", given=start, gave=start), *trace]
+        *before, last = _linked(trace, layers)[layers == [model] :]
         reason = str(error).partition("\n")[0]
         note = f"{reason}; likely cause: {error.cause}"
         broken = Step(_brief(last.layer), last.given, None, 0, note, error.mend)

@@ -191,6 +191,13 @@ def test_a_model_is_drawn_as_its_forward_runs_and_breaks_where_it_does():
         told = " ".join(" ".join(text.get_text() for text in told).split())
         assert "between the layers of Net" in told
         assert "lambda net, y: y + net.b(y)" in told or "self.last(self, self.a(x))" in told
+
+    class Early(nn.Sequential):
+        def forward(self, x):
+            return super().forward(x.mean((2, 3), True))
+
+    said = viz.alt_text(viz.shape_trace(Early(nn.Conv2d(3, 4, 3)), (3, 8, 8)))
+    assert said == "Shapes: 3×8×8, Early.forward gives 3×1×1, Conv2d(3, 4, kernel_size=3) refuses"
     with pytest.raises(RuntimeError, match="boom"):
         viz.shape_trace(Net(boom), (3, 8, 8))
 
