@@ -44,7 +44,9 @@ REAL_FLAGS = {
 }
 # Wider registers would wait for the same bytes, or have not been measured to pay.
 UP_TO_AVX2 = ("baseline", "avx2")
-PIXELS = ("u8", "u16", "s16", "f32", "f64")
+# Images of RARE types do not pay for the time that builds for the widest registers take.
+COMMON, RARE = ("u8", "u16", "f32"), ("s16", "f64")
+PIXELS = (*COMMON, *RARE)
 
 
 class Family(NamedTuple):
@@ -95,15 +97,19 @@ FAMILIES = [
     Family("convkit._native.activation", isas=UP_TO_AVX2),
     Family("convkit._native.stencil", flags=(*UNROLL, *NO_GCSE)),
     Family("convkit._native.narrow", reals=("s16",), flags=(*UNROLL, *NO_GCSE), lanes=LANES_16),
-    Family("convkit._native.box"),
+    Family("convkit._native.box", reals=("f32",)),
+    Family("convkit._native.box", isas=UP_TO_AVX2, reals=("f64",)),
     Family("convkit._native.box_narrow", reals=("s16",), lanes=LANES_16),
     Family("convkit._native.morphology", isas=UP_TO_AVX2, reals=PIXELS),
-    Family("convkit._native.rank", reals=PIXELS, flags=IN_ORDER),
-    Family("convkit._native.bilateral", reals=PIXELS),
+    Family("convkit._native.rank", reals=COMMON, flags=IN_ORDER),
+    Family("convkit._native.rank", isas=UP_TO_AVX2, reals=RARE, flags=IN_ORDER),
+    Family("convkit._native.bilateral", reals=COMMON),
+    Family("convkit._native.bilateral", isas=UP_TO_AVX2, reals=RARE),
     Family("convkit._native.threshold", isas=UP_TO_AVX2, reals=PIXELS),
     Family("convkit._native.running", isas=UP_TO_AVX2, reals=("u8",)),
     Family("convkit._native.canny", reals=("u8",)),
-    Family("convkit._native.layout"),
+    Family("convkit._native.layout", reals=("f32",)),
+    Family("convkit._native.layout", isas=UP_TO_AVX2, reals=("f64",)),
     Family("convkit._native.red_blue", isas=UP_TO_AVX2, reals=("f32",)),
     Family("convkit._native.peak", reals=("f32",)),
     Family("convkit._native.cpu", isas=("baseline",), reals=("",)),
