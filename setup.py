@@ -44,7 +44,8 @@ REAL_FLAGS = {
 }
 # Wider registers would wait for the same bytes, or have not been measured to pay.
 UP_TO_AVX2 = ("baseline", "avx2")
-# Images of RARE types do not pay for the time that builds for the widest registers take.
+# Images of RARE types, and float64 but in its most common kernels, do not pay for the time that builds for
+# the widest registers take.
 COMMON, RARE = ("u8", "u16", "f32"), ("s16", "f64")
 PIXELS = (*COMMON, *RARE)
 
@@ -87,7 +88,8 @@ FAMILIES = [
     Family("convkit._kernels", flags=UNROLL),
     Family("convkit._native.winograd"),
     Family("convkit._native.broadcast", flags=UNROLL),
-    Family("convkit._native.depthwise", flags=UNROLL),
+    Family("convkit._native.depthwise", reals=("f32",), flags=UNROLL),
+    Family("convkit._native.depthwise", isas=UP_TO_AVX2, reals=("f64",), flags=UNROLL),
     Family("convkit._native.weave", isas=UP_TO_AVX2),
     Family("convkit._native.zipped", isas=UP_TO_AVX2),
     Family("convkit._native.grad", isas=UP_TO_AVX2, flags=UNROLL),
@@ -95,7 +97,8 @@ FAMILIES = [
     Family("convkit._native.pool", isas=UP_TO_AVX2),
     Family("convkit._native.norm", isas=UP_TO_AVX2),
     Family("convkit._native.activation", isas=UP_TO_AVX2),
-    Family("convkit._native.stencil", flags=(*UNROLL, *NO_GCSE)),
+    Family("convkit._native.stencil", reals=("f32",), flags=(*UNROLL, *NO_GCSE)),
+    Family("convkit._native.stencil", isas=UP_TO_AVX2, reals=("f64",), flags=(*UNROLL, *NO_GCSE)),
     Family("convkit._native.narrow", reals=("s16",), flags=(*UNROLL, *NO_GCSE), lanes=LANES_16),
     Family("convkit._native.box", reals=("f32",)),
     Family("convkit._native.box", isas=UP_TO_AVX2, reals=("f64",)),
