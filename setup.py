@@ -44,10 +44,9 @@ REAL_FLAGS = {
 }
 # Wider registers would wait for the same bytes, or have not been measured to pay.
 UP_TO_AVX2 = ("baseline", "avx2")
-# Images of RARE types, and float64 but in its most common kernels, do not pay for the time that builds for
-# the widest registers take.
-COMMON, RARE = ("u8", "u16", "f32"), ("s16", "f64")
-PIXELS = (*COMMON, *RARE)
+# Nor do images that are not of bytes, and float64 but in its most common kernels, pay for the time that such
+# builds take.
+PIXELS = ("u8", "u16", "s16", "f32", "f64")
 
 
 class Family(NamedTuple):
@@ -104,15 +103,14 @@ FAMILIES = [
     Family("convkit._native.box", isas=UP_TO_AVX2, reals=("f64",)),
     Family("convkit._native.box_narrow", reals=("s16",), lanes=LANES_16),
     Family("convkit._native.morphology", isas=UP_TO_AVX2, reals=PIXELS),
-    Family("convkit._native.rank", reals=COMMON, flags=IN_ORDER),
-    Family("convkit._native.rank", isas=UP_TO_AVX2, reals=RARE, flags=IN_ORDER),
-    Family("convkit._native.bilateral", reals=COMMON),
-    Family("convkit._native.bilateral", isas=UP_TO_AVX2, reals=RARE),
+    Family("convkit._native.rank", reals=("u8",), flags=IN_ORDER),
+    Family("convkit._native.rank", isas=UP_TO_AVX2, reals=PIXELS[1:], flags=IN_ORDER),
+    Family("convkit._native.bilateral", reals=("u8",)),
+    Family("convkit._native.bilateral", isas=UP_TO_AVX2, reals=PIXELS[1:]),
     Family("convkit._native.threshold", isas=UP_TO_AVX2, reals=PIXELS),
     Family("convkit._native.running", isas=UP_TO_AVX2, reals=("u8",)),
     Family("convkit._native.canny", reals=("u8",)),
-    Family("convkit._native.layout", reals=("f32",)),
-    Family("convkit._native.layout", isas=UP_TO_AVX2, reals=("f64",)),
+    Family("convkit._native.layout", isas=UP_TO_AVX2),
     Family("convkit._native.red_blue", isas=UP_TO_AVX2, reals=("f32",)),
     Family("convkit._native.peak", reals=("f32",)),
     Family("convkit._native.cpu", isas=("baseline",), reals=("",)),
