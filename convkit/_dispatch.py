@@ -38,6 +38,7 @@ FAMILIES = {
     "stencil": "convkit._native.stencil",
     "layout": "convkit._native.layout",
     "red_blue": "convkit._native.red_blue",
+    "row_sums": "convkit._native.row_sums",
     "narrow": "convkit._native.narrow",
     "box": "convkit._native.box",
     "box_narrow": "convkit._native.box_narrow",

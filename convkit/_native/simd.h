@@ -507,7 +507,7 @@ INLINE void load_bytes(stored *line, const uint8_t *p, ptrdiff_t n) {
   for (; i < n; i++) line[i] = p[i];
 }
 
-/* Sixteen bytes in another order: `order` tells of each place which byte comes there. */
+/* Sixteen bytes in another order: `order` tells of each place which byte comes there, or from 0x80 on, that 0 does. */
 typedef uint8_t sixteen __attribute__((vector_size(16), aligned(1), may_alias));
 INLINE sixteen sixteen_load(const uint8_t *p) { return *(const sixteen *)p; }
 INLINE void sixteen_store(uint8_t *p, sixteen v) { *(sixteen *)p = v; }
@@ -518,10 +518,14 @@ INLINE sixteen sixteen_in_order(sixteen v, sixteen order) {
   return (sixteen)vqtbl1q_u8((uint8x16_t)v, (uint8x16_t)order);
 #else
   sixteen taken;
-  for (int i = 0; i < 16; i++) taken[i] = v[order[i]];
+  for (int i = 0; i < 16; i++) taken[i] = order[i] < 0x80 ? v[order[i] & 15] : 0;
   return taken;
 #endif
 }
+
+/* The sums of eight numbers of two bytes. */
+typedef uint16_t sixteen_pairs __attribute__((vector_size(16), may_alias));
+INLINE sixteen sixteen_add_pairs(sixteen a, sixteen b) { return (sixteen)((sixteen_pairs)a + (sixteen_pairs)b); }
 
 /* |v| with the sign of `sign`. */
 INLINE vec vec_with_sign(vec v, vec sign) {

@@ -52,6 +52,7 @@ cdef extern from "simd.h" nogil:
     sixteen sixteen_load(const unsigned char* p)
     void sixteen_store(unsigned char* p, sixteen v)
     sixteen sixteen_in_order(sixteen v, sixteen order)
+    sixteen sixteen_add_pairs(sixteen a, sixteen b)
     vec vec_zip_low(vec a, vec b)
     vec vec_zip_high(vec a, vec b)
     void vec_interleave(vec* v, int rows)

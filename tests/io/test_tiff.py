@@ -8,6 +8,7 @@ import pytest
 import samples as make
 
 import convkit as ck
+from convkit._dispatch import native
 from convkit.errors import ConvkitError, CorruptImage, ImageTooLarge, UnsupportedFormat
 
 LAYOUTS = [(4, None), (16, 16)]  # rows of strips, and tiles
@@ -34,6 +35,19 @@ def test_strips_tiles_and_planes(dtype, order):
             kind = {"size": size, "planar": planar, "compression": compression, "predictor": predictor}
             data = make.pieced(image, order, t262=colours, **kind)
             np.testing.assert_array_equal(read(data), image, strict=True, err_msg=str(kind))
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16"])
+def test_sums_along_rows_of_every_width(dtype, isa):
+    for channels, width, swapped in itertools.product((1, 2, 3, 4), range(1, 40), (False, True)):
+        image = make.noise(dtype, channels, (3, width + 5)).reshape(3, width + 5, channels)
+        differences = image.copy()
+        differences[:, 1:] -= image[:, :-1]
+        wide = np.zeros((3, width + 2, channels), dtype)
+        sum_along = native().family("row_sums", np.uint8).sum_along
+        sum_along(differences.byteswap() if swapped else differences, wide[:, 1:-1], swapped)
+        np.testing.assert_array_equal(wide[:, 1:-1], image[:, :width])
+        assert not wide[:, [0, -1]].any()
 
 
 def test_alpha_is_not_multiplied():

@@ -13,6 +13,7 @@ FRAMES = {*range(0xFFC0, 0xFFD0)} - {0xFFC4, 0xFFC8, 0xFFCC}
 SEQUENTIAL, PROGRESSIVE = (0xFFC0, 0xFFC1), 0xFFC2
 END, SCAN, APP1, PADDING = 0xFFD9, 0xFFDA, 0xFFE1, 0xFFFF
 RESTART_EVERY = 0xFFDD
+CHANNELS = {1: 1, 3: 3, 4: 3}  # of so many components: four inks become three colours
 ALONE = {0xFF01, *range(0xFFD0, 0xFFD8)}
 END_OF_IMAGE = END.to_bytes(2, "big")
 # Where scan data end: a marker that is neither a stuffed 0xFF nor a restart nor padding.
@@ -69,10 +70,12 @@ def read(data: bytes) -> Header:
         raise Unsupported(f"JPEG of {precision} bits")
     if height == 0:
         raise Unsupported("JPEG that tells its height at its end")
-    channels = {1: 1, 3: 3, 4: 3}.get(components)  # four inks become three colours
+    channels = CHANNELS.get(components)
     if channels is None:
         raise Unsupported(f"JPEG of {components} components")
-    if set(sampling[::3]) - set(scanned) or any(any(bits) for bits in refined.values()):
+    if sampling[::3] != scanned and not set(sampling[::3]) <= set(scanned):
+        raise Broken("some of its scans are missing")
+    if refined and any(any(bits) for bits in refined.values()):
         raise Broken("some of its scans are missing")
     return Header(height, width, channels, "uint8", orientation, scan=last)
 

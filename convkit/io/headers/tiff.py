@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from itertools import accumulate
 from operator import add, lt
 from typing import NamedTuple, TypeAlias
 
@@ -61,30 +62,41 @@ DTYPES = {
     (3, 64): "float64",
 }
 CODES = {"uint8": "u1", "uint16": "u2", "int16": "i2", "float32": "f4", "float64": "f8"}
+SUMMED = {"uint8", "uint16", "int16"}
+"""Deflated numbers that are put together here: the decoder passes over damage, and takes longer."""
 NUMBERS = 10  # of a tag that cost about as much as one directory entry
 Tags: TypeAlias = dict[int, tuple[int, ...]]
 
 
 class Layout(NamedTuple):
-    """What tells a BigTIFF from a TIFF: how numbers of entries, and places, are written."""
+    """What tells a BigTIFF from a TIFF: how places and numbers of entries are written."""
 
     order: str
     first: int  # where the place of the first directory is
-    entries: str
-    place: str
+    entries: struct.Struct  # how many a directory has
+    place: struct.Struct
+    key: struct.Struct  # a tag, its kind and how many numbers follow
+    entry: struct.Struct  # with their place
 
 
-def layout_of(data: bytes) -> Layout:
-    """How the numbers of this file are written."""
-    order = "<" if data[:2] == b"II" else ">"
-    big = data[2:4] in (b"+\0", b"\0+")
-    return Layout(order, 8, "Q", "Q") if big else Layout(order, 4, "H", "I")
+def _layout(order: str, first: int, number: str, place: str) -> Layout:
+    forms = (number, place, f"HH{place}", f"HH{place}{place}")
+    return Layout(order, first, *(struct.Struct(order + form) for form in forms))
+
+
+LAYOUTS = {
+    b"II*\0": _layout("<", 4, "H", "I"),
+    b"MM\0*": _layout(">", 4, "H", "I"),
+    b"II+\0": _layout("<", 8, "Q", "Q"),
+    b"MM\0+": _layout(">", 8, "Q", "Q"),
+}
+"""By the first four bytes."""
 
 
 def read(data: bytes) -> Header:
     """The header of the first page, with the others' in it; all that a directory points at must be there."""
-    layout = layout_of(data)
-    (at,) = struct.unpack_from(layout.order + layout.place, data, layout.first)
+    layout = LAYOUTS[data[:4]]
+    (at,) = layout.place.unpack_from(data, layout.first)
     pages: list[Header] = []
     seen: set[int] = set()
     parts = Parts()
@@ -92,43 +104,39 @@ def read(data: bytes) -> Header:
         if at in seen:
             raise Broken("its pages follow each other in a circle")
         seen.add(at)
-        header, at = _page(data, at, layout, parts)
+        header, at = _page(data, at, layout, parts, not pages)
         pages.append(header)
     if not pages:
         raise Broken("it has no page")
-    page = pages[0].page
-    if page and not page.changes and not page.planes:
-        page = None  # the decoder may see it as it is
-    return pages[0]._replace(pages=tuple(pages[1:]), page=page)
+    return pages[0]._replace(pages=tuple(pages[1:])) if len(pages) > 1 else pages[0]
 
 
-def _page(data: bytes, at: int, layout: Layout, parts: Parts) -> tuple[Header, int]:
+def _page(data: bytes, at: int, layout: Layout, parts: Parts, first: bool) -> tuple[Header, int]:
     """A page's header, and where the next one's is; 0: there is none."""
-    order, place = layout.order, layout.place
-    inline = struct.calcsize(place)
-    (entries,) = struct.unpack_from(order + layout.entries, data, at)
-    entry = struct.Struct(f"{order}HH{place}{place}")
-    start = at + struct.calcsize(layout.entries)
-    end = start + entries * entry.size
+    order, inline = layout.order, layout.place.size
+    (entries,) = layout.entries.unpack_from(data, at)
+    start = at + layout.entries.size
+    end = start + entries * layout.entry.size
     if end + inline > len(data):
         raise Broken("it ends inside a directory of tags")
     parts.add(entries)
     tags: Tags = {}
     value = start - inline  # where an entry's numbers are, if they need no more room
-    for tag, kind, count, elsewhere in entry.iter_unpack(memoryview(data)[start:end]):
-        value += entry.size
+    for tag, kind, count, elsewhere in layout.entry.iter_unpack(data[start:end]):
+        value += layout.entry.size
         size = SIZES.get(kind, 1) * count
         where = value if size <= inline else elsewhere
         if where + size > len(data):
             raise Broken(f"its tag {tag} lies behind its end")
         if tag in READ and kind in INTEGERS and count and tag not in tags:
-            parts.add(count // NUMBERS)
+            if count > NUMBERS:
+                parts.add(count // NUMBERS)
             tags[tag] = struct.unpack_from(f"{order}{count}{INTEGERS[kind]}", data, where)
-    (following,) = struct.unpack_from(order + place, data, end)
-    return _header(data, tags, at, order), following
+    (following,) = layout.place.unpack_from(data, end)
+    return _header(data, tags, at, order, first), following
 
 
-def _header(data: bytes, tags: Tags, at: int, order: str) -> Header:
+def _header(data: bytes, tags: Tags, at: int, order: str, is_first: bool) -> Header:
     def first(tag: int, default: int = 0) -> int:
         return tags[tag][0] if tag in tags else default
 
@@ -151,7 +159,7 @@ def _header(data: bytes, tags: Tags, at: int, order: str) -> Header:
     plain = photometric in PLAIN_COLOURS and bits == 8 * int(CODES[dtype][1])
     deflated = compression in DEFLATE
     ours = plain and first(FILL_ORDER, 1) == 1
-    ours = ours and (compression == NONE or (deflated and dtype == "uint8"))  # whose damage it passes over
+    ours = ours and (compression == NONE or (deflated and dtype in SUMMED))
     raw = pieces = None
     if ours:
         code = order + CODES[dtype]
@@ -164,6 +172,9 @@ def _header(data: bytes, tags: Tags, at: int, order: str) -> Header:
             pieces = Pieces(places, sizes, *tile, samples, planar, code, deflated, differences)
     turned = first(ORIENTATION, 1)
     turned = turned if 1 <= turned <= 8 else 1
+    page = None if ours else Page(at, _changes(tags, plain, turned), samples if plain and planar else 0)
+    if page and is_first and not page.changes and not page.planes:
+        page = None  # the decoder may see it as it is
     return Header(
         height,
         width,
@@ -175,7 +186,7 @@ def _header(data: bytes, tags: Tags, at: int, order: str) -> Header:
         pieces=pieces,
         largest=tile[0] * tile[1],
         inverted=plain and photometric == WHITE_IS_0,
-        page=None if ours else Page(at, _changes(tags, plain, turned), samples if plain and planar else 0),
+        page=page,
     )
 
 
@@ -188,8 +199,9 @@ def _check_kind(tags: Tags, dtype: str, photometric: int, compression: int, samp
         raise Unsupported(f"TIFF of colours of kind {photometric} ({ELSEWHERE})")
     if samples > 4 or samples < 1:
         raise Unsupported(f"TIFF of {samples} channels")
-    if any(len(set(tags.get(tag, ()))) > 1 for tag in (BITS, SAMPLE_FORMAT)):
-        raise Unsupported("TIFF whose channels are of several kinds")
+    for kinds in (tags.get(BITS, ()), tags.get(SAMPLE_FORMAT, ())):
+        if kinds and kinds.count(kinds[0]) < len(kinds):
+            raise Unsupported("TIFF whose channels are of several kinds")
     if photometric in (PALETTE, INKS, SUBSAMPLED, CIE_LAB) and dtype != "uint8":
         name = {PALETTE: "a palette", INKS: "inks"}.get(photometric, "such colours")
         raise Unsupported(f"TIFF of {name} in {dtype} ({ELSEWHERE})")
@@ -233,7 +245,7 @@ def _pieces(
     if where not in tags or lengths not in tags or len(tags[where]) != len(tags[lengths]):
         raise Broken("it does not say where its pixels are")
     places, sizes = tags[where], tags[lengths]
-    if max(map(add, places, sizes)) > len(data):
+    if _end(places, sizes) > len(data):
         raise Broken("some of its pixels lie behind its end")
     if tiled:
         down, across = (tags[t][0] if t in tags else 0 for t in (TILE_HEIGHT, TILE_WIDTH))
@@ -257,9 +269,21 @@ def _pieces(
     return (down, across), places[:pieces], sizes[:pieces]
 
 
+def _follow_each_other(places: tuple[int, ...], sizes: tuple[int, ...]) -> bool:
+    return tuple(accumulate(sizes[:-1], initial=places[0])) == places
+
+
+def _end(places: tuple[int, ...], sizes: tuple[int, ...]) -> int:
+    """Where the last of the pieces ends."""
+    if _follow_each_other(places, sizes):
+        return places[-1] + sizes[-1]
+    end: int = max(map(add, places, sizes))
+    return end
+
+
 def _check_lzw(data: bytes, places: tuple[int, ...], sizes: tuple[int, ...]) -> None:
     """Refuse pieces that do not end in the code that ends them, of 9 bits or more: they are cut short."""
-    if tuple(map(add, places[:-1], sizes)) == places[1:]:  # each up to the next: only the last may be shorter
+    if _follow_each_other(places, sizes):  # only the last may be shorter
         places, sizes = places[-1:], sizes[-1:]
     for place, size in zip(places, sizes, strict=True):
         if size and data[place] != LZW_BEGINS:

@@ -1,0 +1,3 @@
+from convkit._checks import Array
+
+def sum_along(differences: Array, out: Array, swapped: bool) -> None: ...
