@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 from convkit import _checks, _threads
@@ -22,8 +22,13 @@ AHEAD = 2
 """Images that each thread may be ahead of its reader."""
 
 
-SETTINGS = {"orientation", "max_pixels", "max_bytes", "dtype"}
-"""What goes on to `imread`."""
+SETTINGS: dict[str, Callable[[Any], object]] = {
+    "orientation": lambda value: _checks.choice(value, "orientation", ("exif", "ignore")),
+    "max_pixels": lambda value: _checks.integer(value, "max_pixels", 1),
+    "max_bytes": lambda value: _checks.integer(value, "max_bytes", 1),
+    "dtype": lambda value: value is None or _checks.image_dtype(value),
+}
+"""What goes on to `imread`, which checks it in each image's turn, and how it is checked before."""
 
 
 class Images(Sequence[Array]):
@@ -101,6 +106,8 @@ def images(
     ------
     ImageNotFound
         There is no such folder, or nothing matches.
+    TypeError, ValueError
+        An argument that `imread` refuses.
 
     Examples
     --------
@@ -115,8 +122,10 @@ def images(
     _checks.choice(mode, "mode", ("unchanged", "color", "gray"))
     if num_threads is not None:
         _checks.thread_count(num_threads)
-    for name in settings.keys() - SETTINGS:
+    for name in settings.keys() - SETTINGS.keys():
         raise TypeError(f"images has no argument {name!r}; expected one of {', '.join(sorted(SETTINGS))}")
+    for name, value in settings.items():
+        SETTINGS[name](value)
     return Images(_names(source), mode, num_threads, settings)
 
 
@@ -136,9 +145,13 @@ def _is_file(name: str) -> bool:
 
 
 def _names(source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> list[str]:
-    if not isinstance(source, (str, os.PathLike)):
+    if _checks.is_sequence(source):
         names = [os.fsdecode(name) for name in source]
         where = "the list"
+    elif not isinstance(source, (str, os.PathLike)):
+        raise TypeError(
+            f"source is {type(source).__name__}; expected a folder, a pattern or a list of files' names"
+        )
     elif os.path.isdir(source):
         where = os.fsdecode(source)
         names = [os.path.join(where, name) for name in below(where)]

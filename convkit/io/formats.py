@@ -18,15 +18,21 @@ class Format:
     magic: tuple[bytes, ...]
     dtypes: tuple[str, ...]
     channels: tuple[int, ...]
+    side: int = 1 << 31
+    """The most rows, and columns, that are written."""
 
     def holds(self, image: Array) -> bool:
-        """Whether an image of this dtype and number of channels survives as it is."""
-        return image.dtype.name in self.dtypes and channel_count(image) in self.channels
+        """Whether an image of this size, dtype and number of channels survives as it is."""
+        return (
+            image.dtype.name in self.dtypes
+            and channel_count(image) in self.channels
+            and max(image.shape[:2]) <= self.side
+        )
 
 
 FORMATS = (
     Format("PNG", (".png",), (b"\x89PNG\r\n\x1a\n",), ("uint8", "uint16"), (1, 3, 4)),
-    Format("JPEG", (".jpg", ".jpeg", ".jpe"), (b"\xff\xd8\xff",), ("uint8",), (1, 3)),
+    Format("JPEG", (".jpg", ".jpeg", ".jpe"), (b"\xff\xd8\xff",), ("uint8",), (1, 3), 65500),
     Format(
         "TIFF",
         (".tif", ".tiff"),
@@ -34,7 +40,7 @@ FORMATS = (
         ("uint8", "uint16", "int16", "float32", "float64"),
         (1, 3, 4),
     ),
-    Format("WebP", (".webp",), (b"RIFF",), ("uint8",), (3, 4)),
+    Format("WebP", (".webp",), (b"RIFF",), ("uint8",), (3, 4), 16383),
     Format("BMP", (".bmp", ".dib"), (b"BM",), ("uint8",), (1, 3, 4)),
     Format("PGM", (".pgm",), (b"P2", b"P5"), ("uint8", "uint16"), (1,)),
     Format("PPM", (".ppm",), (b"P3", b"P6"), ("uint8", "uint16"), (3,)),

@@ -103,6 +103,12 @@ def _check_held(image: Array, target: Format) -> None:
             f"{target.name} holds {' or '.join(map(str, target.channels))} channels, not {channels} "
             f"(shape {image.shape}); {_alternatives(image)}pass {_channel_mending(channels, target)}"
         )
+    if max(image.shape[:2]) > target.side:
+        height, width = image.shape[:2]
+        raise ValueError(
+            f"{target.name} holds at most {target.side} pixels a side, not {width}×{height}; "
+            f"{_alternatives(image)}cut the image into parts"
+        )
 
 
 def _alternatives(image: Array) -> str:

@@ -54,6 +54,17 @@ def test_patterns_and_lists(photos):
         ck.images(photos, modes="gray")
     with pytest.raises(ValueError, match="mode is 'grey'"):
         ck.images(photos, "grey")
+    with pytest.raises(TypeError, match="source is int; expected a folder, a pattern or a list"):
+        ck.images(3)
+
+
+@pytest.mark.parametrize(
+    "setting", [{"orientation": "up"}, {"max_pixels": 0}, {"max_bytes": -1}, {"dtype": "int64"}]
+)
+def test_what_reading_would_refuse_is_refused_at_once(photos, setting):
+    (name,) = setting
+    with pytest.raises((TypeError, ValueError), match=name):
+        ck.images(photos, **setting)
 
 
 def test_a_name_with_brackets_is_a_name(tmp_path):

@@ -4,6 +4,7 @@ import os
 import stat
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -101,6 +102,13 @@ def test_names_of_every_kind(tmp_path, name):
         ("a.png", np.zeros((3, 8, 9), np.uint8), ValueError, "ck.to_hwc"),
         ("a.png", np.zeros((1, 3, 8, 9), np.uint8), ValueError, "expected HW or HWC"),
         ("a.png", np.zeros((0, 8), np.uint8), ValueError, "empty"),
+        (
+            "a.webp",
+            np.zeros((1, 16_384, 3), np.uint8),
+            ValueError,
+            "WebP holds at most 16383 pixels a side, not 16384×1; write PNG, JPEG",
+        ),
+        ("a.jpg", np.zeros((65_501, 1), np.uint8), ValueError, "JPEG holds at most 65500 pixels a side"),
         ("a.png", None, TypeError, "image is None"),
         ("a.xyz", picture(), UnsupportedFormat, "ends in '.xyz'; expected one of .png"),
         ("a", picture(), UnsupportedFormat, "no suffix"),
@@ -112,9 +120,16 @@ def test_what_cannot_be_held_is_refused(tmp_path, name, image, error, message):
     assert os.listdir(tmp_path) == []
 
 
-def test_a_size_that_the_encoder_refuses(tmp_path):
+def test_the_largest_sides(tmp_path):
+    for name, side in (("a.webp", 16_383), ("a.jpg", 65_500)):
+        ck.imwrite(tmp_path / name, np.zeros((1, side, 3), np.uint8))
+        assert ck.probe(tmp_path / name).width == side
+
+
+def test_what_the_encoder_refuses(tmp_path, monkeypatch):
+    monkeypatch.setattr(cv2, "imencode", lambda *_: (False, None))
     with pytest.raises(ConvkitError, match="cannot be encoded as WebP"):
-        ck.imwrite(tmp_path / "a.webp", np.zeros((1, 20_000, 3), np.uint8))
+        ck.imwrite(tmp_path / "a.webp", picture())
     assert os.listdir(tmp_path) == []
 
 
