@@ -87,7 +87,7 @@ class Summary:
             (
                 row.name,
                 row.layer,
-                "×".join(map(str, row.output_shape)),
+                "×".join(map(str, row.output_shape)) or "a number",
                 f"{row.parameters:,}",
                 f"{row.macs:,}",
                 "–" if row.receptive_field is None else "×".join(map(str, row.receptive_field)),
@@ -289,11 +289,13 @@ class ShapeTrace(list[Traced]):
     """Steps of `trace_shapes`; `str` shows them a line each."""
 
     def __str__(self) -> str:
-        width = max((len(step.layer) for step in self), default=0)
-        return "\n".join(
-            f"{step.layer:{width}}  {step.given} -> {step.gave}" + (f"  ({step.note})" if step.note else "")
-            for step in self
-        )
+        width = max((len(line) for step in self for line in step.layer.splitlines()), default=0)
+        lines = []
+        for step in self:
+            *within, last = step.layer.splitlines()
+            note = f"  ({step.note})" if step.note else ""
+            lines += [*within, f"{last:{width}}  {step.given} -> {step.gave}{note}"]
+        return "\n".join(lines)
 
 
 def trace_shapes(layers: Iterable[Any], size: Any) -> ShapeTrace:

@@ -108,6 +108,20 @@ def test_text():
         "  (1): BatchNorm2d(8, eps=1e-05, momentum=0.1)\n"
         ")"
     )
+    nested = nn.Sequential(
+        {"body": nn.Sequential(nn.ReLU(), nn.ModuleList([nn.Flatten()])), "end": nn.Tanh()}
+    )
+    assert repr(nested) == (
+        "Sequential(\n"
+        "  (body): Sequential(\n"
+        "    (0): ReLU()\n"
+        "    (1): ModuleList(\n"
+        "      (0): Flatten()\n"
+        "    )\n"
+        "  )\n"
+        "  (end): Tanh()\n"
+        ")"
+    )
 
 
 # ---- states -----------------------------------------------------------------------------------------
