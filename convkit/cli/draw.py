@@ -81,7 +81,7 @@ def trace(arguments: argparse.Namespace) -> Told:
     given = _shape(arguments.input)
     steps = viz.trace_steps(arguments.layers, given)
     rows = [("input", _times(given), "")]
-    rows += [(s.layer, _times(s.gave) if s.gave else "refused", f"{s.parameters:,}") for s in steps]
+    rows += [(s.layer, "refused" if s.gave is None else _times(s.gave), f"{s.parameters:,}") for s in steps]
     widths = [max(len(row[i]) for row in rows) for i in range(3)]
     lines = [f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}".rstrip() for a, b, c in rows]
     last = steps[-1]

@@ -49,7 +49,8 @@ def feature_maps(
     model : convkit.nn.Module
         Run in `eval` mode, and left in the mode that it was in.
     image : array_like, BCHW or CHW
-        As the model takes it; of a batch the first image is drawn.
+        Floats as the model takes them, ``ck.to_bchw(photo, scale="unit")``; of a batch the first image is
+        drawn. A photo as it was read, HWC, is refused by the model, with the line that mends it.
     layer : str or Module
         A name of ``model.named_modules()``, or the layer itself.
     count : int
@@ -86,7 +87,7 @@ def feature_maps(
         raise ValueError(f"layer {name!r} did not run; expected one that the model calls")
     output = np.asarray(getattr(found[-1], "data", found[-1]))
     if output.ndim != 4:
-        raise ValueError(f"layer {name!r} gives shape {output.shape}; expected maps, BCHW")
+        raise ValueError(f"layer {name!r} gives shape {output.shape}; expected maps, BCHW: {_BEFORE}")
     tiles = output[0][: integer(count, "count", 1)].astype(np.float64)
     host = _tiles(tiles, columns, figure, [str(i) for i in range(len(tiles))])
     heading = (
@@ -95,6 +96,9 @@ def feature_maps(
     headed(host, heading, 10.5, bold=False)
     host.set_label(f"Feature maps of {heading}")
     return host
+
+
+_BEFORE = "pass a layer before those that flatten or pool the whole map, as print(model) names them"
 
 
 def _layer(model: Any, layer: Any) -> tuple[str, Any]:
@@ -202,7 +206,8 @@ def weights(
     array = as_array(given if isinstance(given, np.ndarray) else getattr(given, "data", given), "layer")
     if array.ndim != 4:
         raise ValueError(
-            f"layer has weights of shape {array.shape}; expected (outputs, inputs, height, width)"
+            f"layer has weights of shape {array.shape}; expected (outputs, inputs, height, width): "
+            f"pass {_as_kernels(array.ndim)}"
         )
     limit = float(np.abs(array).max(where=np.isfinite(array), initial=0)) or 1.0
     most = integer(count, "count", 1)
@@ -221,6 +226,13 @@ def weights(
     headed(host, (title or text) + cut, 10.5, bold=False)
     host.set_label(f"{title or 'Weights'}: {text}{cut}")
     return host
+
+
+def _as_kernels(axes: int) -> str:
+    """What draws weights that are no kernels of two axes."""
+    if axes == 3:
+        return "layer.weight.data[:, :, None], kernels of one row"
+    return "a convolution, and those of a Linear to viz.show" if axes == 2 else "a convolution"
 
 
 def _by_outputs(array: Array, layer: Any) -> Array:
@@ -288,9 +300,9 @@ def receptive_field(
     maps(array.shape, "image")
     batch = array[None] if array.ndim == 3 else array
     x = nn.Tensor(batch[:1].astype(_dtype(model)), requires_grad=True)
-    output, field, ended = _watched(model, module, x)
+    output, field, ended = _watched(model, name, module, x)
     if len(output.shape) != 4:
-        raise ValueError(f"layer {name!r} gives shape {output.shape}; expected a map, BCHW")
+        raise ValueError(f"layer {name!r} gives shape {output.shape}; expected a map, BCHW: {_BEFORE}")
     row, column = (n // 2 for n in output.shape[2:]) if unit is None else pair(unit, "unit", 0)
     if row >= output.shape[2] or column >= output.shape[3]:
         raise ValueError(f"unit is {unit}; expected a place of the {output.shape[2]}×{output.shape[3]} map")
@@ -329,7 +341,7 @@ def _gradients_kept(model: Any) -> Iterator[None]:
             parameter.grad = gradient
 
 
-def _watched(model: Any, module: Any, x: Any) -> tuple[Any, Any, str]:
+def _watched(model: Any, name: str, module: Any, x: Any) -> tuple[Any, Any, str]:
     """The output of `module`, the field of its units (None: they have no one), and what ended it."""
     from convkit.nn.fields import Fields
 
@@ -350,7 +362,7 @@ def _watched(model: Any, module: Any, x: Any) -> tuple[Any, Any, str]:
         for remove in removers:
             remove()
     if not found:
-        raise ValueError("layer did not run; expected one that the model calls")
+        raise ValueError(f"layer {name!r} did not run; expected one that the model calls")
     output, field, ended = found[0]
     return output, field, ended
 
