@@ -101,9 +101,10 @@ class Module:
         except (ValueError, TypeError, AttributeError) as error:
             if not inputs or any(self.children()):
                 raise
-            if not isinstance(inputs[0], Tensor):
-                raise (self._without_numbers(inputs[0]) or error) from error
-            if isinstance(error, AttributeError):
+            strange = [value for value in inputs if not isinstance(value, Tensor)]
+            if strange and self._is_ours() and (isinstance(error, AttributeError) or strange[0] is inputs[0]):
+                raise TypeError(no_tensor(type(self).__name__, strange[0])) from error
+            if isinstance(error, AttributeError) or not isinstance(inputs[0], Tensor):
                 raise
             if isinstance(error, TypeError) and not self._computes_otherwise(inputs[0].dtype):
                 raise
@@ -122,10 +123,9 @@ class Module:
                 steps.append((self, inputs[0].shape, output.shape))
         return output
 
-    def _without_numbers(self, input: Any) -> TypeError | None:
-        """What a layer of ours that failed on no tensor says; a `forward` of a user's takes what it wants."""
-        ours = type(self).forward.__module__.startswith("convkit.")
-        return TypeError(no_tensor(type(self).__name__, input)) if ours else None
+    def _is_ours(self) -> bool:
+        """Whether `forward` takes tensors; that of a user's takes what it wants."""
+        return type(self).forward.__module__.startswith("convkit.")
 
     def _computes_otherwise(self, dtype: np.dtype[Any]) -> bool:
         """Whether numbers of this dtype are none that the layer computes with."""

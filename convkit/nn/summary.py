@@ -5,14 +5,14 @@ from __future__ import annotations
 import html
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from convkit import shapes
-from convkit._checks import numbers_of
+from convkit._checks import is_sequence, numbers_of
 from convkit.nn.autograd import no_grad
 from convkit.nn.conv import Conv2d, ConvTranspose2d, LazyConv2d
 from convkit.nn.fields import Fields
@@ -355,6 +355,7 @@ def trace_shapes(layers: Iterable[Any], size: Any) -> ShapeTrace:
                 if single and not needed and not _takes_one(layer, given, gave):
                     note, needed = BATCH, True
             else:
+                _check_numbers(layer, index)
                 gave, name, note = _sized(layer, index, given, ran)
                 ran.append((name, given, gave))
             steps.append(Traced(name, given[single:], gave[single:], note))
@@ -381,6 +382,16 @@ def _taken(layer: Module) -> str:
     if isinstance(layer.padding, str) or len(layer.padding) == 4:
         return ""
     return _note(*(n[-1] for n in (layer.kernel_size, layer.stride, layer.dilation, layer.padding)))
+
+
+def _check_numbers(layer: Any, index: int) -> None:
+    """Refuse what is neither a layer nor the numbers of one."""
+    if not isinstance(layer, Mapping) and not is_sequence(layer):
+        mend = ': pass " | ".join(layers) to viz.trace_steps' if isinstance(layer, str) else ""
+        raise TypeError(
+            f"layers[{index}] is {layer!r}; expected a convkit.nn.Module, a tuple (kernel, stride, dilation, "
+            f"padding) or a dict with those keys{mend}"
+        )
 
 
 def _sized(layer: Any, index: int, shape: Shape, ran: list[Any]) -> tuple[Shape, str, str]:

@@ -90,8 +90,13 @@ def _steps(model: Any, input: Any) -> tuple[Shape, list[Step]]:
     if isinstance(model, str):
         shape = shape[1:] if len(shape) == 4 else shape
         return shape, trace_steps(model, shape)
+    if hasattr(model, "children") and not hasattr(model, "_axes"):
+        raise TypeError(
+            f"model is another library's {type(model).__name__}; expected a convkit.nn.Module, or text: "
+            'pass " | ".join(map(repr, model)) of a Sequential'
+        )
     layers = _chain(model) if hasattr(model, "children") else model
-    if not is_sequence(layers):
+    if not is_sequence(layers) or hasattr(layers, "dtype"):
         raise TypeError(f"model is {type(model).__name__}; expected text such as {EXAMPLE!r}, or layers")
     if any(isinstance(layer, str) for layer in layers):
         raise TypeError('model is a list with text; expected one text: pass " | ".join(model)')

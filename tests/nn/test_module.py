@@ -357,6 +357,7 @@ def test_frozen_layers_compute_the_same(activation):
         nn.Dropout(),
         nn.Sequential(nn.DepthwiseConv2d(8, 3, bias=False), nn.BatchNorm2d(8, affine=False)),
         nn.Conv2d(8, 4, 1, bias=False),
+        nn.BatchNorm2d(4, bias=False),
     )
     for _ in range(3):
         model(nn.Tensor(normal(4, 3, 12, 11) * 2 + 1))
