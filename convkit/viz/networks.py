@@ -14,6 +14,7 @@ from convkit.viz.display import false_colours
 from convkit.viz.style import (
     DIVERGING,
     FAINT,
+    LINE,
     ORANGE,
     axes_for,
     described,
@@ -136,18 +137,29 @@ def _evaluated(model: Any, array: Any) -> Any:
 def _tiles(
     tiles: Array, columns: int | None, figure: Figure | SubFigure | None, names: list[str], style: Any = None
 ) -> Figure:
+    """Tiles in rows, on one pair of axes: as many take seconds on axes of their own."""
+    from matplotlib.collections import PatchCollection
+    from matplotlib.patches import Rectangle
+
     across = math.ceil(math.sqrt(len(tiles))) if columns is None else integer(columns, "columns", 1)
     across = min(across, len(tiles))
     down = math.ceil(len(tiles) / across)
-    axes = panels(figure, down, across, 1.7 * across, 1.85 * down + 0.5)
+    tall = tiles.shape[1] / tiles.shape[2]  # of a tile that is 1 wide
+    inches = 1.55 / max(1.0, tall)
+    side, below = 0.15 / inches, 0.3 / inches
+    width, height = across * (1 + side), down * (tall + below)
+    (ax,) = panels(figure, 1, 1, max(inches * width, 2.6), inches * height + 0.45)
     _, shared = false_colours(tiles) if style is None else (None, style)
-    for ax, values, name in zip(axes, tiles, names, strict=False):
-        ax.imshow(values, interpolation="nearest", **shared)
-        quiet(ax)
-        ax.set_xlabel(name, fontsize=8, color=FAINT, labelpad=2)
-    for ax in axes[len(tiles) :]:
-        ax.remove()
-    return figure_of(axes[0])
+    places = [(i % across * (1 + side), i // across * (tall + below)) for i in range(len(tiles))]
+    for (x, y), values, name in zip(places, tiles, names, strict=False):
+        ax.imshow(values, interpolation="nearest", extent=(x, x + 1, y + tall, y), **shared)
+        ax.text(x + 0.5, y + tall + below / 6, name, fontsize=8, color=FAINT, ha="center", va="top")
+    frames = [Rectangle(place, 1, tall) for place in places]
+    ax.add_collection(PatchCollection(frames, facecolor="none", edgecolor=LINE, linewidth=0.8))
+    ax.set_xlim(-side / 2, width - side / 2)
+    ax.set_ylim(height, -side / 4)
+    ax.axis("off")
+    return figure_of(ax)
 
 
 # ---- weights ----------------------------------------------------------------------------------------
@@ -212,7 +224,7 @@ def weights(
     limit = float(np.abs(array).max(where=np.isfinite(array), initial=0)) or 1.0
     most = integer(count, "count", 1)
     array = _by_outputs(array, layer)
-    text = f"{array.shape[0]} kernels of {'×'.join(map(str, array.shape[1:]))}"
+    text = f"{array.shape[0]} kernel{'s' * (array.shape[0] > 1)} of {'×'.join(map(str, array.shape[1:]))}"
     if array.shape[1] == 3:
         tiles = array.transpose(0, 2, 3, 1) / (2 * limit) + 0.5
         names, style = [str(i) for i in range(len(tiles))], {}
@@ -437,7 +449,7 @@ def history(fit: Any, *, title: str | None = None, figure: Figure | SubFigure | 
 
 def _curves(ax: Axes, curves: dict[str, list[float]], label: str) -> None:
     """A line for each name, told apart by colour, mark and dashes."""
-    from convkit.viz.style import BLUE, GREEN, LINE, RED
+    from convkit.viz.style import BLUE, GREEN, RED
 
     looks = [(BLUE, "o", "-"), (ORANGE, "s", "--"), (GREEN, "^", "-."), (RED, "d", ":")]
     for i, (name, values) in enumerate(curves.items()):

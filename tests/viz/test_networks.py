@@ -12,7 +12,7 @@ rng = np.random.default_rng(8)
 
 
 def tiles(figure):
-    return [np.asarray(ax.images[0].get_array()) for ax in figure.axes if ax.images]
+    return [np.asarray(image.get_array()) for image in figure.axes[0].images]
 
 
 def test_weights_of_three_channels_are_colours_and_others_tiles():
