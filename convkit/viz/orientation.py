@@ -67,14 +67,14 @@ def orientation(
     if angles.ndim != 2 or strength.shape != angles.shape:
         raise ValueError(
             f"angle has shape {angles.shape} and magnitude {strength.shape}; expected HW, both alike: "
-            'sobel(ck.to_gray(image), "polar")'
+            'pass angle and magnitude of magnitude, angle = sobel(ck.to_gray(image), "polar")'
         )
     turns = np.where(np.isfinite(angles), angles, 0).astype(np.float64)
     widest = float(np.abs(turns).max())
     if widest > TURN:
-        raise ValueError(
-            f"angle holds {widest:.4g}, more than a whole turn; expected radians: pass np.deg2rad(angle)"
-        )
+        swapped = magnitude is not None and float(np.nan_to_num(np.abs(strength)).max()) <= TURN
+        mend = "orientation(angle, magnitude), in this order" if swapped else "np.deg2rad(angle)"
+        raise ValueError(f"angle holds {widest:.4g}, more than a whole turn; expected radians: pass {mend}")
     strength = np.where(np.isfinite(strength) & np.isfinite(angles), np.abs(strength.astype(np.float64)), 0)
     top = float(np.percentile(strength, 99)) or float(strength.max()) or 1.0
     height, width = angles.shape

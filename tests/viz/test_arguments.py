@@ -56,6 +56,7 @@ REFUSED = [
     (lambda: viz.compare(HW, HW[1:], difference=True), ValueError, "or ck.resize(after, (8, 9))"),
     (lambda: viz.compare(HW, RGB, difference=True), ValueError, "difference=False, or ck.to_gray(after)"),
     (lambda: viz.orientation(HW + 90), ValueError, "angle holds 90, more than a whole turn; expected rad"),
+    (lambda: viz.orientation(HW + 90, HW), ValueError, "pass orientation(angle, magnitude), in this order"),
     (lambda: viz.weights(nn.Conv1d(3, 4, 3)), ValueError, "pass layer.weight.data[:, :, None]"),
     (lambda: viz.weights(nn.Linear(3, 4)), ValueError, "a convolution, and those of a Linear to viz.show"),
     (lambda: viz.feature_maps(FLAT, X3, "1"), ValueError, "pass a layer before those that flatten"),
