@@ -485,7 +485,7 @@ def flag(value: Any, name: str) -> bool:
 
 def numbers_of(value: Any, name: str, expected: str) -> tuple[int, ...]:
     """`value` as a shape: integers of at least 1; `expected` says what it should be."""
-    if isinstance(value, np.ndarray) and value.ndim > 1:
+    if getattr(value, "ndim", 0) > 1:  # an array, or a tensor
         raise TypeError(f"{name} is an array; expected {expected}: pass array.shape")
     if not is_sequence(value):
         raise TypeError(f"{name} is {value!r}; expected {expected}")

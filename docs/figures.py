@@ -13,7 +13,7 @@ from convkit import viz
 
 DPI = 110
 PHONE = 350  # pixels
-LEAST, LEGIBLE = 0.55, 0.7  # of its size, to fit; otherwise
+LEAST, LEGIBLE = 0.6, 0.7  # of its size, to fit; otherwise
 FRAME = """
 .. container:: {frame}
 

@@ -10,7 +10,7 @@
     const framed = image.closest(".figure-frame") && innerWidth <= 736;
     if (!framed && image.getBoundingClientRect().right > innerWidth) told.push(`${image.src} reaches beyond the window`);
     const scale = image.clientWidth / image.naturalWidth;
-    if (image.classList.contains("sphx-glr-single-img") && scale < 0.55) told.push(`${image.src} is shrunk to ${scale.toFixed(2)}`);
+    if (image.classList.contains("sphx-glr-single-img") && scale < 0.59) told.push(`${image.src} is shrunk to ${scale.toFixed(2)}`);
   }
 
   const numbers = (colour) => {

@@ -412,7 +412,9 @@ def test_show_writes_before_and_after(tmp_path, capsys):
     source, target = tmp_path / "in.png", tmp_path / "out.png"
     ck.imwrite(source, np.arange(600, dtype=np.uint8).reshape(20, 30))
     assert cli.main(["show", str(source), "gaussian(sigma=2)", "-o", str(target)]) == 0
-    assert "and their difference" in capsys.readouterr().out
+    assert capsys.readouterr().out.endswith(
+        "Comparison: in.png and gaussian(sigma=2), and their difference\n"
+    )
     assert ck.probe(target).width > 300
     assert cli.main(["show", str(source), "-o", str(target)]) == 0
 

@@ -139,7 +139,9 @@ def _parser() -> argparse.ArgumentParser:
 
     trace = commands.add_parser("trace", help="print the shape after each layer, and where it breaks")
     trace.add_argument(
-        "layers", help='such as "conv(16, 3, stride=2, padding=1) | relu | pool(2) | flatten | linear(10)"'
+        "layers",
+        help='such as "conv(16, 3, stride=2, padding=1) | relu | pool(2) | flatten | linear(10)", or with '
+        "PyTorch's names and arguments: Conv2d(3, 16, 3) | ReLU",
     )
     trace.add_argument("--input", default="3x224x224", metavar="CxHxW", help="default: %(default)s")
     trace.add_argument("-o", "--output", metavar="PNG", help="draw it, too")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import base64
 import io
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from convkit._checks import Array
@@ -27,10 +28,11 @@ def show(arguments: argparse.Namespace) -> Told:
     if arguments.terminal is None:
         for_name(arguments.output)
     image = imread(arguments.input)
+    name = Path(arguments.input).name
     if chain is None:
-        figure = viz.show(image, title=arguments.input)
+        figure = viz.show(image, title=name)
     else:
-        figure = viz.compare(image, chain(image), names=(arguments.input, str(chain)))
+        figure = viz.compare(image, chain(image), names=(name, str(chain)))
     if arguments.terminal is not None:
         return Told(_escaped(figure, arguments.terminal))
     imwrite(arguments.output, viz.rendered(figure))
@@ -81,7 +83,7 @@ def trace(arguments: argparse.Namespace) -> Told:
     given = _shape(arguments.input)
     steps = viz.trace_steps(arguments.layers, given)
     rows = [("input", _times(given), "")]
-    rows += [(s.layer, _times(s.gave) if s.gave else "refused", f"{s.parameters:,}") for s in steps]
+    rows += [(s.layer, "refused" if s.gave is None else _times(s.gave), f"{s.parameters:,}") for s in steps]
     widths = [max(len(row[i]) for row in rows) for i in range(3)]
     lines = [f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}".rstrip() for a, b, c in rows]
     last = steps[-1]

@@ -73,7 +73,7 @@ def demo(arguments: argparse.Namespace) -> Told:
         seconds += time.perf_counter() - start
         images[str(chain)] = result if result.dtype == photo.dtype else chain(gray)
     angles = [str(c) for c in chains if any("angle" in stage.arguments.values() for stage in c.stages)]
-    sheet = viz.contact_sheet(images, columns=4, title="convkit: the filters", cyclic=angles)
+    sheet = viz.contact_sheet(images, columns=5, title="convkit: the filters", cyclic=angles)
     imwrite(arguments.output, viz.rendered(sheet))
     info = build_info()
     return Told(

@@ -7,7 +7,8 @@ is another's. They are asked in order.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import PurePath
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -51,6 +52,22 @@ def diagnosis(refusal: Refusal) -> Diagnosis:
     cause = f"{refusal.name} does not take {refusal.given}" + f": {takes}" * takes.startswith("(")
     _, passes, call = refusal.reason.rpartition("pass ")
     return cause, call if passes else f"help(nn.{refusal.name}) tells what it takes"
+
+
+def no_tensor(layer: str, value: Any) -> str:
+    """What a layer says that was given something without numbers, and the line that mends it."""
+    came = "None" if value is None else type(value).__name__
+    if value is None:
+        mend = (
+            "a forward without return gives None, and so does cv2.imread of no image, where ck.imread raises"
+        )
+    elif isinstance(value, (str, bytes, PurePath)):
+        mend = 'pass ck.to_bchw(ck.imread(path), scale="unit")'
+    elif isinstance(value, Mapping):
+        mend = "pass one of its arrays"
+    else:
+        mend = "pass np.asarray(...) of it"
+    return f"{layer} got {came}; expected an array or a nn.Tensor: {mend}"
 
 
 # ---- what came --------------------------------------------------------------------------------------
@@ -123,7 +140,8 @@ def _axes(it: Refusal) -> Diagnosis | None:
             "x[None, None]" if channels == 1 else f"np.stack([x] * {channels})[None], or nn.{it.name}(1, ...)"
         )
         return f"one map, without channels: {it.name} takes {layout}", mend
-    return f"{found} axes, where {it.name} takes {layout}", f"x.reshape(...) to {layout}"
+    axis = "L" if most == 3 else "H, W"
+    return f"{found} axes, where {it.name} takes {layout}", f"x.reshape(B, C, {axis})"
 
 
 # ---- channels and features --------------------------------------------------------------------------
@@ -226,10 +244,10 @@ def _pixels_of_channels(it: Refusal) -> Diagnosis | None:
             f"{-(-found // up**2) * up**2} channels from the layer before it",
         )
     if down is not None and len(it.given) in (3, 4):
-        need = " and ".join(str(-n % down) for n in it.given[-2:])
+        below, right = (-n % down for n in it.given[-2:])
         return (
             f"{it.given[-2:]} pixels are no multiple of {down}",
-            f"nn.ZeroPad2d before it: {need} more pixels",
+            f"nn.ZeroPad2d((0, {right}, 0, {below})) before it",
         )
     return None
 
@@ -252,23 +270,39 @@ def _too_small(it: Refusal) -> Diagnosis | None:
     dilated = _dilated(it, size)
     if dilated is not None:
         return dilated
-    smaller = "a smaller kernel_size, or a larger input"
+    fits = _that_fits(it, size)
     if it.first:
-        return f"the input, {size}, is smaller than the kernel", smaller
+        return f"the input, {size}, is smaller than the kernel", f"{fits}, or a larger input"
     mend = "a stride of 1 in an earlier layer, or a larger input"
     if hasattr(it.layer, "weight"):
         mend = f"nn.{it.name}(..., padding=kernel_size // 2), {mend}"
     else:
-        mend = f"a smaller kernel_size, {mend}"
+        mend = f"{fits}, {mend}"
     cause = f"the map has shrunk to {size}, too small for the kernel: missing padding, or strides that "
     return f"{cause}halve it too often", mend
 
 
+def _that_fits(it: Refusal, size: Shape) -> str:
+    """The layer with the largest kernel that the map has room for."""
+    axes = _axes_of(it, size)
+    most = [min(axis.kernel, (axis.room + axis.extent - 1) // axis.dilation + 1) for axis in axes][
+        -len(size) :
+    ]
+    kernel = most[0] if len(set(most)) == 1 else tuple(most)
+    return f"nn.{it.name}(..., kernel_size={kernel}) or smaller"
+
+
+def _axes_of(it: Refusal, size: Shape) -> list[shapes.Axis]:
+    """The windows of a layer over a map, down and across."""
+    kernel, dilation, padding = (getattr(it.layer, n, 1) for n in ("kernel_size", "dilation", "padding"))
+    return list(
+        shapes._padded(shapes._axes(size if len(size) == 2 else (1, *size), kernel, 1, dilation), padding)
+    )
+
+
 def _dilated(it: Refusal, size: Shape) -> Diagnosis | None:
     """Of a kernel that would fit if its taps were side by side."""
-    kernel, dilation, padding = (getattr(it.layer, n, 1) for n in ("kernel_size", "dilation", "padding"))
-    down = size if len(size) == 2 else (1, *size)
-    axes = shapes._padded(shapes._axes(down, kernel, 1, dilation), padding)
+    axes = _axes_of(it, size)
     tight = [axis for axis in axes if axis.room < 0]
     if not tight or any(axis._replace(dilation=1).room < 0 for axis in tight):
         return None

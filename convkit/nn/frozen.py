@@ -173,7 +173,9 @@ def _folded(weight: Array, bias: Array | None, norm: Any) -> tuple[Array, Array]
     shift = -mean * scale if bias is None else (bias - mean) * scale
     if norm.weight is not None:
         gain = norm.weight.data.astype(np.float64)
-        scale, shift = scale * gain, shift * gain + norm.bias.data
+        scale, shift = scale * gain, shift * gain
+    if norm.bias is not None:
+        shift = shift + norm.bias.data
     return (weight * scale[:, None, None, None]).astype(weight.dtype), shift.astype(weight.dtype)
 
 

@@ -34,6 +34,8 @@ class BatchNorm2d(Pointwise):
         Whether to learn a scale and a shift.
     track_running_stats : bool
         False takes the batch's own mean and variance in `eval` too.
+    bias : bool
+        False learns the scale alone.
 
     Attributes
     ----------
@@ -55,13 +57,15 @@ class BatchNorm2d(Pointwise):
         affine: bool = True,
         track_running_stats: bool = True,
         dtype: Any = None,
+        *,
+        bias: bool = True,
     ) -> None:
         self.num_features = integer(num_features, "num_features", 1)
         self.eps, self.momentum = eps, momentum
         self.affine, self.track_running_stats = affine, track_running_stats
         dtype = np.dtype(np.float32 if dtype is None else dtype)
         self.weight = Parameter(np.ones(num_features, dtype)) if affine else None
-        self.bias = Parameter(np.zeros(num_features, dtype)) if affine else None
+        self.bias = Parameter(np.zeros(num_features, dtype)) if affine and bias else None
         tracked = track_running_stats
         self.register_buffer("running_mean", np.zeros(num_features, dtype) if tracked else None)
         self.register_buffer("running_var", np.ones(num_features, dtype) if tracked else None)
@@ -123,8 +127,10 @@ class InstanceNorm2d(BatchNorm2d):
         affine: bool = False,
         track_running_stats: bool = False,
         dtype: Any = None,
+        *,
+        bias: bool = True,
     ) -> None:
-        super().__init__(num_features, eps, momentum, affine, track_running_stats, dtype)
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, dtype, bias=bias)
 
     def forward(self, input: Tensor) -> Any:
         """Of input's shape."""
@@ -145,7 +151,8 @@ class GroupNorm(Module):
         Divides `num_channels`.
     num_channels : int
     eps : float
-    affine : bool
+    affine, bias : bool
+        Whether to learn a scale and a shift; False for `bias` leaves out the shift.
 
     Attributes
     ----------
@@ -153,7 +160,14 @@ class GroupNorm(Module):
     """
 
     def __init__(
-        self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True, dtype: Any = None
+        self,
+        num_groups: int,
+        num_channels: int,
+        eps: float = 1e-5,
+        affine: bool = True,
+        dtype: Any = None,
+        *,
+        bias: bool = True,
     ) -> None:
         self.num_groups = integer(num_groups, "num_groups", 1)
         self.num_channels = integer(num_channels, "num_channels", 1)
@@ -162,7 +176,7 @@ class GroupNorm(Module):
         self.eps, self.affine = eps, affine
         dtype = np.dtype(np.float32 if dtype is None else dtype)
         self.weight = Parameter(np.ones(num_channels, dtype)) if affine else None
-        self.bias = Parameter(np.zeros(num_channels, dtype)) if affine else None
+        self.bias = Parameter(np.zeros(num_channels, dtype)) if affine and bias else None
 
     def forward(self, input: Tensor) -> Any:
         """Of input's shape."""

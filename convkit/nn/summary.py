@@ -5,14 +5,14 @@ from __future__ import annotations
 import html
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from convkit import shapes
-from convkit._checks import numbers_of
+from convkit._checks import is_sequence, numbers_of
 from convkit.nn.autograd import no_grad
 from convkit.nn.conv import Conv2d, ConvTranspose2d, LazyConv2d
 from convkit.nn.fields import Fields
@@ -87,7 +87,7 @@ class Summary:
             (
                 row.name,
                 row.layer,
-                "×".join(map(str, row.output_shape)),
+                "×".join(map(str, row.output_shape)) or "a number",
                 f"{row.parameters:,}",
                 f"{row.macs:,}",
                 "–" if row.receptive_field is None else "×".join(map(str, row.receptive_field)),
@@ -289,11 +289,13 @@ class ShapeTrace(list[Traced]):
     """Steps of `trace_shapes`; `str` shows them a line each."""
 
     def __str__(self) -> str:
-        width = max((len(step.layer) for step in self), default=0)
-        return "\n".join(
-            f"{step.layer:{width}}  {step.given} -> {step.gave}" + (f"  ({step.note})" if step.note else "")
-            for step in self
-        )
+        width = max((len(line) for step in self for line in step.layer.splitlines()), default=0)
+        lines = []
+        for step in self:
+            *within, last = step.layer.splitlines()
+            note = f"  ({step.note})" if step.note else ""
+            lines += [*within, f"{last:{width}}  {step.given} -> {step.gave}{note}"]
+        return "\n".join(lines)
 
 
 def trace_shapes(layers: Iterable[Any], size: Any) -> ShapeTrace:
@@ -353,6 +355,7 @@ def trace_shapes(layers: Iterable[Any], size: Any) -> ShapeTrace:
                 if single and not needed and not _takes_one(layer, given, gave):
                     note, needed = BATCH, True
             else:
+                _check_numbers(layer, index)
                 gave, name, note = _sized(layer, index, given, ran)
                 ran.append((name, given, gave))
             steps.append(Traced(name, given[single:], gave[single:], note))
@@ -379,6 +382,16 @@ def _taken(layer: Module) -> str:
     if isinstance(layer.padding, str) or len(layer.padding) == 4:
         return ""
     return _note(*(n[-1] for n in (layer.kernel_size, layer.stride, layer.dilation, layer.padding)))
+
+
+def _check_numbers(layer: Any, index: int) -> None:
+    """Refuse what is neither a layer nor the numbers of one."""
+    if not isinstance(layer, Mapping) and not is_sequence(layer):
+        mend = ': pass " | ".join(layers) to viz.trace_steps' if isinstance(layer, str) else ""
+        raise TypeError(
+            f"layers[{index}] is {layer!r}; expected a convkit.nn.Module, a tuple (kernel, stride, dilation, "
+            f"padding) or a dict with those keys{mend}"
+        )
 
 
 def _sized(layer: Any, index: int, shape: Shape, ran: list[Any]) -> tuple[Shape, str, str]:

@@ -30,8 +30,8 @@ def compare(
 
     Parameters
     ----------
-    before, after : array_like, HW or HWC
-        Shown as `contact_sheet` shows them.
+    before, after : array_like
+        One image each, of any layout that `show` takes; shown as `contact_sheet` shows them.
     names : (str, str)
         Of both.
     difference : bool, optional
@@ -48,7 +48,7 @@ def compare(
     Raises
     ------
     ValueError
-        A shape that is no image's, a difference of images of two shapes, or names that are not two.
+        A shape that is no one image's, a difference of images of two shapes, or names that are not two.
     TypeError
         Something that is no array of real numbers.
 
@@ -65,7 +65,8 @@ def compare(
     same = first.shape == second.shape
     if difference and not same:
         raise ValueError(
-            f"before has shape {first.shape} and after {second.shape}; expected one shape for a difference"
+            f"before has shape {first.shape} and after {second.shape}; expected one shape for a difference: "
+            f"pass difference=False{_alike(first, second)}"
         )
     drawn = same and first.dtype == second.dtype if difference is None else flag(difference, "difference")
     height, width = first.shape[:2]
@@ -80,6 +81,13 @@ def compare(
     headed(axes[0].figure, title)
     host.set_label(f"{title or 'Comparison'}: {names[0]} and {names[1]}" + ", and their difference" * drawn)
     return host
+
+
+def _alike(first: Array, second: Array) -> str:
+    """What makes `second` as large as `first`, or as coloured."""
+    if first.shape[:2] != second.shape[:2]:
+        return f", or ck.resize(after, {first.shape[:2]})"
+    return ", or ck.to_gray(" + ("after" if second.ndim == 3 else "before") + ")"
 
 
 def _difference(ax: Axes, first: Array, second: Array) -> None:

@@ -7,18 +7,60 @@ from typing import Any
 
 import numpy as np
 
-from convkit._checks import Array, as_array
+from convkit._checks import Array, as_array, choice
 from convkit.viz.style import DIVERGING, MAGNITUDE
+
+LAYOUTS = ("HW", "HWC", "CHW", "BHWC", "BCHW")
+COLOURS = (1, 3, 4)
 
 
 def image_array(value: Any, name: str) -> Array:
-    """`value` as HW, or HWC of 3 or 4 channels."""
+    """`value`, one image of any layout, as HW, or HWC of 3 or 4 channels."""
     array = as_array(value, name)
-    if array.ndim == 3 and array.shape[2] == 1:
-        array = array[..., 0]
-    if array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4)):
-        return array
-    raise ValueError(f"{name} has shape {array.shape}; expected HW, or HWC with 1, 3 or 4 channels")
+    batch = to_bhwc(array, layout_of(array, name))
+    if len(batch) > 1:
+        raise ValueError(
+            f"{name} has shape {array.shape}, {len(batch)} images; expected one: pass {name}[0], "
+            f"or viz.show({name}) for all"
+        )
+    return batch[0, ..., 0] if batch.shape[-1] == 1 else batch[0]
+
+
+def layout_of(array: Array, name: str, given: str | None = None) -> str:
+    """The layout of an image or a batch: the one `given`, or by where its 1, 3 or 4 channels are."""
+    shape = array.shape
+    if given is not None:
+        layout = choice(given, "layout", LAYOUTS)
+    elif array.ndim == 2:
+        layout = "HW"
+    elif array.ndim in (3, 4) and shape[-1] in COLOURS:
+        layout = "HWC" if array.ndim == 3 else "BHWC"
+    elif array.ndim in (3, 4) and shape[-3] in COLOURS:
+        layout = "CHW" if array.ndim == 3 else "BCHW"
+    else:
+        raise ValueError(
+            f"{name} has shape {shape}; expected HW, HWC, CHW, BHWC or BCHW with 1, 3 or 4 channels"
+            + (f": pass {_planes(shape, name)} to viz.contact_sheet" if array.ndim in (3, 4) else "")
+        )
+    channels = shape[layout.index("C")] if len(layout) == array.ndim and "C" in layout else 1
+    if len(layout) != array.ndim or channels not in COLOURS:
+        raise ValueError(f"{name} has shape {shape}, which is no {layout} of 1, 3 or 4 channels")
+    return layout
+
+
+def _planes(shape: tuple[int, ...], name: str) -> str:
+    """The expression that names the channels of an image, or of a batch's first, that are no colours."""
+    one = name if len(shape) == 3 else f"{name}[0]"
+    one += ".transpose(2, 0, 1)" * (shape[-1] < shape[-3])
+    return f"{{str(i): plane for i, plane in enumerate({one})}}"
+
+
+def to_bhwc(array: Array, layout: str) -> Array:
+    """A view of an array of `layout` as BHWC."""
+    if layout == "HW":
+        return array[None, ..., None]
+    batch = array if len(layout) == 4 else array[None]
+    return batch if layout.endswith("HWC") else batch.transpose(0, 2, 3, 1)
 
 
 def display(array: Array) -> tuple[Array, dict[str, Any]]:

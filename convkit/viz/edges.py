@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convkit._checks import as_array
 from convkit.layout import to_gray
 from convkit.viz.display import display, image_array, interpolation, strongest
 from convkit.viz.style import ORANGE, axes_for, described, quiet, titled
@@ -29,11 +28,11 @@ def edges_overlay(
 
     Parameters
     ----------
-    image : array_like, HW or HWC
-        8 or 16 bits, or floats.
-    edges : array_like, HW
-        Of the image's height and width: a mask (bool, or uint8 as `canny` gives it), or magnitudes, which
-        become more opaque the larger they are, up to their 99th percentile.
+    image : array_like
+        One image of any layout that `show` takes: 8 or 16 bits, or floats.
+    edges : array_like
+        One map, or one a channel, of the image's size: a mask (bool, or uint8 as `canny` gives it),
+        or magnitudes, which become more opaque the larger they are, up to their 99th percentile.
     color : str
         Any colour of matplotlib's.
     title : str, optional
@@ -57,12 +56,13 @@ def edges_overlay(
     >>> viz.alt_text(viz.edges_overlay(square, ck.filters.canny(square, 50, 100)))
     'Edges over the image, on 5.9 % of its pixels'
     """
-    base, found = image_array(image, "image"), as_array(edges, "edges")
+    base, found = image_array(image, "image"), image_array(edges, "edges")
     if found.ndim == 3:
         found = strongest(found)
     if found.shape != base.shape[:2]:
         raise ValueError(
-            f"edges has shape {found.shape} and image {base.shape}; expected one height and width"
+            f"edges has shape {found.shape} and image {base.shape}; expected one height and width: "
+            'pass edges of this image, found with any border but "valid"'
         )
     gray = to_gray(base[..., :3]) if base.ndim == 3 else base
     shown, style = display(gray)

@@ -142,8 +142,8 @@ def conv_animation(
     Returns
     -------
     matplotlib.animation.FuncAnimation
-        ``animation.save("window.gif")`` writes it (MP4 where ffmpeg is), ``animation.to_jshtml()`` gives HTML
-        with buttons.
+        ``animation.save("window.gif")`` writes it, ``animation.to_jshtml()`` gives HTML with buttons;
+        ``animation.save("window.mp4")`` needs ffmpeg, and raises `RuntimeError` where there is none.
 
     Raises
     ------
@@ -158,7 +158,7 @@ def conv_animation(
     4
     >>> animation.pause()
     """
-    from matplotlib.animation import FuncAnimation
+    from convkit.viz.film import Film
 
     sides = _sides(input_size, kernel, stride, padding, dilation, output_padding, transposed)
     count = sides[0].output * sides[1].output
@@ -182,7 +182,7 @@ def conv_animation(
         return [axes]
 
     _agg(figure)
-    animation = FuncAnimation(figure, frame, frames=count, interval=integer(interval, "interval", 1))
+    animation = Film(figure, frame, frames=count, interval=integer(interval, "interval", 1))
     animation._draw_was_started = True  # type: ignore[attr-defined] # unsaved is no fault: no warning when it dies
     return animation
 

@@ -14,6 +14,7 @@ from convkit.viz.display import false_colours
 from convkit.viz.style import (
     DIVERGING,
     FAINT,
+    LINE,
     ORANGE,
     axes_for,
     described,
@@ -49,7 +50,8 @@ def feature_maps(
     model : convkit.nn.Module
         Run in `eval` mode, and left in the mode that it was in.
     image : array_like, BCHW or CHW
-        As the model takes it; of a batch the first image is drawn.
+        Floats as the model takes them, ``ck.to_bchw(photo, scale="unit")``; of a batch the first image is
+        drawn. A photo as it was read, HWC, is refused by the model, with the line that mends it.
     layer : str or Module
         A name of ``model.named_modules()``, or the layer itself.
     count : int
@@ -86,7 +88,7 @@ def feature_maps(
         raise ValueError(f"layer {name!r} did not run; expected one that the model calls")
     output = np.asarray(getattr(found[-1], "data", found[-1]))
     if output.ndim != 4:
-        raise ValueError(f"layer {name!r} gives shape {output.shape}; expected maps, BCHW")
+        raise ValueError(f"layer {name!r} gives shape {output.shape}; expected maps, BCHW: {_BEFORE}")
     tiles = output[0][: integer(count, "count", 1)].astype(np.float64)
     host = _tiles(tiles, columns, figure, [str(i) for i in range(len(tiles))])
     heading = (
@@ -95,6 +97,9 @@ def feature_maps(
     headed(host, heading, 10.5, bold=False)
     host.set_label(f"Feature maps of {heading}")
     return host
+
+
+_BEFORE = "pass a layer before those that flatten or pool the whole map, as print(model) names them"
 
 
 def _layer(model: Any, layer: Any) -> tuple[str, Any]:
@@ -132,18 +137,29 @@ def _evaluated(model: Any, array: Any) -> Any:
 def _tiles(
     tiles: Array, columns: int | None, figure: Figure | SubFigure | None, names: list[str], style: Any = None
 ) -> Figure:
+    """Tiles in rows, on one pair of axes: as many take seconds on axes of their own."""
+    from matplotlib.collections import PatchCollection
+    from matplotlib.patches import Rectangle
+
     across = math.ceil(math.sqrt(len(tiles))) if columns is None else integer(columns, "columns", 1)
     across = min(across, len(tiles))
     down = math.ceil(len(tiles) / across)
-    axes = panels(figure, down, across, 1.7 * across, 1.85 * down + 0.5)
+    tall = tiles.shape[1] / tiles.shape[2]  # of a tile that is 1 wide
+    inches = 1.55 / max(1.0, tall)
+    side, below = 0.15 / inches, 0.3 / inches
+    width, height = across * (1 + side), down * (tall + below)
+    (ax,) = panels(figure, 1, 1, max(inches * width, 2.6), inches * height + 0.45)
     _, shared = false_colours(tiles) if style is None else (None, style)
-    for ax, values, name in zip(axes, tiles, names, strict=False):
-        ax.imshow(values, interpolation="nearest", **shared)
-        quiet(ax)
-        ax.set_xlabel(name, fontsize=8, color=FAINT, labelpad=2)
-    for ax in axes[len(tiles) :]:
-        ax.remove()
-    return figure_of(axes[0])
+    places = [(i % across * (1 + side), i // across * (tall + below)) for i in range(len(tiles))]
+    for (x, y), values, name in zip(places, tiles, names, strict=False):
+        ax.imshow(values, interpolation="nearest", extent=(x, x + 1, y + tall, y), **shared)
+        ax.text(x + 0.5, y + tall + below / 6, name, fontsize=8, color=FAINT, ha="center", va="top")
+    frames = [Rectangle(place, 1, tall) for place in places]
+    ax.add_collection(PatchCollection(frames, facecolor="none", edgecolor=LINE, linewidth=0.8))
+    ax.set_xlim(-side / 2, width - side / 2)
+    ax.set_ylim(height, -side / 4)
+    ax.axis("off")
+    return figure_of(ax)
 
 
 # ---- weights ----------------------------------------------------------------------------------------
@@ -202,12 +218,13 @@ def weights(
     array = as_array(given if isinstance(given, np.ndarray) else getattr(given, "data", given), "layer")
     if array.ndim != 4:
         raise ValueError(
-            f"layer has weights of shape {array.shape}; expected (outputs, inputs, height, width)"
+            f"layer has weights of shape {array.shape}; expected (outputs, inputs, height, width): "
+            f"pass {_as_kernels(array.ndim)}"
         )
     limit = float(np.abs(array).max(where=np.isfinite(array), initial=0)) or 1.0
     most = integer(count, "count", 1)
     array = _by_outputs(array, layer)
-    text = f"{array.shape[0]} kernels of {'×'.join(map(str, array.shape[1:]))}"
+    text = f"{array.shape[0]} kernel{'s' * (array.shape[0] > 1)} of {'×'.join(map(str, array.shape[1:]))}"
     if array.shape[1] == 3:
         tiles = array.transpose(0, 2, 3, 1) / (2 * limit) + 0.5
         names, style = [str(i) for i in range(len(tiles))], {}
@@ -221,6 +238,13 @@ def weights(
     headed(host, (title or text) + cut, 10.5, bold=False)
     host.set_label(f"{title or 'Weights'}: {text}{cut}")
     return host
+
+
+def _as_kernels(axes: int) -> str:
+    """What draws weights that are no kernels of two axes."""
+    if axes == 3:
+        return "layer.weight.data[:, :, None], kernels of one row"
+    return "a convolution, and those of a Linear to viz.show" if axes == 2 else "a convolution"
 
 
 def _by_outputs(array: Array, layer: Any) -> Array:
@@ -288,9 +312,9 @@ def receptive_field(
     maps(array.shape, "image")
     batch = array[None] if array.ndim == 3 else array
     x = nn.Tensor(batch[:1].astype(_dtype(model)), requires_grad=True)
-    output, field, ended = _watched(model, module, x)
+    output, field, ended = _watched(model, name, module, x)
     if len(output.shape) != 4:
-        raise ValueError(f"layer {name!r} gives shape {output.shape}; expected a map, BCHW")
+        raise ValueError(f"layer {name!r} gives shape {output.shape}; expected a map, BCHW: {_BEFORE}")
     row, column = (n // 2 for n in output.shape[2:]) if unit is None else pair(unit, "unit", 0)
     if row >= output.shape[2] or column >= output.shape[3]:
         raise ValueError(f"unit is {unit}; expected a place of the {output.shape[2]}×{output.shape[3]} map")
@@ -329,7 +353,7 @@ def _gradients_kept(model: Any) -> Iterator[None]:
             parameter.grad = gradient
 
 
-def _watched(model: Any, module: Any, x: Any) -> tuple[Any, Any, str]:
+def _watched(model: Any, name: str, module: Any, x: Any) -> tuple[Any, Any, str]:
     """The output of `module`, the field of its units (None: they have no one), and what ended it."""
     from convkit.nn.fields import Fields
 
@@ -350,7 +374,7 @@ def _watched(model: Any, module: Any, x: Any) -> tuple[Any, Any, str]:
         for remove in removers:
             remove()
     if not found:
-        raise ValueError("layer did not run; expected one that the model calls")
+        raise ValueError(f"layer {name!r} did not run; expected one that the model calls")
     output, field, ended = found[0]
     return output, field, ended
 
@@ -425,7 +449,7 @@ def history(fit: Any, *, title: str | None = None, figure: Figure | SubFigure | 
 
 def _curves(ax: Axes, curves: dict[str, list[float]], label: str) -> None:
     """A line for each name, told apart by colour, mark and dashes."""
-    from convkit.viz.style import BLUE, GREEN, LINE, RED
+    from convkit.viz.style import BLUE, GREEN, RED
 
     looks = [(BLUE, "o", "-"), (ORANGE, "s", "--"), (GREEN, "^", "-."), (RED, "d", ":")]
     for i, (name, values) in enumerate(curves.items()):

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 
+TURN = 2 * math.pi + 1e-3
+"""The largest angle that is taken for radians, a float32's rounding included."""
+
+
 def orientation(
     angle: ArrayLike,
     magnitude: ArrayLike | None = None,
@@ -32,7 +36,8 @@ def orientation(
     Parameters
     ----------
     angle : array_like, HW
-        Radians, 0 to the right and π/2 downwards, as ``sobel(image, "angle")`` gives them.
+        Radians, 0 to the right and π/2 downwards, as ``sobel(image, "angle")`` gives them; what is not finite
+        is drawn black.
     magnitude : array_like, HW, optional
         How strong each is; its 99th percentile is drawn fully. Default: all alike.
     title : str, optional
@@ -46,7 +51,7 @@ def orientation(
     Raises
     ------
     ValueError
-        No two axes, or two sizes.
+        No two axes, two sizes, or angles beyond a whole turn, as degrees are.
 
     Examples
     --------
@@ -62,13 +67,19 @@ def orientation(
     if angles.ndim != 2 or strength.shape != angles.shape:
         raise ValueError(
             f"angle has shape {angles.shape} and magnitude {strength.shape}; expected HW, both alike: "
-            'sobel(ck.to_gray(image), "polar")'
+            'pass angle and magnitude of magnitude, angle = sobel(ck.to_gray(image), "polar")'
         )
-    strength = np.abs(strength.astype(np.float64))
+    turns = np.where(np.isfinite(angles), angles, 0).astype(np.float64)
+    widest = float(np.abs(turns).max())
+    if widest > TURN:
+        swapped = magnitude is not None and float(np.nan_to_num(np.abs(strength)).max()) <= TURN
+        mend = "orientation(angle, magnitude), in this order" if swapped else "np.deg2rad(angle)"
+        raise ValueError(f"angle holds {widest:.4g}, more than a whole turn; expected radians: pass {mend}")
+    strength = np.where(np.isfinite(strength) & np.isfinite(angles), np.abs(strength.astype(np.float64)), 0)
     top = float(np.percentile(strength, 99)) or float(strength.max()) or 1.0
     height, width = angles.shape
     axes = axes_for(ax, 5.2, min(max(5.2 * height / width, 1.2), 9) + 0.4)
-    shown = coloured(angles.astype(np.float64), np.clip(strength / top, 0, 1))
+    shown = coloured(turns, np.clip(strength / top, 0, 1))
     axes.imshow(shown, interpolation=interpolation(shown))
     quiet(axes)
     titled(axes, title)

@@ -32,9 +32,10 @@ def contact_sheet(
 
     Parameters
     ----------
-    images : mapping of str to array, HW or HWC
-        At least one. uint8, uint16, bool, and floats within [0, 1] that have channels are shown as they are,
-        the few that sharpening or resampling takes just outside cut to it.
+    images : mapping of str to array
+        At least one, each one image of any layout that `show` takes. uint8, uint16, bool, and floats within
+        [0, 1] that have channels are shown as they are, the few that sharpening or resampling takes just
+        outside cut to it.
         Other floats and int16 are shown in false colours: diverging around 0 where negative, else from 0 up,
         either cut at the 99.5th percentile of the magnitude; where they have channels, the strongest of each
         pixel.

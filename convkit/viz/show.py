@@ -8,16 +8,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from convkit._checks import Array, as_array, choice, finite, is_sequence
-from convkit.viz.display import caption, display, interpolation
+from convkit.viz.display import caption, display, interpolation, layout_of, to_bhwc
 from convkit.viz.style import FAINT, axes_for, described, quiet, titled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from numpy.typing import ArrayLike
-
-LAYOUTS = ("HW", "HWC", "CHW", "BHWC", "BCHW")
-COLOURS = (1, 3, 4)
 
 
 def show(
@@ -68,9 +65,9 @@ def show(
     'BCHW (2, 3, 8, 9)   float32   0 … 0'
     """
     array = as_array(image, "image")
-    found = _layout(array, layout)
+    found = layout_of(array, "image", layout)
     choice(order, "order", ("rgb", "bgr"))
-    batch = _to_bhwc(array, found)
+    batch = to_bhwc(array, found)
     if order == "bgr" and batch.shape[-1] >= 3:
         batch = np.concatenate([batch[..., 2::-1], batch[..., 3:]], axis=-1)
     one = _side_by_side(batch)
@@ -87,34 +84,6 @@ def show(
         bar.ax.tick_params(labelsize=8)
     many = f"{len(batch)} images" if len(batch) > 1 else "Image"
     return described(axes, f"{title or many}: {width}×{height} pixels, {note}")
-
-
-def _layout(array: Array, given: str | None) -> str:
-    shape = array.shape
-    if given is not None:
-        layout = choice(given, "layout", LAYOUTS)
-    elif array.ndim == 2:
-        layout = "HW"
-    elif array.ndim in (3, 4) and shape[-1] in COLOURS:
-        layout = "HWC" if array.ndim == 3 else "BHWC"
-    elif array.ndim in (3, 4) and shape[-3] in COLOURS:
-        layout = "CHW" if array.ndim == 3 else "BCHW"
-    else:
-        raise ValueError(
-            f"image has shape {shape}; expected HW, HWC, CHW, BHWC or BCHW with 1, 3 or 4 channels: "
-            "pass viz.contact_sheet({...}) for other maps"
-        )
-    channels = shape[layout.index("C")] if len(layout) == array.ndim and "C" in layout else 1
-    if len(layout) != array.ndim or channels not in COLOURS:
-        raise ValueError(f"image has shape {shape}, which is no {layout} of 1, 3 or 4 channels")
-    return layout
-
-
-def _to_bhwc(array: Array, layout: str) -> Array:
-    if layout == "HW":
-        return array[None, ..., None]
-    batch = array if len(layout) == 4 else array[None]
-    return batch if layout.endswith("HWC") else batch.transpose(0, 2, 3, 1)
 
 
 def _side_by_side(batch: Array) -> Array:

@@ -76,7 +76,7 @@ def shape_trace(
     if broken is not None:
         _break(axes, len(shapes) * WIDE, below, reason)
     words = [_times(shapes[0])]
-    words += [f"{s.layer} " + (f"gives {_times(s.gave)}" if s.gave else "refuses") for s in found]
+    words += [f"{s.layer} " + ("refuses" if s.gave is None else f"gives {_times(s.gave)}") for s in found]
     axes.set_xlim(-1.2, max((count - 1) * WIDE + 1.2, 3.0))
     axes.set_ylim(bottom, TOP)
     axes.axis("off")
@@ -90,8 +90,13 @@ def _steps(model: Any, input: Any) -> tuple[Shape, list[Step]]:
     if isinstance(model, str):
         shape = shape[1:] if len(shape) == 4 else shape
         return shape, trace_steps(model, shape)
+    if hasattr(model, "children") and not hasattr(model, "_axes"):
+        raise TypeError(
+            f"model is another library's {type(model).__name__}; expected a convkit.nn.Module, or text: "
+            'pass " | ".join(map(repr, model)) of a Sequential'
+        )
     layers = _chain(model) if hasattr(model, "children") else model
-    if not is_sequence(layers):
+    if not is_sequence(layers) or hasattr(layers, "dtype"):
         raise TypeError(f"model is {type(model).__name__}; expected text such as {EXAMPLE!r}, or layers")
     if any(isinstance(layer, str) for layer in layers):
         raise TypeError('model is a list with text; expected one text: pass " | ".join(model)')
@@ -156,16 +161,19 @@ def _linked(steps: list[Any], layers: Sequence[Any]) -> list[Any]:
 
 
 def _brief(layer: str) -> str:
-    """A layer's text without what hardly matters to its shapes: pairs of one number, ε and momentum."""
+    """A layer's text without what is within it, and what hardly matters to its shapes."""
+    layer = re.sub(r"\(\n.*\)", "(…)", layer, flags=re.DOTALL)
     layer = re.sub(r"\((\d+), \1\)", r"\1", layer)
     return re.sub(r", (eps|momentum)=[^,)]*", "", layer).removesuffix("()")
 
 
 def _box(ax: Axes, x: float, shape: Sequence[int], largest: int) -> None:
-    """A box as high as the map and deeper with its channels; a bar for a vector."""
+    """A box as high as the map and deeper with its channels; a bar for a vector, a square for one number."""
     from matplotlib.patches import Polygon
 
-    if len(shape) == 1:
+    if not shape:
+        front, depth = (0.09, 0.09), 0.0
+    elif len(shape) == 1:
         half = 0.3 + 0.16 * math.log10(max(shape[0], 1))
         front, depth = (0.09, half), 0.0
     else:
@@ -187,7 +195,7 @@ def _box(ax: Axes, x: float, shape: Sequence[int], largest: int) -> None:
 
 
 def _map(shape: Sequence[int]) -> Sequence[int]:
-    """Height and width of a map, those of a line of numbers; none of a vector."""
+    """Height and width of a map, those of a line of numbers; none of a vector or a number."""
     return (1, shape[1]) if len(shape) == 2 else shape[1:]
 
 
@@ -220,4 +228,4 @@ def _break(ax: Axes, x: float, below: float, reason: list[str]) -> None:
 
 
 def _times(shape: Sequence[int]) -> str:
-    return "×".join(map(str, shape))
+    return "×".join(map(str, shape)) or "a number"

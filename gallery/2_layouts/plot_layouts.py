@@ -18,7 +18,7 @@ diagram = viz.layout_diagram((224, 224, 3))
 # ``reshape`` gives the right shape and the wrong picture.
 cat = data.chelsea()[:300, :450]
 right, wrong = ck.to_chw(cat), cat.reshape(3, 300, 450)
-figure = Figure(figsize=(5.7, 2.6), layout="constrained")
+figure = Figure(figsize=(5.3, 2.6), layout="constrained")
 left, other = figure.subplots(1, 2)
 viz.show(right, layout="CHW", title="ck.to_chw(cat)", ax=left)
 viz.show(wrong, layout="CHW", title="cat.reshape(3, 300, 450)", ax=other)

@@ -14,7 +14,7 @@ from convkit import viz
 
 coffee = data.coffee()
 from_opencv = ck.rgb_to_bgr(coffee)
-figure = Figure(figsize=(5.7, 2.6), layout="constrained")
+figure = Figure(figsize=(5.3, 2.6), layout="constrained")
 left, right = figure.subplots(1, 2)
 viz.show(from_opencv, title="BGR, shown as if RGB", ax=left)
 viz.show(from_opencv, order="bgr", title='BGR, shown with order="bgr"', ax=right)

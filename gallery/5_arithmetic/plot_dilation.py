@@ -10,6 +10,6 @@ from matplotlib.figure import Figure
 
 from convkit import viz
 
-figure = Figure(figsize=(5.7, 9.5), layout="constrained")
+figure = Figure(figsize=(5.3, 8.9), layout="constrained")
 for ax, dilation in zip(figure.subplots(3, 1), (1, 2, 3), strict=True):
     viz.conv_geometry(9, kernel=3, padding=dilation, dilation=dilation, step=(4, 4), ax=ax)

@@ -13,7 +13,7 @@ import convkit as ck
 from convkit import viz
 
 settings = [{"kernel": 3, "stride": 1, "padding": 1}, {"kernel": 3, "stride": 2, "padding": 1}, {"kernel": 5}]
-figure = Figure(figsize=(5.7, 9.5), layout="constrained")
+figure = Figure(figsize=(5.3, 8.9), layout="constrained")
 for ax, given in zip(figure.subplots(3, 1), settings, strict=True):
     viz.conv_geometry(32, **given, ax=ax)
 

@@ -17,7 +17,7 @@ weights = {
     "separable: depthwise 3×3, 1×1": 64 * 9 + 64 * 128,
     "pointwise 1×1": 64 * 128,
 }
-figure = Figure(figsize=(5.7, 3.2), layout="constrained")
+figure = Figure(figsize=(5.3, 3.2), layout="constrained")
 ax = figure.subplots()
 bars = ax.barh(list(weights), [w * PLACES / 1e6 for w in weights.values()], color="#0072b2")
 ax.bar_label(bars, [f"{w:,} weights" for w in weights.values()], padding=4, fontsize=8)

@@ -14,7 +14,7 @@ stacks = {
     "3×3, every second with stride 2": [(3, 1), (3, 2)] * 3,
     "3×3, dilation 1, 2, 4, …": [(3, 1, 2**i) for i in range(6)],
 }
-figure = Figure(figsize=(5.7, 3.6), layout="constrained")
+figure = Figure(figsize=(5.3, 3.6), layout="constrained")
 ax = figure.subplots()
 reached = []
 for (name, layers), (colour, mark) in zip(

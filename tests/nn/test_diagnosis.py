@@ -25,7 +25,7 @@ REFUSED = [
     (nn.MaxPool2d(2), z(2, 5, 3, 8, 8), "5 axes, as videos have", "x.reshape(-1, *x.shape[-3:])"),
     (nn.Conv2d(1, 4, 3), z(8, 8), "one map, without channels", "x[None, None]"),
     (nn.Sequential(nn.Flatten(), conv), z(1, 3, 8, 8), "numbers and no maps", "nn.Unflatten"),
-    (nn.MaxPool2d(4), z(1, 3, 2, 2), "input, (2, 2), is smaller than the kernel", "a smaller kernel_size"),
+    (nn.MaxPool2d(4), z(1, 3, 2, 2), "(2, 2), is smaller than the kernel", "MaxPool2d(..., kernel_size=2)"),
     (nn.Sequential(conv, nn.Flatten(), nn.Linear(256, 9)), z(3, 8, 8), "without a batch axis", "x[None]"),
     (nn.Sequential(conv, nn.Linear(256, 9)), z(3, 8, 8), "without a batch axis, and maps", "nn.Flatten()"),
     (nn.BatchNorm2d(4), z(4, 8, 8), "without a batch axis", "x[None]"),

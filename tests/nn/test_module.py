@@ -108,6 +108,20 @@ def test_text():
         "  (1): BatchNorm2d(8, eps=1e-05, momentum=0.1)\n"
         ")"
     )
+    nested = nn.Sequential(
+        {"body": nn.Sequential(nn.ReLU(), nn.ModuleList([nn.Flatten()])), "end": nn.Tanh()}
+    )
+    assert repr(nested) == (
+        "Sequential(\n"
+        "  (body): Sequential(\n"
+        "    (0): ReLU()\n"
+        "    (1): ModuleList(\n"
+        "      (0): Flatten()\n"
+        "    )\n"
+        "  )\n"
+        "  (end): Tanh()\n"
+        ")"
+    )
 
 
 # ---- states -----------------------------------------------------------------------------------------
@@ -343,6 +357,7 @@ def test_frozen_layers_compute_the_same(activation):
         nn.Dropout(),
         nn.Sequential(nn.DepthwiseConv2d(8, 3, bias=False), nn.BatchNorm2d(8, affine=False)),
         nn.Conv2d(8, 4, 1, bias=False),
+        nn.BatchNorm2d(4, bias=False),
     )
     for _ in range(3):
         model(nn.Tensor(normal(4, 3, 12, 11) * 2 + 1))

@@ -9,7 +9,9 @@ from convkit import nn, viz
 
 HW = np.zeros((8, 9), np.uint8)
 MODEL = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU())
-X = np.zeros((1, 1, 8, 8), np.float32)
+FLAT = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten())
+RGB, BATCH = np.zeros((8, 9, 3), np.uint8), np.zeros((2, 1, 8, 9))
+X, X3 = np.zeros((1, 1, 8, 8), np.float32), np.zeros((1, 3, 8, 8), np.float32)
 REFUSED = [
     (lambda: viz.compare(HW, HW, names=("a",)), ValueError, "names is ('a',); expected 2 texts: names=("),
     (lambda: viz.compare(HW, HW, names="ab"), TypeError, "names is 'ab'; expected 2 texts"),
@@ -39,9 +41,33 @@ REFUSED = [
     (lambda: viz.layout_diagram(HW), TypeError, "shape is an array; expected (height, width, chan"),
     (lambda: viz.shape_trace("relu", 32), TypeError, "input is 32; expected a shape, (C, H, W)"),
     (lambda: viz.shape_trace(None, (3, 8, 8)), TypeError, "model is NoneType; expected text such as"),
+    (lambda: viz.shape_trace(X, (3, 8, 8)), TypeError, "model is ndarray; expected text such as"),
+    (lambda: viz.shape_trace("relu", nn.Tensor(X)), TypeError, "input is an array; expected a shape, (C,"),
     (lambda: viz.shape_trace(["relu"], (3, 8, 8)), TypeError, 'expected one text: pass " | ".join(model)'),
     (lambda: viz.trace_steps("conv(3, 0)", (3, 8, 8)), ValueError, "conv(3, 0): kernel is 0; expected at"),
+    (lambda: viz.trace_steps("convv(3, 3)", (3, 8, 8)), ValueError, "did you mean conv or deconv or Conv2d?"),
+    (lambda: viz.trace_steps("Conv2d(16, 3)", (3, 8, 8)), ValueError, "expected Conv2d(in_channels, out_cha"),
     (lambda: viz.trace_steps(None, (3, 8, 8)), TypeError, "layers is NoneType; expected text"),
+    (lambda: viz.edges_overlay(HW, HW[1:]), ValueError, 'edges of this image, found with any bo'),
+    (lambda: viz.edges_overlay(BATCH, HW), ValueError, "2 images; expected one: pass image[0], or viz"),
+    (lambda: viz.compare(BATCH, HW), ValueError, "before has shape (2, 1, 8, 9), 2 images; expected"),
+    (lambda: viz.compare(HW, np.zeros((8, 9, 5))), ValueError, "enumerate(after.transpose(2, 0, 1))} to"),
+    (lambda: viz.show(np.zeros((2, 5, 8, 9))), ValueError, "plane for i, plane in enumerate(image[0])}"),
+    (lambda: viz.compare(HW, HW[1:], difference=True), ValueError, "or ck.resize(after, (8, 9))"),
+    (lambda: viz.compare(HW, RGB, difference=True), ValueError, "difference=False, or ck.to_gray(after)"),
+    (lambda: viz.orientation(HW + 90), ValueError, "angle holds 90, more than a whole turn; expected rad"),
+    (lambda: viz.orientation(HW + 90, HW), ValueError, "pass orientation(angle, magnitude), in this order"),
+    (lambda: viz.weights(nn.Conv1d(3, 4, 3)), ValueError, "pass layer.weight.data[:, :, None]"),
+    (lambda: viz.weights(nn.Linear(3, 4)), ValueError, "a convolution, and those of a Linear to viz.show"),
+    (lambda: viz.feature_maps(FLAT, X3, "1"), ValueError, "pass a layer before those that flatten"),
+    (lambda: viz.receptive_field(FLAT, X3), ValueError, "pass a layer before those that flatten"),
+    (lambda: viz.feature_maps(FLAT, RGB, "0"), nn.LayerError, 'ck.to_bchw(image, scale="unit")'),
+    (lambda: MODEL(None), TypeError, "Conv2d got None; expected an array or a nn.Tensor: a forward wit"),
+    (lambda: nn.MSELoss()(X, None), TypeError, "MSELoss got None; expected an array or a nn.Tensor"),
+    (lambda: nn.trace_shapes(["relu"], 8), TypeError, 'keys: pass " | ".join(layers) to viz.trace'),
+    (lambda: nn.trace_shapes([nn], (1, 8, 8)), TypeError, "expected a convkit.nn.Module, a tuple"),
+    (lambda: nn.ReLU()("a.png"), TypeError, 'ReLU got str; expected an array or a nn.Tensor: pass ck.to_b'),
+    (lambda: nn.Linear(3, 2)({}), TypeError, "Linear got dict; expected an array or a nn.Tensor: pass one"),
     (lambda: viz.edges_overlay(HW, HW, color="no"), ValueError, "color is 'no'; expected one of matplot"),
     (lambda: nn.summary("m", (1, 8, 8)), TypeError, "model is str; expected a convkit.nn.Module"),
     (lambda: nn.summary(MODEL, 3), TypeError, "input_shape is 3; expected (B, C, H, W)"),

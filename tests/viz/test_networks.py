@@ -12,7 +12,7 @@ rng = np.random.default_rng(8)
 
 
 def tiles(figure):
-    return [np.asarray(ax.images[0].get_array()) for ax in figure.axes if ax.images]
+    return [np.asarray(image.get_array()) for image in figure.axes[0].images]
 
 
 def test_weights_of_three_channels_are_colours_and_others_tiles():
@@ -200,6 +200,34 @@ def test_a_model_is_drawn_as_its_forward_runs_and_breaks_where_it_does():
     assert said == "Shapes: 3×8×8, Early.forward gives 3×1×1, Conv2d(3, 4, kernel_size=3) refuses"
     with pytest.raises(RuntimeError, match="boom"):
         viz.shape_trace(Net(boom), (3, 8, 8))
+
+
+def test_a_model_that_ends_in_a_number_is_drawn():
+    nn = pytest.importorskip("convkit.nn")
+
+    class Score(nn.Module):
+        def __init__(self, dims):
+            self.conv, self.dims = nn.Conv2d(3, 4, 3), dims
+
+        def forward(self, x):
+            return self.conv(x).mean(self.dims)
+
+    for dims in (None, (1, 2, 3)):  # of the batch, or of each image
+        for shape in ((3, 8, 8), (2, 3, 8, 8)):
+            figure = viz.shape_trace(Score(dims), shape)
+            assert viz.alt_text(figure).endswith("gives 4×6×6, Score.forward gives a number")
+            viz.rendered(figure)
+
+
+def test_layers_within_a_layer_are_not_written_out():
+    nn = pytest.importorskip("convkit.nn")
+    model = nn.Sequential(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()), nn.Flatten())
+    said = viz.alt_text(viz.shape_trace(model, (3, 8, 8)))
+    assert said == "Shapes: 3×8×8, Sequential(…) gives 4×6×6, Flatten gives 144"
+    lines = str(nn.trace_shapes(model, (3, 8, 8))).splitlines()
+    assert lines[3].startswith(")")
+    assert lines[3].index("(3, 8, 8)") == lines[4].index("(4, 6, 6)")
+    assert max(map(len, lines)) < 120
 
 
 def test_a_photo_as_it_was_read_is_told_the_line_that_mends_it():

@@ -65,8 +65,8 @@ def test_the_grid_has_no_empty_axes():
 def test_what_is_no_image_is_refused():
     with pytest.raises(ValueError, match="images is empty"):
         viz.contact_sheet({})
-    with pytest.raises(ValueError, match=r"bad has shape \(4, 5, 2\)"):
-        viz.contact_sheet({"bad": np.zeros((4, 5, 2))})
+    with pytest.raises(ValueError, match=r"bad has shape \(5, 6, 2\)"):
+        viz.contact_sheet({"bad": np.zeros((5, 6, 2))})
     with pytest.raises(TypeError, match="bad is None"):
         viz.contact_sheet({"bad": None})
     with pytest.raises(ValueError, match="columns is 0"):

@@ -103,6 +103,26 @@ def test_a_difference_is_what_it_says():
         viz.compare(PHOTO, ck.to_gray(PHOTO), difference=True)
 
 
+def test_one_image_of_any_layout_is_compared_and_drawn_over():
+    edges = ck.filters.canny(ck.to_gray(PHOTO), 50, 100)
+    for array in (PHOTO, ck.to_chw(PHOTO), PHOTO[None], ck.to_chw(PHOTO)[None]):
+        before, after, difference = (ax.images[0].get_array() for ax in viz.compare(array, PHOTO).axes[:3])
+        np.testing.assert_array_equal(before, after)
+        assert not difference.any()
+        for found in (edges, edges[..., None], edges[None, None]):
+            over, ink = (image.get_array() for image in viz.edges_overlay(array, found).axes[0].images)
+            np.testing.assert_array_equal(over, ck.to_gray(PHOTO))
+            np.testing.assert_array_equal(ink[..., 3], edges / 255)
+
+
+def test_directions_that_are_none_are_black_and_those_of_float32_within_a_turn():
+    angle = np.array([[np.nan, 0.1], [np.float32(2 * np.pi), -np.inf]], np.float32)
+    drawn = shown(viz.orientation(angle))
+    assert (drawn.sum(axis=2) > 0).tolist() == [[False, True], [True, False]]
+    figure = viz.orientation(np.zeros((2, 2)), np.array([[np.nan, 1], [1, np.inf]]))
+    assert (shown(figure).sum(axis=2) > 0).tolist() == [[False, True], [True, False]]
+
+
 def test_edges_of_another_size_are_refused():
     with pytest.raises(ValueError, match="edges has shape"):
         viz.edges_overlay(PHOTO, np.zeros((3, 3)))
@@ -223,6 +243,17 @@ def test_an_animation_is_written(tmp_path):
         assert gif.n_frames == 4
 
 
+def test_a_film_without_ffmpeg_says_what_to_install(tmp_path, monkeypatch):
+    import matplotlib
+
+    monkeypatch.setitem(matplotlib.rcParams, "animation.ffmpeg_path", "no such program")
+    animation = viz.conv_animation(3, 2)
+    with pytest.raises(RuntimeError, match=r"window.mp4 needs ffmpeg.*apt install ffmpeg.*gif"):
+        animation.save(tmp_path / "window.mp4")
+    with pytest.raises(RuntimeError, match=r"needs ffmpeg.*to_jshtml"):
+        animation.to_html5_video()
+
+
 def test_the_layouts_are_named_with_their_shapes():
     written = [text.get_text() for text in viz.layout_diagram((480, 640, 3)).axes[0].texts]
     assert {"(480, 640, 3)", "(3, 480, 640)", "(1, 3, 480, 640)"} <= set(written)
@@ -320,6 +351,33 @@ def test_a_break_is_told_and_drawn_in_red(layers, note, mend):
         text for text in viz.shape_trace(layers, (3, 34, 34)).axes[0].texts if text.get_text() == "breaks"
     ]
     assert [text.get_color() for text in written] == ["#b3401a"]
+
+
+@pytest.mark.parametrize(
+    ("layers", "same"),
+    [
+        ("Conv2d(3, 16, kernel_size=(3, 3), stride=(2, 2), bias=False)", "conv(16, 3, stride=2, bias=False)"),
+        (
+            "nn.Conv2d(3, 6, 3, padding=same, groups=3)|ReLU(inplace=True)",
+            "conv(6, 3, padding=1, groups=3)|relu",
+        ),
+        ("MaxPool2d(2) | torch.nn.Flatten() | Linear(192, 10)", "max_pool(2) | flatten | fc(10)"),
+        ("BatchNorm2d(3) | AdaptiveAvgPool2d(1) | Flatten", "bn | GAP"),
+        ("ConvTranspose2d(3, 4, 2, stride=2)", "deconv(out_channels=4, kernel_size=2, stride=2)"),
+        ("DepthwiseConv2d(3, 3)", "depthwise(3)"),
+    ],
+)
+def test_pytorchs_names_and_other_usual_words_are_traced(layers, same):
+    traced = [viz.trace_steps(text, (3, 16, 16)) for text in (layers, same)]
+    assert len({(steps[-1].gave, sum(step.parameters for step in steps)) for steps in traced}) == 1
+    assert traced[0][-1].gave is not None
+
+
+def test_a_layer_of_pytorchs_that_does_not_fit_is_told_as_the_layer_tells_it():
+    step = viz.trace_steps("conv(16, 3) | Conv2d(3, 8, 3)", (3, 16, 16))[-1]
+    assert step.gave is None
+    assert "what comes before gives 16 channels" in step.note
+    assert step.mend == "nn.Conv2d(16, 8, ...)"
 
 
 @pytest.mark.parametrize("layers", ["conv(8", "conv(x, 3)", "fancy(3)", "conv()", "conv(8, 3, turns=2)", ""])
