@@ -11,12 +11,12 @@ tile is GEMM_MR output channels, broadcast, by vectors of input channels.
 
 The tiles are cut into chunks. Some chunks at a time are transformed, by all threads together, into one scratch: pixels
 are transposed, so that channels lie side by side (borders are resolved there, and nowhere else), then no transform needs
-a shuffle. Units of work, each a part of the outputs × a part of the channels, multiply them position by position. Their
-sums wait in scratch from one time to the next, and are transformed at the end. A dilated convolution is several without:
+a shuffle. Units of work multiply them, each a part of the outputs × a part of the channels × a share of the positions.
+Sums wait in scratch from one time to the next, and are transformed at the end. A dilated convolution is several without:
 each row phase is a map of its own, column phases take turns in a line.
 
 The chunks depend on the sizes alone, and every weight is summed by one thread, chunk after chunk: no bit depends on
-the number of threads, on the parts, or on how many chunks are transformed at a time.
+the number of threads, on parts and shares, or on how many chunks are transformed at a time.
 """
 from cython.parallel cimport prange, threadid
 from libc.string cimport memset
@@ -62,7 +62,8 @@ cdef struct Grad:
     Py_ssize_t chunks, together                         # in all; that are transformed together
     Source x, g
     real* y
-    real* sums                                          # [unit, or thread where none waits][position][output][channel]
+    Py_ssize_t shares                                   # of the positions
+    real* sums                                          # [part, or thread where none waits][position][output][channel]
     Py_ssize_t position                                 # of sums: from one to the next
     real* pixels                                        # [thread][line][column][channel] of a vector of channels
     Py_ssize_t pixels_size
@@ -75,6 +76,11 @@ cdef struct Chunk:
 cdef struct Step:               # some chunks of a block
     Py_ssize_t group, output, outputs, channel, channels
     Py_ssize_t first, chunks
+
+
+cdef struct Part:               # of a block
+    Py_ssize_t output, outputs, channel, channels
+    real* sums
 
 
 cdef struct Products:           # of one position
@@ -352,75 +358,88 @@ cdef void write_kernels(const vec* taps, Py_ssize_t channels, real* y) noexcept 
         k += VL
 
 
-cdef void write_sums(const Grad* grad, const real* sums, Py_ssize_t outputs, Py_ssize_t channels, real* y) noexcept nogil:
-    # Gᵀ sums G
+cdef void write_sums(const Grad* grad, const Step* step, const Part* part, Py_ssize_t first,
+                     Py_ssize_t outputs) noexcept nogil:
+    # Gᵀ sums G, of some outputs of a part.
     cdef vec s[6]
     cdef vec lines[18]          # [row of the kernel][point]
     cdef vec taps[9]
-    cdef Py_ssize_t o, c
+    cdef Py_ssize_t o, c, place
     cdef int a, b
-    for o in range(outputs):
+    for o in range(first, first + outputs):
+        place = (step.group * grad.outputs + step.output + part.output + o) * grad.channels + step.channel + part.channel
         c = 0
-        while c < channels:
+        while c < part.channels:
             for b in range(POINTS):
                 for a in range(POINTS):
-                    s[a] = vec_load(sums + (a * POINTS + b) * grad.position + o * grad.x.pitch + c)
+                    s[a] = vec_load(part.sums + (a * POINTS + b) * grad.position + o * grad.x.pitch + c)
                 gather(s, taps)
                 for a in range(3):
                     lines[a * POINTS + b] = taps[a]
             for a in range(3):
                 gather(lines + a * POINTS, taps + 3 * a)
-            write_kernels(taps, min(channels - c, <Py_ssize_t>VL), y + (o * grad.channels + c) * 9)
+            write_kernels(taps, min(part.channels - c, <Py_ssize_t>VL), grad.y + (place + c) * 9)
             c += VL
 
 
-cdef void multiply_part(const Grad* grad, const Step* step, Py_ssize_t unit, Py_ssize_t thread) noexcept nogil:
-    # All products of a part of the outputs × a part of the channels; after the last chunk, their weights.
-    cdef Py_ssize_t output = unit // grad.x.parts, channel = unit % grad.x.parts, p, k
-    cdef Py_ssize_t channels = min(grad.x.part, step.channels - channel * grad.x.part)
-    cdef real* sums = grad.sums + (thread if grad.together == grad.chunks else unit) * POSITIONS * grad.position
+cdef bint sums_wait(const Grad* grad) noexcept nogil:
+    return grad.shares > 1 or grad.together < grad.chunks
+
+
+cdef bint find_part(const Grad* grad, const Step* step, Py_ssize_t index, Py_ssize_t thread, Part* part) noexcept nogil:
+    # Whether it has any weights: a block may be smaller than others.
+    part.output = index // grad.x.parts * grad.g.part
+    part.channel = index % grad.x.parts * grad.x.part
+    part.outputs = min(grad.g.part, step.outputs - part.output)
+    part.channels = min(grad.x.part, step.channels - part.channel)
+    part.sums = grad.sums + (index if sums_wait(grad) else thread) * POSITIONS * grad.position
+    return part.outputs > 0 and part.channels > 0
+
+
+cdef void multiply_share(const Grad* grad, const Step* step, Py_ssize_t unit, Py_ssize_t thread) noexcept nogil:
+    # The products of a part at a share of the positions; where these are all, its weights after the last chunk.
+    cdef Py_ssize_t index = unit // grad.shares, share = unit % grad.shares, p, k
+    cdef Part part
     cdef Products products
     cdef Chunk chunk
-    products.outputs = min(grad.g.part, step.outputs - output * grad.g.part)
-    if products.outputs <= 0 or channels <= 0:      # of a block that is smaller
+    if not find_part(grad, step, index, thread, &part):
         return
-    products.u_pitch, products.v_pitch = grad.g.pitch, grad.x.pitch
-    for p in range(POSITIONS):
-        products.sums = sums + p * grad.position
+    products.outputs, products.u_pitch, products.v_pitch = part.outputs, grad.g.pitch, grad.x.pitch
+    for p in range(share * POSITIONS // grad.shares, (share + 1) * POSITIONS // grad.shares):
+        products.sums = part.sums + p * grad.position
         for k in range(step.chunks):
             products.depth, products.first = find_chunk(grad, step.first + k, &chunk), step.first + k == 0
-            products.u = part_of(&grad.g, k, output) + p * grad.g.position
-            products.v = part_of(&grad.x, k, channel) + p * grad.x.position
-            multiply_position(&products, channels)
-    if step.first + step.chunks == grad.chunks:
-        output = step.output + output * grad.g.part
-        channel = step.channel + channel * grad.x.part
-        write_sums(grad, sums, products.outputs, channels,
-                   grad.y + ((step.group * grad.outputs + output) * grad.channels + channel) * 9)
+            products.u = part_of(&grad.g, k, index // grad.x.parts) + p * grad.g.position
+            products.v = part_of(&grad.x, k, index % grad.x.parts) + p * grad.x.position
+            multiply_position(&products, part.channels)
+    if grad.shares == 1 and step.first + step.chunks == grad.chunks:
+        write_sums(grad, step, &part, 0, part.outputs)
+
+
+cdef void write_share(const Grad* grad, const Step* step, Py_ssize_t unit) noexcept nogil:
+    # The weights of a share of a part's outputs.
+    cdef Py_ssize_t share = unit % grad.shares, first
+    cdef Part part
+    if find_part(grad, step, unit // grad.shares, 0, &part):
+        first = share * part.outputs // grad.shares
+        write_sums(grad, step, &part, first, (share + 1) * part.outputs // grad.shares - first)
 
 
 # ---- sizes ---------------------------------------------------------------------------------------------
 
-cdef double part_cost(Py_ssize_t outputs, Py_ssize_t vectors) noexcept nogil:
-    # In vectors' products; each tile of registers also loads vectors and sums.
-    return outputs * (vectors + 0.3 * ceil_div(vectors, GEMM_NV)) + 2 * vectors
+cdef Py_ssize_t even_vectors(Py_ssize_t n, Py_ssize_t most) noexcept nogil:
+    return ceil_div(even_parts(n, most), VL) * VL
 
 
 cdef void partition(Grad* grad, Py_ssize_t threads) noexcept nogil:
-    # The parts of a block that are done first by all threads.
-    cdef Py_ssize_t output_parts, parts, outputs, channels, units
-    cdef Py_ssize_t least_outputs = ceil_div(grad.g.block, MOST_CHANNELS), least = ceil_div(grad.x.block, MOST_CHANNELS)
-    cdef double cost, best = -1
-    for output_parts in range(least_outputs, least_outputs + threads + 1):
-        outputs = ceil_div(ceil_div(grad.g.block, output_parts), VL) * VL
-        for parts in range(least, least + threads + 1):
-            channels = ceil_div(ceil_div(grad.x.block, parts), VL) * VL
-            units = ceil_div(grad.g.block, outputs) * ceil_div(grad.x.block, channels)
-            cost = ceil_div(units, threads) * part_cost(outputs, channels // VL)
-            if best < 0 or cost < 0.99 * best:
-                best = cost
-                grad.g.part, grad.x.part = outputs, channels
+    # The parts of a block, and as many shares of their positions as keep all threads busy.
+    cdef Py_ssize_t parts
+    grad.g.part, grad.x.part = even_vectors(grad.g.block, MOST_CHANNELS), even_vectors(grad.x.block, MOST_CHANNELS)
     grad.g.parts, grad.x.parts = ceil_div(grad.g.block, grad.g.part), ceil_div(grad.x.block, grad.x.part)
+    parts = grad.g.parts * grad.x.parts
+    grad.shares = 1
+    while grad.shares < POSITIONS and parts * grad.shares < 4 * threads and parts * grad.shares % threads != 0:
+        grad.shares += 1
 
 
 cdef void cut(Grad* grad, Py_ssize_t rows, Py_ssize_t columns) noexcept nogil:
@@ -462,8 +481,8 @@ cdef void plan(Grad* grad, Py_ssize_t threads) noexcept nogil:
     space(grad)
     if grad.chunks * chunk_size(grad) * <Py_ssize_t>sizeof(real) <= TILES_BYTES:
         return
-    grad.x.block = min(grad.channels, ceil_div(even_parts(grad.channels, MOST_WAITING), VL) * VL)
-    grad.g.block = min(grad.outputs, ceil_div(even_parts(grad.outputs, MOST_WAITING), VL) * VL)
+    grad.x.block = min(grad.channels, even_vectors(grad.channels, MOST_WAITING))
+    grad.g.block = min(grad.outputs, even_vectors(grad.outputs, MOST_WAITING))
     partition(grad, threads)
     space(grad)
     grad.together = min(grad.chunks, max(<Py_ssize_t>1, TILES_BYTES // (chunk_size(grad) * <Py_ssize_t>sizeof(real))))
@@ -476,7 +495,7 @@ cdef Py_ssize_t chunk_size(const Grad* grad) noexcept nogil:
 
 cdef Py_ssize_t lay_out(Grad* grad, Py_ssize_t threads, char* at) noexcept nogil:
     # The bytes of the scratch.
-    cdef Py_ssize_t sums = threads if grad.together == grad.chunks else grad.x.parts * grad.g.parts
+    cdef Py_ssize_t sums = grad.x.parts * grad.g.parts if sums_wait(grad) else threads
     grad.x.tiles = <real*>at
     grad.g.tiles = grad.x.tiles + grad.together * POSITIONS * grad.x.parts * grad.x.position
     grad.sums = grad.g.tiles + grad.together * POSITIONS * grad.g.parts * grad.g.position
@@ -515,7 +534,7 @@ def weight_gradient(const real[:, :, :, :] x_bchw not None, const real[:, :, :, 
     """
     cdef Grad grad
     cdef Step step
-    cdef Py_ssize_t i, u, steps, vectors, parts
+    cdef Py_ssize_t i, u, steps, vectors, units
     cdef char* scratch
     memset(&grad, 0, sizeof(Grad))
     grad.images, grad.groups = x_bchw.shape[0], groups
@@ -537,18 +556,21 @@ def weight_gradient(const real[:, :, :, :] x_bchw not None, const real[:, :, :, 
         lay_out(&grad, num_threads, scratch)
         steps = (grad.groups * ceil_div(grad.outputs, grad.g.block) * ceil_div(grad.channels, grad.x.block)
                  * ceil_div(grad.chunks, grad.together))
-        parts = grad.g.parts * grad.x.parts
+        units = grad.g.parts * grad.x.parts * grad.shares
         for i in range(steps):
             find_step(&grad, i, &step)
             vectors = step.chunks * (ceil_div(step.channels, VL) + ceil_div(step.outputs, VL))
             if num_threads == 1:    # no team: also what a forked child must do
                 for u in range(vectors):
                     transform_vector(&grad, &step, u, 0)
-                for u in range(parts):
-                    multiply_part(&grad, &step, u, 0)
+                for u in range(units):
+                    multiply_share(&grad, &step, u, 0)
             else:
                 for u in prange(vectors, num_threads=num_threads, schedule="dynamic"):
                     transform_vector(&grad, &step, u, threadid())
-                for u in prange(parts, num_threads=num_threads, schedule="dynamic"):
-                    multiply_part(&grad, &step, u, threadid())
+                for u in prange(units, num_threads=num_threads, schedule="dynamic"):
+                    multiply_share(&grad, &step, u, threadid())
+                if grad.shares > 1 and step.first + step.chunks == grad.chunks:
+                    for u in prange(units, num_threads=num_threads, schedule="dynamic"):
+                        write_share(&grad, &step, u)
         scratch_free(scratch)
