@@ -11,7 +11,8 @@ tile is GEMM_MR output channels, broadcast, by vectors of input channels.
 
 The tiles are cut into chunks. Some chunks at a time are transformed, by all threads together, into one scratch: pixels
 are transposed, so that channels lie side by side (borders are resolved there, and nowhere else), then no transform needs
-a shuffle. Units of work multiply them, each a part of the outputs × a part of the channels × a share of the positions.
+a shuffle. Units of work multiply them, each a part of the outputs × a part of the channels × a share of the positions,
+while the next chunks are transformed into another scratch: threads that share a processor seldom wait for each other.
 Sums wait in scratch from one time to the next, and are transformed at the end. A dilated convolution is several without:
 each row phase is a map of its own, column phases take turns in a line.
 
@@ -59,7 +60,7 @@ cdef struct Grad:
     Py_ssize_t dilation_h, dilation_w
     Py_ssize_t down, across                             # tiles of a row phase; of all column phases together, as one
     Py_ssize_t chunk_maps, chunk_rows, chunk_columns    # maps: images × row phases
-    Py_ssize_t chunks, together                         # in all; that are transformed together
+    Py_ssize_t chunks, together, steps                  # in all; that are transformed together; how many times
     Source x, g
     real* y
     Py_ssize_t shares                                   # of the positions
@@ -76,6 +77,7 @@ cdef struct Chunk:
 cdef struct Step:               # some chunks of a block
     Py_ssize_t group, output, outputs, channel, channels
     Py_ssize_t first, chunks
+    Py_ssize_t buffer           # of transformed tiles, 0 or 1
 
 
 cdef struct Part:               # of a block
@@ -248,7 +250,9 @@ cdef Py_ssize_t find_chunk(const Grad* grad, Py_ssize_t index, Chunk* chunk) noe
     return chunk.maps * chunk.rows * chunk.columns * grad.dilation_w
 
 
-cdef inline real* part_of(const Source* source, Py_ssize_t chunk, Py_ssize_t part) noexcept nogil:
+cdef inline real* part_of(const Grad* grad, const Source* source, const Step* step, Py_ssize_t chunk,
+                          Py_ssize_t part) noexcept nogil:
+    chunk += step.buffer * grad.together
     return source.tiles + (chunk * source.parts + part) * POSITIONS * source.position
 
 
@@ -268,7 +272,7 @@ cdef void transform_vector(const Grad* grad, const Step* step, Py_ssize_t unit, 
         channels, channel = step.outputs, step.group * grad.outputs + step.output
     tiles = find_chunk(grad, step.first + k, &chunk) // chunk.maps
     pixels = source.pixels + (channel + c) * source.channel
-    to = part_of(source, k, c // source.part) + c % source.part
+    to = part_of(grad, source, step, k, c // source.part) + c % source.part
     for m in range(chunk.maps):
         index = chunk.map + m
         lay_pixels(grad, source, &chunk, pixels + index // grad.dilation_h * source.image, index % grad.dilation_h,
@@ -409,11 +413,24 @@ cdef void multiply_share(const Grad* grad, const Step* step, Py_ssize_t unit, Py
         products.sums = part.sums + p * grad.position
         for k in range(step.chunks):
             products.depth, products.first = find_chunk(grad, step.first + k, &chunk), step.first + k == 0
-            products.u = part_of(&grad.g, k, index // grad.x.parts) + p * grad.g.position
-            products.v = part_of(&grad.x, k, index % grad.x.parts) + p * grad.x.position
+            products.u = part_of(grad, &grad.g, step, k, index // grad.x.parts) + p * grad.g.position
+            products.v = part_of(grad, &grad.x, step, k, index % grad.x.parts) + p * grad.x.position
             multiply_position(&products, part.channels)
     if grad.shares == 1 and step.first + step.chunks == grad.chunks:
         write_sums(grad, step, &part, 0, part.outputs)
+
+
+cdef Py_ssize_t vectors_of(const Step* step) noexcept nogil:
+    return step.chunks * (ceil_div(step.channels, VL) + ceil_div(step.outputs, VL))
+
+
+cdef void run_unit(const Grad* grad, const Step* step, const Step* next_step, Py_ssize_t unit, Py_ssize_t products,
+                   Py_ssize_t thread) noexcept nogil:
+    # The products of a step, then, smaller ones last, the transforms of the next.
+    if unit < products:
+        multiply_share(grad, step, unit, thread)
+    else:
+        transform_vector(grad, next_step, unit - products, thread)
 
 
 cdef void write_share(const Grad* grad, const Step* step, Py_ssize_t unit) noexcept nogil:
@@ -495,10 +512,11 @@ cdef Py_ssize_t chunk_size(const Grad* grad) noexcept nogil:
 
 cdef Py_ssize_t lay_out(Grad* grad, Py_ssize_t threads, char* at) noexcept nogil:
     # The bytes of the scratch.
+    cdef Py_ssize_t chunks = grad.together * min(grad.steps, <Py_ssize_t>2)
     cdef Py_ssize_t sums = grad.x.parts * grad.g.parts if sums_wait(grad) else threads
     grad.x.tiles = <real*>at
-    grad.g.tiles = grad.x.tiles + grad.together * POSITIONS * grad.x.parts * grad.x.position
-    grad.sums = grad.g.tiles + grad.together * POSITIONS * grad.g.parts * grad.g.position
+    grad.g.tiles = grad.x.tiles + chunks * POSITIONS * grad.x.parts * grad.x.position
+    grad.sums = grad.g.tiles + chunks * POSITIONS * grad.g.parts * grad.g.position
     grad.pixels = grad.sums + sums * POSITIONS * grad.position
     return <char*>(grad.pixels + threads * grad.pixels_size) - at
 
@@ -506,6 +524,7 @@ cdef Py_ssize_t lay_out(Grad* grad, Py_ssize_t threads, char* at) noexcept nogil
 cdef void find_step(const Grad* grad, Py_ssize_t index, Step* step) noexcept nogil:
     cdef Py_ssize_t steps = ceil_div(grad.chunks, grad.together), blocks = ceil_div(grad.channels, grad.x.block)
     cdef Py_ssize_t output_blocks = ceil_div(grad.outputs, grad.g.block)
+    step.buffer = index % 2
     step.first = index % steps * grad.together
     step.chunks = min(grad.together, grad.chunks - step.first)
     index //= steps
@@ -533,8 +552,8 @@ def weight_gradient(const real[:, :, :, :] x_bchw not None, const real[:, :, :, 
     Columns of both lie side by side.
     """
     cdef Grad grad
-    cdef Step step
-    cdef Py_ssize_t i, u, steps, vectors, units
+    cdef Step step, next_step
+    cdef Py_ssize_t i, u, products, units
     cdef char* scratch
     memset(&grad, 0, sizeof(Grad))
     grad.images, grad.groups = x_bchw.shape[0], groups
@@ -549,28 +568,27 @@ def weight_gradient(const real[:, :, :, :] x_bchw not None, const real[:, :, :, 
     grad.x.end_h = grad.g.height + grad.x.beyond * grad.dilation_h
     grad.x.end_w = grad.g.width + grad.x.beyond * grad.dilation_w
     plan(&grad, num_threads)
+    grad.steps = (grad.groups * ceil_div(grad.outputs, grad.g.block) * ceil_div(grad.channels, grad.x.block)
+                  * ceil_div(grad.chunks, grad.together))
     scratch = <char*>scratch_alloc(lay_out(&grad, num_threads, NULL))
     if scratch == NULL:
         raise MemoryError("no memory for the scratch of a weight gradient")
     with nogil:
         lay_out(&grad, num_threads, scratch)
-        steps = (grad.groups * ceil_div(grad.outputs, grad.g.block) * ceil_div(grad.channels, grad.x.block)
-                 * ceil_div(grad.chunks, grad.together))
-        units = grad.g.parts * grad.x.parts * grad.shares
-        for i in range(steps):
-            find_step(&grad, i, &step)
-            vectors = step.chunks * (ceil_div(step.channels, VL) + ceil_div(step.outputs, VL))
+        step.chunks = 0
+        for i in range(grad.steps + 1):
+            products, units = grad.g.parts * grad.x.parts * grad.shares if i > 0 else 0, 0
+            if i < grad.steps:
+                find_step(&grad, i, &next_step)
+                units = vectors_of(&next_step)
             if num_threads == 1:    # no team: also what a forked child must do
-                for u in range(vectors):
-                    transform_vector(&grad, &step, u, 0)
-                for u in range(units):
-                    multiply_share(&grad, &step, u, 0)
+                for u in range(products + units):
+                    run_unit(&grad, &step, &next_step, u, products, 0)
             else:
-                for u in prange(vectors, num_threads=num_threads, schedule="dynamic"):
-                    transform_vector(&grad, &step, u, threadid())
-                for u in prange(units, num_threads=num_threads, schedule="dynamic"):
-                    multiply_share(&grad, &step, u, threadid())
-                if grad.shares > 1 and step.first + step.chunks == grad.chunks:
-                    for u in prange(units, num_threads=num_threads, schedule="dynamic"):
+                for u in prange(products + units, num_threads=num_threads, schedule="dynamic"):
+                    run_unit(&grad, &step, &next_step, u, products, threadid())
+                if grad.shares > 1 and i > 0 and step.first + step.chunks == grad.chunks:
+                    for u in prange(products, num_threads=num_threads, schedule="dynamic"):
                         write_share(&grad, &step, u)
+            step = next_step
         scratch_free(scratch)
