@@ -5,7 +5,10 @@ import pytest
 
 import convkit as ck
 from convkit import _dispatch, _reference, _threads
+from convkit.ops import weight_grad
 from convkit.ops.conv import PADDING_BORDERS
+from convkit.ops.problem import Problem
+from convkit.shapes import Axis
 
 CALLS = 2000
 PARTS = 10
@@ -130,6 +133,17 @@ def test_a_nan_reaches_the_weights_that_it_meets_alone(isa):
         dw = ck.conv2d_weight_grad(x, g[:, :outputs], 3)
         assert np.isnan(dw[:, 0, 0, 0]).all()
         assert np.isnan(dw).sum() == outputs
+
+
+def test_winograd_is_taken_for_large_layers_in_float32_alone():
+    def taken(channels=64, itemsize=4, **change):
+        axes = (Axis(name, 56, 3, 1, 1, 1, 1)._replace(**change) for name in ("vertical", "horizontal"))
+        return weight_grad.takes_winograd(Problem(1, 1, 64, channels, *axes, itemsize), 8, "avx2")
+
+    assert taken()
+    assert not any((taken(1), taken(itemsize=8), taken(stride=2), taken(kernel=5), taken(dilation=27)))
+    with ck.options(precision="exact"):
+        assert not taken()
 
 
 def test_shapes_of_no_convolution_are_refused():
