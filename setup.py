@@ -93,6 +93,7 @@ FAMILIES = [
     Family("convkit._native.zipped", isas=UP_TO_AVX2),
     Family("convkit._native.grad", isas=UP_TO_AVX2, flags=UNROLL),
     Family("convkit._native.grad_few", isas=UP_TO_AVX2, flags=UNROLL),
+    Family("convkit._native.grad_winograd", reals=("f32",), flags=UNROLL),
     Family("convkit._native.pool", isas=UP_TO_AVX2),
     Family("convkit._native.norm", isas=UP_TO_AVX2),
     Family("convkit._native.activation", isas=UP_TO_AVX2),

@@ -32,6 +32,7 @@ FAMILIES = {
     "zipped": "convkit._native.zipped",
     "grad": "convkit._native.grad",
     "grad_few": "convkit._native.grad_few",
+    "grad_winograd": "convkit._native.grad_winograd",
     "pool": "convkit._native.pool",
     "norm": "convkit._native.norm",
     "activation": "convkit._native.activation",

@@ -8,8 +8,8 @@ from convkit import _checks
 from convkit._checks import Array, Pair
 from convkit.ops.choice import ALGORITHMS, decide
 from convkit.ops.conv import ask, check_groups
-from convkit.ops.conv_grad import write_weight_grad
 from convkit.ops.problem import Layer, Problem
+from convkit.ops.weight_grad import write_weight_grad
 from convkit.shapes import Axis
 
 if TYPE_CHECKING:

@@ -5,7 +5,10 @@ import pytest
 
 import convkit as ck
 from convkit import _dispatch, _reference, _threads
+from convkit.ops import weight_grad
 from convkit.ops.conv import PADDING_BORDERS
+from convkit.ops.problem import Problem
+from convkit.shapes import Axis
 
 CALLS = 2000
 PARTS = 10
@@ -44,7 +47,7 @@ def test_integers_are_exact_on_any_number_of_threads(part, monkeypatch):
             how = arguments | {"padding_mode": mode, "num_threads": threads}
             with ck.options(precision="exact"):
                 by_input = ck.conv2d_input_grad(g, weight, x.shape, **how)
-            by_weight = ck.conv2d_weight_grad(x, g, weight.shape[2:], **how)
+                by_weight = ck.conv2d_weight_grad(x, g, weight.shape[2:], **how)
             assert (by_input == exact[0]).all(), (isa, seed, threads)
             assert (by_weight == exact[1]).all(), (isa, seed, threads)
             assert (ck.conv2d_bias_grad(g) == g.sum((0, 2, 3), dtype=np.float64)).all()
@@ -56,8 +59,9 @@ def test_many_chunks_and_blocks_have_the_same_bits(isa, threads):
         x = rng.standard_normal((2, channels, 9, size), np.float32)
         g = rng.standard_normal((2, outputs, 9, size), np.float32)
         how = {"padding": kernel // 2, "groups": groups}
-        dw = ck.conv2d_weight_grad(x, g, kernel, **how, num_threads=threads)
-        assert dw.tobytes() == ck.conv2d_weight_grad(x, g, kernel, **how, num_threads=1).tobytes()
+        with ck.options(precision="exact"):
+            dw = ck.conv2d_weight_grad(x, g, kernel, **how, num_threads=threads)
+            assert dw.tobytes() == ck.conv2d_weight_grad(x, g, kernel, **how, num_threads=1).tobytes()
         y, size64 = (
             ck.conv2d_weight_grad(*(f(a.astype(np.float64)) for a in (x, g)), kernel, **how)
             for f in (np.positive, np.abs)
@@ -106,7 +110,8 @@ def test_float32_weight_gradients_within_the_bound(isa):
         x, weight, g, arguments, mode = draw(seed)
         rng = np.random.default_rng(seed)
         x, g = (rng.standard_normal(a.shape, np.float32) for a in (x, g))
-        dw = ck.conv2d_weight_grad(x, g, weight.shape[2:], **arguments, padding_mode=mode)
+        with ck.options(precision="exact"):
+            dw = ck.conv2d_weight_grad(x, g, weight.shape[2:], **arguments, padding_mode=mode)
         exact, magnitude = (
             _reference.conv2d_grads(
                 f(x.astype(np.float64)),
@@ -128,6 +133,17 @@ def test_a_nan_reaches_the_weights_that_it_meets_alone(isa):
         dw = ck.conv2d_weight_grad(x, g[:, :outputs], 3)
         assert np.isnan(dw[:, 0, 0, 0]).all()
         assert np.isnan(dw).sum() == outputs
+
+
+def test_winograd_is_taken_for_large_layers_in_float32_alone():
+    def taken(channels=64, itemsize=4, **change):
+        axes = (Axis(name, 56, 3, 1, 1, 1, 1)._replace(**change) for name in ("vertical", "horizontal"))
+        return weight_grad.takes_winograd(Problem(1, 1, 64, channels, *axes, itemsize), 8, "avx2")
+
+    assert taken()
+    assert not any((taken(1), taken(itemsize=8), taken(stride=2), taken(kernel=5), taken(dilation=27)))
+    with ck.options(precision="exact"):
+        assert not taken()
 
 
 def test_shapes_of_no_convolution_are_refused():
