@@ -1,5 +1,6 @@
 """The command: what it writes, what it reports, and one line for everything that is wrong."""
 
+import errno
 import json
 import os
 import platform
@@ -502,3 +503,45 @@ def test_inputs_are_not_written_over(folder, capsys):
         (folder / "out" / "b.png").unlink(missing_ok=True)
     assert os.listdir("out") == []
     np.testing.assert_array_equal(ck.imread("in/a.png"), PHOTO)
+
+
+def unlistable(monkeypatch, name):
+    """A folder that cannot be listed, for root too."""
+    scandir = os.scandir
+
+    def refused(path="."):
+        if os.fspath(path).endswith(name):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refused)
+
+
+def test_a_subfolder_that_cannot_be_listed_is_told(folder, capsys, monkeypatch):
+    os.makedirs("in/secret")
+    ck.imwrite("in/a.png", np.zeros((4, 5), np.uint8))
+    unlistable(monkeypatch, "secret")
+    code, out, err = run(capsys, "apply", "sobel", "in", "-o", "out")
+    assert (code, os.listdir("out")) == (1, ["a.png"])
+    assert "2 files, 1 written, 1 failed" in out
+    assert "in/secret" in err
+    assert "Permission denied" in err
+    with pytest.raises(PermissionError, match="secret"):
+        ck.images("in")
+
+
+def test_names_that_are_no_text_are_reported(folder, capsys):
+    os.makedirs("in")
+    Path(os.fsdecode(b"in/\xff.png")).write_bytes(b"no image")
+    code, _, err = run(capsys, "apply", "sobel", "in", "-o", "out", "--report", "r.json")
+    assert (code, "begins with" in err) == (1, True)
+    (only,) = json.loads(Path("r.json").read_text(encoding="utf-8"))["files"]
+    assert os.fsencode(only["input"]) == b"in/\xff.png"
+
+
+def test_a_report_that_cannot_be_written_costs_nothing_else(folder, capsys):
+    os.makedirs("in")
+    os.makedirs("r.json")
+    Path("in/bad.png").write_bytes(b"no image")
+    code, _, err = run(capsys, "apply", "sobel", "in", "-o", "out", "--report", "r.json")
+    assert (code, "bad.png" in err, "r.json" in err) == (2, True, True)

@@ -11,16 +11,17 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 
+from convkit._atomic import put
 from convkit._checks import integer, thread_count
 from convkit._options import options
 from convkit._threads import default_threads
 from convkit.cli.fit import fitted
 from convkit.cli.progress import progress
 from convkit.cli.told import Told, count, one_line
-from convkit.errors import ConvkitError, ImageNotFound
+from convkit.errors import ConvkitError, ImageNotFound, of_file
 from convkit.filters.pipeline import Pipeline
 from convkit.io import imread, imwrite
-from convkit.io.folder import SUFFIXES, below
+from convkit.io.folder import SUFFIXES, below, unreadable
 from convkit.io.formats import channel_count, for_name
 from convkit.io.video import CODECS
 
@@ -54,16 +55,24 @@ def run(chain: Pipeline, arguments: argparse.Namespace) -> Told:
     )
     threads = 1 if arguments.threads is None else thread_count(arguments.threads)  # files are enough to share
     start = time.perf_counter()
-    results: list[Result] = []
+    results = [_unlisted(error) for error in unreadable(source)]
+    total = len(names) + len(results)
     for result in progress(_each(chain, arguments, names, workers, threads), len(names), "file"):
         results.append(result)
         if result.status == "failed" and arguments.on_error == "stop":
             break
     seconds = time.perf_counter() - start
     results.sort(key=lambda result: result.input)
+    told = _summary(target, chain, results, total, seconds)
     if arguments.report:
-        _report(arguments.report, chain, results, len(names), seconds)
-    return _summary(target, chain, results, len(names), seconds)
+        _report(arguments.report, chain, results, total, seconds)
+    return told
+
+
+def _unlisted(error: OSError) -> Result:
+    """A folder whose files are not known."""
+    name = os.fsdecode(error.filename)
+    return Result(name, "", "failed", error=one_line(of_file(error, name)))
 
 
 def _names(source: str, target: str, pattern: str | None) -> list[str]:
@@ -163,5 +172,9 @@ def _report(path: str, chain: Pipeline, results: list[Result], total: int, secon
         **_numbers(results),
         "files": [asdict(result) for result in results],
     }
-    with open(path, "w", encoding="utf-8") as file:
-        json.dump(report, file, indent=2, ensure_ascii=False)
+    text = json.dumps(report, indent=2, ensure_ascii=False)
+    data = text.encode("utf-8", "backslashreplace")  # which JSON reads: names need not be text
+    try:
+        put(os.path.realpath(path), data)
+    except OSError as error:
+        raise of_file(error, path) from None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from convkit import _checks, _threads
 from convkit._checks import Array
-from convkit.errors import ImageNotFound
+from convkit.errors import ImageNotFound, of_file
 from convkit.io.formats import FORMATS
 from convkit.io.read import Mode, imread
 
@@ -106,6 +106,8 @@ def images(
     ------
     ImageNotFound
         There is no such folder, or nothing matches.
+    ImagePermission
+        A folder below `source` cannot be listed.
     TypeError, ValueError
         An argument that `imread` refuses.
 
@@ -139,6 +141,14 @@ def below(folder: str, pattern: str | None = None) -> list[str]:
     )
 
 
+def unreadable(folder: str) -> list[OSError]:
+    """What keeps the folders below `folder` from being listed: `glob` passes over them."""
+    errors: list[OSError] = []
+    for _ in os.walk(folder, onerror=errors.append):
+        pass
+    return errors
+
+
 def _is_file(name: str) -> bool:
     """Whether it is a file, or a link to nothing: reading that tells so."""
     return os.path.isfile(name) or (os.path.islink(name) and not os.path.exists(name))
@@ -154,6 +164,8 @@ def _names(source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) ->
         )
     elif os.path.isdir(source):
         where = os.fsdecode(source)
+        for error in unreadable(where):
+            raise of_file(error, os.fsdecode(error.filename))
         names = [os.path.join(where, name) for name in below(where)]
     else:
         where = os.fsdecode(source)

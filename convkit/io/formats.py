@@ -19,7 +19,7 @@ class Format:
     dtypes: tuple[str, ...]
     channels: tuple[int, ...]
     side: int = 1 << 31
-    """The most rows, and columns, that are written."""
+    """The most rows, and columns, that OpenCV writes, or reads again."""
 
     def holds(self, image: Array) -> bool:
         """Whether an image of this size, dtype and number of channels survives as it is."""
@@ -31,7 +31,7 @@ class Format:
 
 
 FORMATS = (
-    Format("PNG", (".png",), (b"\x89PNG\r\n\x1a\n",), ("uint8", "uint16"), (1, 3, 4)),
+    Format("PNG", (".png",), (b"\x89PNG\r\n\x1a\n",), ("uint8", "uint16"), (1, 3, 4), 1_000_000),
     Format("JPEG", (".jpg", ".jpeg", ".jpe"), (b"\xff\xd8\xff",), ("uint8",), (1, 3), 65500),
     Format(
         "TIFF",
@@ -39,6 +39,7 @@ FORMATS = (
         (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
         ("uint8", "uint16", "int16", "float32", "float64"),
         (1, 3, 4),
+        1 << 20,
     ),
     Format("WebP", (".webp",), (b"RIFF",), ("uint8",), (3, 4), 16383),
     Format("BMP", (".bmp", ".dib"), (b"BM",), ("uint8",), (1, 3, 4)),

@@ -267,23 +267,23 @@ def _size(pages: list[Header]) -> str:
 
 
 def _check_kind(header: Header, mode: Mode, dtype: DTypeLike | None, name: str) -> None:
-    if header.gray_alpha and mode == "unchanged":
-        raise UnsupportedFormat(
-            f'{name} is a TIFF of gray with alpha, which cannot be read; pass mode="gray" to leave it out'
-        )
     if dtype is None:
         return
     wanted, stored = image_dtype(dtype), np.dtype(header.dtype)
     if not np.can_cast(stored, wanted):
-        scaled = (
-            "ck.to_uint8(image)"
-            if wanted == np.uint8 and stored.kind != "f"
-            else f"image.astype({str(wanted)!r})"
-        )
         raise TypeError(
-            f"{name} holds {stored}, and {wanted} does not hold all its values; leave dtype out and pass "
-            f"{scaled}"
+            f"{name} holds {stored}, and {wanted} does not hold all its values; {_holding(stored, wanted)}"
         )
+
+
+def _holding(stored: np.dtype[Any], wanted: np.dtype[Any]) -> str:
+    """How values of that dtype are had nevertheless."""
+    if wanted == np.uint8 and stored.kind == "f":
+        return "leave dtype out and pass ck.to_uint8(image, range=(0, 1)), or the range that it has"
+    if wanted == np.uint8:
+        return "leave dtype out and pass ck.to_uint8(image)"
+    able = [known for known in IMAGE_DTYPES if np.can_cast(stored, known) and known != stored]
+    return f"pass dtype={able[0].name!r}" if able else "leave dtype out"
 
 
 # ---- decoding ---------------------------------------------------------------------------------------
@@ -297,6 +297,8 @@ def _decode(data: bytes, header: Header, kind: str, name: str) -> Array:
         return _spelt(data, header, kind, name)
     if header.pieces is not None:
         return _assembled(data, header, header.pieces, kind, name)
+    if header.unchecked is not None:
+        _check_pieces(data, header, header.unchecked, kind, name)
     if header.page is None:
         pixels = _by_opencv(data, header, kind, name)
         if header.scan and pixels.item(-1) == FILL and (pixels[-1, -1] == FILL).all():
@@ -307,6 +309,13 @@ def _decode(data: bytes, header: Header, kind: str, name: str) -> Array:
         return _by_opencv(files[0], header, kind, name)
     gray = header._replace(channels=1)
     return np.dstack([_by_opencv(file, gray, kind, name) for file in files])
+
+
+def _check_pieces(data: bytes, header: Header, pieces: Pieces, kind: str, name: str) -> None:
+    try:
+        tiff_pixels.check(data, pieces, header.height, header.width)
+    except Broken as error:
+        raise CorruptImage(f"{name} is a {kind} file that is damaged: {error}") from None
 
 
 def _check_filled(pixels: Array, data: bytes, header: Header, kind: str, name: str) -> None:
@@ -368,7 +377,7 @@ def _spelt(data: bytes, header: Header, kind: str, name: str) -> Array:
     shape: tuple[int, ...] = (header.height, header.width, header.channels)
     shape = shape[:2] if header.channels == 1 else shape
     try:
-        numbers = np.array(pnm.numbers(data, header.text, math.prod(shape)))
+        numbers = pnm.numbers(data, header.text, math.prod(shape))
     except Broken as error:
         raise CorruptImage(f"{name} is a {kind} file that is damaged: {error}") from None
     if numbers.max() > (header.white or np.iinfo(header.dtype).max):
@@ -385,6 +394,8 @@ def _assembled(data: bytes, header: Header, pieces: Pieces, kind: str, name: str
         raise CorruptImage(f"{name} is a {kind} file that is damaged: {error}") from None
     if header.channels == 1:
         image = image[..., 0]
+    if pieces.samples == 2:  # gray with alpha
+        image = image[..., [0, 0, 0, 1]]
     return image if image.flags.c_contiguous else image.copy()
 
 

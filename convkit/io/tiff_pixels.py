@@ -31,6 +31,10 @@ from convkit.io.headers.tiff import (
     Layout,
 )
 
+SPARE = 1 << 10
+"""Bytes that a deflated piece may take beyond twice its pixels'."""
+
+
 # ---- pieces -----------------------------------------------------------------------------------------
 
 
@@ -63,14 +67,25 @@ def _lay(stored: bytes | memoryview, pieces: Pieces, part: Array) -> None:
         part[...] = whole
 
 
+def check(data: bytes, pieces: Pieces, height: int, width: int) -> None:
+    """Refuse deflated pieces that are damaged or shorter than the pixels that the image has of them."""
+    view, across = memoryview(data), -(-width // pieces.width)
+    down = -(-height // pieces.height)
+    for number, (place, size) in enumerate(zip(pieces.places, pieces.sizes, strict=True)):
+        rows = min(pieces.height, height - number // across % down * pieces.height)
+        _inflated(view[place : place + size], pieces.line * rows, pieces.line * pieces.height)
+
+
 def _inflated(stored: bytes | memoryview, least: int, most: int) -> bytes:
-    """At least so many bytes, whose checksum is right where they end with the stored ones."""
+    """So many bytes, of a stream that ends with them and whose checksum is right."""
     stream = zlib.decompressobj()
-    try:
-        found = stream.decompress(stored, most + 1)  # one more, which comes to the checksum
+    try:  # what stores nothing many times over is not followed to its end
+        found = stream.decompress(stored[: 2 * most + SPARE], most + 1)
     except zlib.error as error:
         raise Broken(f"one of its pieces is damaged: {error}") from None
-    if len(found) < least or not (stream.eof or len(found) > most):
+    if len(found) > most:
+        raise Broken("one of its pieces is longer than its pixels")
+    if len(found) < least or not stream.eof:
         raise Broken("one of its pieces ends before its pixels")
     return found
 

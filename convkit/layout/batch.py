@@ -87,7 +87,7 @@ def to_bchw(
     images = _images(image_or_images)
     height, width, channels = images[0].shape
     target = _bchw_dtype(dtype, images[0].dtype)
-    normal = normalisation(images[0].dtype, channels, scale, mean, std)
+    normal = normalisation(images[0].dtype, target, channels, scale, mean, std)
     swapped = channel_order(order, channels)
     batch = _checks.output(out, (len(images), channels, height, width), target, *images)
     if target not in FLOATS:
@@ -181,7 +181,7 @@ def from_bchw(
             'dtype="uint8"'
         )
     *count, channels, height, width = array.shape
-    normal = normalisation(target, channels, scale, mean, std)
+    normal = normalisation(target, array.dtype, channels, scale, mean, std)
     swapped = channel_order(order, channels)
     images = _checks.output(out, (*count, height, width, channels), target, array)
     if array.dtype not in FLOATS:
@@ -222,12 +222,13 @@ class Affine(NamedTuple):
 
 def normalisation(
     pixels: np.dtype[Any],
+    batch: np.dtype[Any],
     channels: int,
     scale: Scale | None,
     mean: float | Sequence[float] | None,
     std: float | Sequence[float] | None,
 ) -> Affine:
-    """``(x·scale − mean) / std`` for pixels of that dtype."""
+    """``(x·scale − mean) / std`` for pixels and a batch of those dtypes."""
     factor = 1.0
     if scale == "unit" and isinstance(scale, str):
         if pixels.kind == "f":
@@ -244,11 +245,26 @@ def normalisation(
         _nonzero(float(number), "std")
     # x − 0 is x for every x, −0 included
     centre = np.zeros(channels) if mean is None else _per_channel(mean, "mean", channels)
-    return Affine(factor / width, -centre / width)
+    with np.errstate(over="ignore"):
+        normal = Affine(factor / width, -centre / width)
+    if batch in FLOATS:
+        _check_reach(normal, pixels, batch)
+    return normal
 
 
 def _inverse(normal: Affine) -> Affine:
     return Affine(1 / normal.scale, np.where(normal.offset == 0, -0.0, -normal.offset / normal.scale))
+
+
+def _check_reach(normal: Affine, pixels: np.dtype[Any], batch: np.dtype[Any]) -> None:
+    """Refuse factors, there and back, that lead out of the batch's dtype."""
+    largest = 1.0 if pixels.kind in "fb" else float(np.iinfo(pixels).max)
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        there = [normal.scale * largest, normal.offset]
+        back = [1 / normal.scale, normal.offset / normal.scale]
+        reached = np.abs(there + back).max()
+    if not reached <= np.finfo(batch).max:
+        raise ValueError(f"scale, mean and std lead beyond the numbers of {batch}; pass smaller ones")
 
 
 def channel_order(order: Order, channels: int) -> Array:

@@ -57,6 +57,12 @@ def webp_with_exif(webp, block):
     return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
+def bmp_of_masks(bits, masks):
+    """A BMP of one pixel whose colours lie as `masks` say."""
+    header = struct.pack("<IiiHHIIIIII", 40, 1, 1, 1, bits, 3, 4, 0, 0, 0, 0) + struct.pack("<III", *masks)
+    return b"BM" + struct.pack("<IHHI", 70, 0, 0, 66) + header + bytes([1, 2, 3, 4])
+
+
 def tiff(images, order="<", big=False, **tags):
     """An uncompressed TIFF or BigTIFF of one strip a page; `tags` (t274=6) are added, or replaced."""
     mark, entry = ("HHQ", "Q") if big else ("HHI", "I")

@@ -3,6 +3,7 @@
 import io
 import os
 import struct
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -402,8 +403,34 @@ def test_a_dtype_that_holds_all_values(corpus):
         np.testing.assert_array_equal(ck.imread(data, dtype=dtype), image.astype(dtype), strict=True)
     with pytest.raises(TypeError, match=r"holds uint16, and uint8 does not .* pass ck\.to_uint8\(image\)"):
         ck.imread(corpus["uint16×3.png"][0], dtype="uint8")
+    with pytest.raises(TypeError, match="does not hold all its values; pass dtype='float32'"):
+        ck.imread(corpus["uint16×3.png"][0], dtype="int16")
+    with pytest.raises(TypeError, match=r"pass ck\.to_uint8\(image, range=\(0, 1\)\)"):
+        ck.imread(corpus["float32×3.pfm"][0], dtype="uint8")
     with pytest.raises(TypeError, match="dtype is 'int8'"):
         ck.imread(data, dtype="int8")
+
+
+@pytest.mark.parametrize("number", [b"9" * 5000, b"0" * 4999 + b"1", b"1234567890"])
+def test_text_of_endless_numbers(number):
+    with pytest.raises(CorruptImage, match="longer ones than there are"):
+        ck.imread(b"P2 1 1 255\n" + number + b"\n")
+
+
+def test_text_takes_little_more_memory_than_it_has():
+    data = b"P2 2 1 255\n" + b"10 20 " * 1_000_000
+    tracemalloc.start()
+    assert ck.imread(data).tolist() == [[10, 20]]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4 * len(data)
+
+
+def test_words_of_text_that_end_at_a_block(monkeypatch):
+    monkeypatch.setattr("convkit.io.headers.pnm.SOME", 3)
+    for gap in (b" ", b"  ", b"\n \n"):
+        data = b"P2 4 2 255\n" + gap.join(b"%d" % n for n in range(95, 103)) + b"\n"
+        assert ck.imread(data).ravel().tolist() == list(range(95, 103))
 
 
 @pytest.mark.parametrize(
@@ -411,10 +438,10 @@ def test_a_dtype_that_holds_all_values(corpus):
     [
         (make.tiff([np.zeros((2, 2), np.uint32)]), "TIFF of unsigned integers of 32 bits"),
         (make.tiff([np.zeros((2, 2, 5), np.uint8)]), "TIFF of 5 channels"),
-        (
-            make.tiff([np.zeros((2, 2, 2), np.uint8)]),
-            r'gray with alpha, which cannot be read; pass mode="gray"',
-        ),
+        (make.pieced(np.zeros((2, 2, 2), np.uint8), compression=5), "TIFF of gray with alpha of this making"),
+        (make.tiff([np.zeros((2, 2), np.uint8)], t258=4), "TIFF of 4 bits"),
+        (make.bmp_of_masks(32, (0xFF, 0xFF00, 0xFF0000)), "BMP of 32 bits whose masks are 0xff, 0xff00"),
+        (make.bmp_of_masks(16, (0xF00, 0xF0, 0xF)), "BMP of 16 bits whose masks are 0xf00"),
         (b"P6 1 1 70000\n" + bytes(6), "PNM whose white is 70000"),
         (
             b"BM" + struct.pack("<IIIIiiHHIIIIII", 0, 0, 54, 40, 1, 1, 1, 24, 4, 0, 0, 0, 0, 0),

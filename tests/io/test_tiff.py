@@ -2,6 +2,7 @@
 
 import itertools
 import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -55,6 +56,52 @@ def test_alpha_is_not_multiplied():
     image = make.noise("uint8", 4, (20, 30))
     for compression, extra in itertools.product(make.COMPRESSORS, (0, 1, 2)):
         np.testing.assert_array_equal(read(make.pieced(image, compression=compression, t338=extra)), image)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_gray_with_alpha_is_rgba(dtype):
+    image = make.noise(dtype, 2, (9, 20))
+    for compression, size in itertools.product((1, 8), LAYOUTS):
+        data = make.pieced(image, size=size, compression=compression, t338=2)
+        np.testing.assert_array_equal(read(data), image[..., [0, 0, 0, 1]], strict=True)
+        np.testing.assert_array_equal(ck.imread(data, "gray"), image[..., 0], strict=True)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16"])
+def test_a_deflated_piece_longer_than_its_pixels(dtype, monkeypatch):
+    image = make.noise(dtype, 1, (6, 8))
+    monkeypatch.setitem(make.COMPRESSORS, 8, lambda data: zlib.compress(data + b"xxxx")[:-4] + b"sum?")
+    with pytest.raises(CorruptImage, match="longer than its pixels"):
+        ck.imread(make.pieced(image, compression=8))
+
+
+def test_a_deflated_piece_of_nothing_many_times_over(monkeypatch):
+    nothing = b"\x78\x01" + 100_000 * b"\x00\x00\x00\xff\xff"
+    monkeypatch.setitem(make.COMPRESSORS, 8, lambda data: nothing + zlib.compress(data)[2:])
+    with pytest.raises(CorruptImage, match="ends before its pixels"):
+        ck.imread(make.pieced(make.noise("uint8", 1, (1, 1)), compression=8))
+
+
+@pytest.mark.parametrize("mode", ["1", "P", "CMYK"])
+@pytest.mark.parametrize("damage", ["half", "checksum"])
+def test_deflated_pieces_of_other_kinds_are_looked_at(mode, damage):
+    image = {
+        "1": {"t258": 1, "t256": 64},
+        "P": {"t262": 3, "t320": list(range(768))},
+        "CMYK": {"t262": 5},
+    }[mode]
+    pixels = make.noise("uint8", 4 if mode == "CMYK" else 1, (6, 8))
+    whole = bytearray(make.pieced(pixels, size=(6, None), compression=8, **image))
+    ck.imread(bytes(whole))
+    stored = zlib.compress(pixels.tobytes())
+    at = whole.index(stored)
+    if damage == "half":
+        short = zlib.compress(pixels.tobytes()[: pixels.size // 2])
+        whole[at : at + len(stored)] = short.ljust(len(stored), b"\0")
+    else:
+        whole[at + len(stored) - 1] ^= 1
+    with pytest.raises(CorruptImage, match="one of its pieces"):
+        ck.imread(bytes(whole))
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])

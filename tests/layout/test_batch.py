@@ -182,6 +182,18 @@ def test_signs_nan_and_inf_are_kept(isa):
     np.testing.assert_array_equal(np.signbit(ck.from_bchw(found)), np.signbit(image[None]))
 
 
+@pytest.mark.parametrize(
+    "settings", [{"scale": 1e300}, {"scale": 1e37}, {"mean": 1e39}, {"std": 1e-45}, {"std": 1e-320}]
+)
+def test_factors_that_lead_beyond_float32(settings):
+    with pytest.raises(ValueError, match="scale, mean and std lead beyond the numbers of float32"):
+        ck.to_bchw(np.full((2, 2, 3), 255, np.uint8), **settings)
+    if settings != {"scale": 1e37}:
+        with pytest.raises(ValueError, match="lead beyond the numbers of float32"):
+            ck.from_bchw(np.ones((1, 3, 2, 2), np.float32), **settings)
+        assert np.isfinite(ck.to_bchw(np.ones((2, 2, 3)), dtype="float64", scale=1e100)).all()
+
+
 def test_no_number_becomes_infinite(isa):
     image = np.ones((50, 60, 3))
     image[-1, -1, -1] = 1e39

@@ -7,6 +7,11 @@ import struct
 from convkit.io.headers.header import Broken, Header, Raw, Unsupported, holds
 
 RLE8, RLE4, BITFIELDS = 1, 2, 3
+MASKS = {
+    16: {(0xF800, 0x7E0, 0x1F), (0x7C00, 0x3E0, 0x1F)},
+    32: {(0xFF0000, 0xFF00, 0xFF)},
+}
+"""Of red, green and blue: those that OpenCV's decoder reads right."""
 WITH_ALPHA = 56  # bytes of the smallest header with a mask for alpha
 
 
@@ -29,6 +34,8 @@ def read(data: bytes) -> Header:
     upward, height = height > 0, abs(height)
     line = (width * bits + 31) // 32 * 4
     holds(data, rows + (stored if compression in (RLE8, RLE4) else line * height))
+    if compression == BITFIELDS:
+        _check_masks(struct.unpack_from("<III", data, 54), bits, dib)
     channels = 3
     if bits <= 8:
         count = min(colours or 2**bits, 2**bits)
@@ -38,3 +45,9 @@ def read(data: bytes) -> Header:
         channels = 4 if any(data[66:70]) else 3
     raw = Raw(rows, line, "u1", upward, blue_first=True) if bits == 24 and compression == 0 else None
     return Header(height, width, channels, "uint8", raw=raw)
+
+
+def _check_masks(masks: tuple[int, ...], bits: int, dib: int) -> None:
+    """Refuse what would come out in other colours; with a mask for alpha, any of 32 bits are read right."""
+    if masks not in MASKS.get(bits, ()) and not (bits == 32 and dib >= WITH_ALPHA):
+        raise Unsupported(f"BMP of {bits} bits whose masks are {', '.join(map(hex, masks))}")

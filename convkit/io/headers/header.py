@@ -35,7 +35,9 @@ class Pieces(NamedTuple):
     """With its byte order."""
     deflated: bool
     differences: bool
-    """Deflated bytes are those to the pixel on the left."""
+    """Deflated numbers are those to the pixel on the left."""
+    line: int
+    """Bytes of a row of a piece."""
 
 
 class Page(NamedTuple):
@@ -60,12 +62,12 @@ class Header(NamedTuple):
     """As EXIF counts: 1 upright; 2 to 8 mirrored or turned."""
     pages: tuple[Header, ...] = ()
     """The further images of the file."""
-    gray_alpha: bool = False
-    """Gray with alpha, where the decoder drops the alpha."""
     transparent: int | None = None
     """The gray value that stands for a transparent pixel."""
     raw: Raw | None = None
     pieces: Pieces | None = None
+    unchecked: Pieces | None = None
+    """Those that the decoder puts together, passing over damage."""
     page: Page | None = None
     largest: int = 0
     """Pixels of the largest piece that is decoded at once, which may be more than the image has."""

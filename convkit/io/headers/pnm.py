@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
 
 from convkit.io.headers.header import Broken, Header, Raw, Unsupported, holds
 
@@ -10,6 +14,9 @@ from convkit.io.headers.header import Broken, Header, Raw, Unsupported, holds
 NUMBER = re.compile(rb"(?:\s|#[^\n\r]*[\n\r])+(\d{1,9})(?!\d)")
 PFM = re.compile(rb"P[Ff]\s+(\d{1,9})\s+(\d{1,9})\s+([-+]?[0-9.]+(?:[eE][-+]?\d+)?)\s")
 TEXT = (b"P1", b"P2", b"P3")
+SPACE = re.compile(rb"\s")
+SOME = 1 << 16  # bytes of text
+MOST_DIGITS = 9
 COMMENT = re.compile(rb"#[^\n\r]*")
 
 
@@ -44,20 +51,39 @@ def _check_text(data: bytes, at: int, numbers: int, bits: bool) -> None:
     if len(data) - at < numbers:  # each takes a byte at least
         raise Broken(f"it has fewer than its {numbers} numbers")
     text = COMMENT.sub(b"", data[at:])
-    found = text.count(b"0") + text.count(b"1") if bits else len(text.split())
+    found = text.count(b"0") + text.count(b"1") if bits else sum(map(len, _words(text)))
     if found < numbers or (not bits and found == numbers and not text[-1:].isspace()):
         raise Broken(f"it has {found} of its {numbers} numbers, or ends inside the last")
 
 
-def numbers(data: bytes, at: int, count: int) -> list[int]:
+def _words(text: bytes) -> Iterator[list[bytes]]:
+    """The words of a text, some at a time: all together they would take many times its memory."""
+    at = 0
+    while at < len(text):
+        end = len(text)
+        if at + SOME < end:
+            found = SPACE.search(text, at + SOME)
+            end = found.end() if found else end
+        yield text[at:end].split()
+        at = end
+
+
+def numbers(data: bytes, at: int, count: int) -> NDArray[np.uint32]:
     """The first numbers of the text at `at`; of a PBM, each is one digit, and 1 is black."""
     text = COMMENT.sub(b"", data[at:])
     if data[:2] == b"P1":
-        return [1 - (digit == 49) for digit in text if digit in b"01"][:count]
-    words = text.split(None, count)[:count]
-    if not all(map(bytes.isdigit, words)):
-        raise Broken("its pixels are no numbers")
-    return list(map(int, words))
+        digits = np.frombuffer(text, np.uint8)
+        digits = digits[(digits == ord("0")) | (digits == ord("1"))][:count]
+        return np.where(digits == ord("0"), np.uint32(1), np.uint32(0))
+    found = np.empty(count, np.uint32)
+    done = 0
+    for words in _words(text):
+        words = words[: count - done]
+        if not all(map(bytes.isdigit, words)) or max(map(len, words), default=0) > MOST_DIGITS:
+            raise Broken("its pixels are no numbers, or longer ones than there are")
+        found[done : done + len(words)] = list(map(int, words))
+        done += len(words)
+    return found
 
 
 def read_float(data: bytes) -> Header:

@@ -160,7 +160,7 @@ def _header(data: bytes, tags: Tags, at: int, order: str, is_first: bool) -> Hea
     deflated = compression in DEFLATE
     ours = plain and first(FILL_ORDER, 1) == 1
     ours = ours and (compression == NONE or (deflated and dtype in SUMMED))
-    raw = pieces = None
+    raw = pieces = unchecked = None
     if ours:
         code = order + CODES[dtype]
         step = line * tile[0]
@@ -169,7 +169,12 @@ def _header(data: bytes, tags: Tags, at: int, order: str, is_first: bool) -> Hea
             raw = Raw(places[0], line, code)
         else:
             differences = deflated and first(PREDICTOR, 1) == 2
-            pieces = Pieces(places, sizes, *tile, samples, planar, code, deflated, differences)
+            pieces = Pieces(places, sizes, *tile, samples, planar, code, deflated, differences, line)
+    elif samples == 2:
+        raise Unsupported(f"TIFF of gray with alpha of this making ({ELSEWHERE})")
+    elif deflated and dtype == "uint8" and line and first(FILL_ORDER, 1) == 1:
+        across = -(-line * tile[1] // width) if TILES in tags else line
+        unchecked = Pieces(places, sizes, *tile, samples, planar, dtype, deflated, False, across)
     turned = first(ORIENTATION, 1)
     turned = turned if 1 <= turned <= 8 else 1
     page = None if ours else Page(at, _changes(tags, plain, turned), samples if plain and planar else 0)
@@ -178,12 +183,12 @@ def _header(data: bytes, tags: Tags, at: int, order: str, is_first: bool) -> Hea
     return Header(
         height,
         width,
-        1 if channels == 2 else channels,
+        4 if channels == 2 else channels,
         dtype,
         turned,
-        gray_alpha=channels == 2,
         raw=raw,
         pieces=pieces,
+        unchecked=unchecked,
         largest=tile[0] * tile[1],
         inverted=plain and photometric == WHITE_IS_0,
         page=page,
@@ -199,6 +204,9 @@ def _check_kind(tags: Tags, dtype: str, photometric: int, compression: int, samp
         raise Unsupported(f"TIFF of colours of kind {photometric} ({ELSEWHERE})")
     if samples > 4 or samples < 1:
         raise Unsupported(f"TIFF of {samples} channels")
+    bits = tags.get(BITS, (1,))[0]
+    if bits == 2 or (bits == 4 and photometric != PALETTE):
+        raise Unsupported(f"TIFF of {bits} bits ({ELSEWHERE})")
     for kinds in (tags.get(BITS, ()), tags.get(SAMPLE_FORMAT, ())):
         if kinds and kinds.count(kinds[0]) < len(kinds):
             raise Unsupported("TIFF whose channels are of several kinds")
