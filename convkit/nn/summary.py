@@ -20,7 +20,7 @@ from convkit.nn.linear import Linear
 from convkit.nn.module import Module
 from convkit.nn.norm import BatchNorm1d
 from convkit.nn.tensor import Tensor
-from convkit.nn.trace import LayerError, Step, recorded, shape_after
+from convkit.nn.trace import LayerError, Step, explained_between, recorded, shape_after, tensor_of
 
 Shape = tuple[int, ...]
 
@@ -185,11 +185,16 @@ def summary(model: Module, input_shape: Sequence[int]) -> Summary:
     fields = Fields(start)
     rows: list[Row] = []
     removers = [module.register_forward_hook(_watch(name, rows, fields)) for name, module in leaves]
+    removers += [module.register_forward_hook(_returns) for module in model.modules()]
     mode = model.training
     model.eval()
     try:
-        with no_grad():
+        with no_grad(), recorded():
             model(start)
+    except LayerError:
+        raise
+    except ValueError as error:
+        raise explained_between(error, model, shape) from error
     finally:
         model.train(mode)
         for remove in removers:
@@ -206,15 +211,16 @@ def summary(model: Module, input_shape: Sequence[int]) -> Summary:
 
 def _watch(name: str, rows: list[Row], fields: Fields) -> Any:
     def watch(module: Module, inputs: tuple[Any, ...], output: Any) -> None:
-        tensor = output[0] if isinstance(output, tuple) else output
-        field = fields.hand_on(module, inputs[0], tensor)
+        given = inputs[0] if inputs else None
+        tensor = tensor_of(module, given, output)
+        field = fields.hand_on(module, given, tensor)
         rows.append(
             Row(
                 name,
                 _short(module),
                 tensor.shape,
                 sum(p.numel() for p in module.parameters()),
-                _macs(module, inputs[0].shape, tensor.shape),
+                _macs(module, getattr(given, "shape", ()), tensor.shape),
                 None if field is None else field.size,
                 None if field is None else field.jump,
                 tensor.data.nbytes,
@@ -222,6 +228,12 @@ def _watch(name: str, rows: list[Row], fields: Fields) -> Any:
         )
 
     return watch
+
+
+def _returns(module: Module, inputs: tuple[Any, ...], output: Any) -> None:
+    """Refuse a `forward` that gave nothing."""
+    if output is None:
+        tensor_of(module, inputs[0] if inputs else None, output)
 
 
 def batch_axes(layers: Iterable[Any]) -> int:
