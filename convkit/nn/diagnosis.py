@@ -121,7 +121,7 @@ def _dtype(it: Refusal) -> Diagnosis | None:
     if dtype.kind != "f" or dtype.itemsize not in (4, 8):
         return f"{dtype} numbers: layers compute in {own}", f"x.astype(np.{own})"
     if dtype != own and "dtype" in it.reason:
-        return f"{dtype} numbers for weights of {own}", f"x.astype(np.{own}), or model.to(np.{dtype})"
+        return f"{dtype} numbers for weights of {own}", f"x.astype(np.{own})"
     return None
 
 

@@ -14,13 +14,25 @@ import numpy as np
 from convkit import shapes
 from convkit._checks import is_sequence, numbers_of
 from convkit.nn.autograd import no_grad
-from convkit.nn.conv import Conv2d, ConvTranspose2d, LazyConv2d
+from convkit.nn.containers import ModuleList, Sequential
+from convkit.nn.conv import Conv2d, ConvTranspose2d
 from convkit.nn.fields import Fields
 from convkit.nn.linear import Linear
 from convkit.nn.module import Module
 from convkit.nn.norm import BatchNorm1d
+from convkit.nn.pool import AdaptiveAvgPool2d
 from convkit.nn.tensor import Tensor
-from convkit.nn.trace import LayerError, Step, explained_between, recorded, shape_after, tensor_of
+from convkit.nn.trace import (
+    LayerError,
+    Step,
+    between,
+    explained_between,
+    linked,
+    recorded,
+    says,
+    shape_after,
+    tensor_of,
+)
 
 Shape = tuple[int, ...]
 
@@ -310,15 +322,15 @@ class ShapeTrace(list[Traced]):
         return "\n".join(lines)
 
 
-def trace_shapes(layers: Iterable[Any], size: Any) -> ShapeTrace:
+def trace_shapes(layers: Any, size: Any) -> ShapeTrace:
     """The shape after each layer, before any is trained.
 
     Parameters
     ----------
-    layers : iterable of Module, tuple or dict
-        Tuples are (kernel, stride, dilation, padding), the last three optional, and dicts have those keys, as
-        in `shapes.receptive_field`. Convkit's own modules tell their sizes by arithmetic: no array is made. A
-        module with a `forward` of your own is run on zeros.
+    layers : Module, or iterable of Module, tuple or dict
+        A model with a `forward` of your own is run on zeros, and its layers come as they ran. Tuples are
+        (kernel, stride, dilation, padding), the last three optional, and dicts have those keys, as in
+        `shapes.receptive_field`. Convkit's own modules tell their sizes by arithmetic: no array is made.
     size : int, (H, W), (C, H, W) or (B, C, H, W)
         Modules need channels; those along a line take (C, L) or (B, C, L). (C, H, W) is traced as one example
         of a batch; a layer that needs the batch axis, as `Flatten` does, is noted.
@@ -348,10 +360,13 @@ def trace_shapes(layers: Iterable[Any], size: Any) -> ShapeTrace:
     shape = numbers_of(
         (size,) if single_number else size, "size", "an integer, (H, W), (C, H, W) or (B, C, H, W)"
     )
+    if isinstance(layers, Module):
+        layers = list(layers.children()) if _is_chain(layers) else [layers]
+        if len(layers) == 1 and any(layers[0].children()):
+            return _as_it_ran(layers[0], shape)
     if isinstance(layers, str) or not isinstance(layers, Iterable):
         hint = ": viz.trace_steps reads text" if isinstance(layers, str) else ""
-        hint = ": pass [layer]" if isinstance(layers, Module) else hint
-        raise TypeError(f"layers is {type(layers).__name__}; expected a list of layers{hint}")
+        raise TypeError(f"layers is {type(layers).__name__}; expected a model, or a list of layers{hint}")
     layers = list(layers)
     if len(shape) < 2 and any(
         m._axes for layer in layers if isinstance(layer, Module) for m in layer.modules()
@@ -363,7 +378,7 @@ def trace_shapes(layers: Iterable[Any], size: Any) -> ShapeTrace:
     with recorded() as ran:
         for index, layer in enumerate(layers):
             if isinstance(layer, Module):
-                gave, name, note = shape_after(layer, given), repr(layer), _taken(layer)
+                gave, name, note = shape_after(layer, given), repr(layer), _taken(layer, given)
                 if single and not needed and not _takes_one(layer, given, gave):
                     note, needed = BATCH, True
             else:
@@ -387,13 +402,42 @@ def _takes_one(layer: Module, given: Shape, gave: Shape) -> bool:
             return False
 
 
-def _taken(layer: Module) -> str:
-    """What makes a convolution's map smaller."""
-    if not isinstance(layer, Conv2d) or isinstance(layer, (ConvTranspose2d, LazyConv2d)):
+def _is_chain(module: Module) -> bool:
+    """Whether `module` does what the modules within it do, one after the other."""
+    return isinstance(module, ModuleList) or (isinstance(module, Sequential) and says(module, "_shape"))
+
+
+def _as_it_ran(model: Module, shape: Shape) -> ShapeTrace:
+    """The layers of `model` in the order in which they run, and what its `forward` does between them."""
+    start = _batched([model], shape)
+    single = len(start) - len(shape)
+    with recorded() as ran:
+        end = shape_after(model, start)
+    steps = [
+        Step("", start, start),
+        *(Step(repr(layer), *shapes) for layer, *shapes in ran),
+        Step("", end, end),
+    ]
+    notes = iter([_taken(layer, given) for layer, given, _ in ran])
+    name = between(model)
+    found = ShapeTrace()
+    for step in linked(steps, name)[1:-1]:
+        note = "" if step.layer == name else next(notes)
+        found.append(Traced(step.layer, step.given[single:], (step.gave or ())[single:], note))
+    if found and single and not _takes_one(model, start, end):
+        found[-1] = found[-1]._replace(note=BATCH)
+    return found
+
+
+def _taken(layer: Any, shape: Shape) -> str:
+    """What makes a map smaller, of a layer with windows."""
+    if isinstance(layer, AdaptiveAvgPool2d):
+        output = layer._shape(shape)
+        return f"output_size {_one(output[-2:])}" if math.prod(output) < math.prod(shape) else ""
+    windows = layer._windows(shape) if says(layer, "_windows") else None
+    if not windows:
         return ""
-    if isinstance(layer.padding, str) or len(layer.padding) == 4:
-        return ""
-    return _note(*(n[-1] for n in (layer.kernel_size, layer.stride, layer.dilation, layer.padding)))
+    return _noted(windows if 4 in layer._axes else windows[-1:], getattr(layer, "ceil_mode", False))
 
 
 def _check_numbers(layer: Any, index: int) -> None:
@@ -428,12 +472,27 @@ def _sized(layer: Any, index: int, shape: Shape, ran: list[Any]) -> tuple[Shape,
             f"padding={max(-(-missing // 2), dilation * (kernel - 1) // 2)}, or a stride of 1 in an "
             f"earlier layer",
         ) from error
-    return (*lead, *output), name, _note(kernel, stride, dilation, padding)
-
-
-def _note(kernel: int, stride: int, dilation: int, padding: int) -> str:
-    taken = dilation * (kernel - 1) - 2 * padding
-    parts = [f"kernel {kernel} with padding {padding} takes {taken}"] * (
-        (taken > 0 and stride == 1) or taken > 1
+    return (
+        (*lead, *output),
+        name,
+        _noted(shapes.Axis("", n, kernel, stride, dilation, padding, padding) for n in sizes),
     )
-    return ", ".join(parts + [f"stride {stride}"] * (stride > 1))
+
+
+def _noted(windows: Iterable[shapes.Axis], ceil: bool = False) -> str:
+    """What windows take, down and across."""
+    notes = [_note(axis, ceil) for axis in windows]
+    if len(set(notes)) == 1:
+        return notes[0]
+    return "; ".join(f"{way}: {note}" for way, note in zip(("down", "across"), notes, strict=True) if note)
+
+
+def _note(axis: shapes.Axis, ceil: bool) -> str:
+    taken = axis.extent - 1 - axis.before - axis.after
+    padding = axis.before if axis.before == axis.after else f"{axis.before} and {axis.after}"
+    parts = [f"kernel {axis.kernel} with padding {padding} takes {taken}"] * (
+        (taken > 0 and axis.stride == 1) or taken > 1
+    )
+    left = axis.room % axis.stride - axis.after
+    parts += [f"stride {axis.stride}"] * (axis.stride > 1) + [f"{left} left over"] * (left > 0 and not ceil)
+    return ", ".join(parts)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from itertools import pairwise
 from pathlib import Path
 from traceback import FrameSummary, extract_tb
 from typing import Any, NamedTuple
@@ -87,7 +88,7 @@ def explained(error: Exception, layer: Any, given: Shape, inputs: tuple[Any, ...
     steps.append(Step(_named(layer), given, None))
     cause, mend = diagnosis(refusal)
     kind = LayerTypeError if isinstance(error, TypeError) else LayerError
-    return kind(reason, steps, cause, mend)
+    return kind(reason.partition(": pass ")[0], steps, cause, mend)  # one mend is enough
 
 
 def explained_between(error: ValueError, module: Any, given: Shape) -> LayerError:
@@ -123,6 +124,16 @@ def tensor_of(module: Any, given: Any, output: Any) -> Any:
         *_, module = module.children()
     reason, cause, mend = no_map(module, output)
     raise LayerError(reason, _broken(module, getattr(given, "shape", ())), cause, mend)
+
+
+def linked(steps: Sequence[Step], name: str) -> list[Step]:
+    """`steps` with one more, of this name, wherever a layer is given what the one before did not give."""
+    found = list(steps[:1])
+    for before, step in pairwise(steps):
+        if before.gave is not None and before.gave != step.given:
+            found.append(Step(name, before.gave, step.given))
+        found.append(step)
+    return found
 
 
 def between(module: Any) -> str:
