@@ -7,7 +7,7 @@ is another's. They are asked in order.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ import numpy as np
 
 from convkit import shapes
 from convkit._checks import looks_channels_last
+from convkit.nn.image_size import size_that_gives
 
 Shape = tuple[int, ...]
 Diagnosis = tuple[str, str]
@@ -30,6 +31,8 @@ class Refusal(NamedTuple):
     """No layer ran before it: what came is the user's own."""
     inputs: tuple[Any, ...]
     """Empty where shapes alone were traced."""
+    ran: Sequence[tuple[Any, Shape, Shape]] = ()
+    """The layers before it, and what they were given and gave."""
 
     @property
     def name(self) -> str:
@@ -273,7 +276,13 @@ def _features(it: Refusal) -> Diagnosis | None:
     if len(it.given) in (3, 4):
         return "feature maps go into Linear without being flattened", f"nn.Flatten() before {it.name}"
     found = it.given[-1] if it.given else 1
-    return f"{it.name} was made for {expected} features, not {found}", f"{it.written}({found}, ...)"
+    cause, mend = f"{it.name} was made for {expected} features, not {found}", f"{it.written}({found}, ...)"
+    maps = next((gave for _, _, gave in reversed(it.ran) if len(gave) == 4), None)
+    if maps is None or math.prod(maps[1:]) != found or expected % maps[1]:
+        return cause, mend
+    cause += f": maps of {maps[2]}×{maps[3]}, flattened, are {found}; another size of image gives others"
+    size = size_that_gives(expected, it.ran)
+    return cause, mend + (f", or images of {size[0]}×{size[1]}" if size else ", or images of another size")
 
 
 def _pixels_of_channels(it: Refusal) -> Diagnosis | None:

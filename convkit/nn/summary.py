@@ -54,6 +54,8 @@ class Row:
     """Of the output."""
 
 
+MANY = 10_000_000
+"""Parameters of one kind of layer that stand out, whatever else there is."""
 HEADS = ("layer", "", "output shape", "parameters", "MACs", "receptive field", "jump", "memory")
 
 
@@ -80,18 +82,23 @@ class Summary:
     @property
     def notes(self) -> list[str]:
         """What stands out: a layer that holds most of the parameters, and what would take fewer."""
-        largest = max(self.rows, key=lambda row: row.parameters, default=None)
-        if largest is None or len(self.rows) < 2 or largest.parameters < 100_000:
+        by_kind: dict[str, list[Row]] = {}
+        for row in self.rows:
+            by_kind.setdefault(row.layer, []).append(row)
+        largest = max(by_kind.values(), key=_parameters, default=[])
+        held, share = _parameters(largest), _parameters(largest) / max(self.parameters, 1)
+        least = 100_000 if len(self.rows) > 1 else MANY / 10
+        if held < MANY and (held < least or share < 0.5):
             return []
-        share = largest.parameters / max(self.parameters, 1)
-        if share < 0.5:
-            return []
-        mend = (
-            "pool before it: nn.AdaptiveAvgPool2d(1)"
-            if largest.layer.startswith("Linear")
-            else "fewer channels, a smaller kernel, or nn.SeparableConv2d"
-        )
-        return [f"{largest.name}, {largest.layer}, holds {share:.0%} of the parameters: {mend}"]
+        kind, beside = largest[0].layer, len(largest) - 1
+        who = f"{largest[0].name}, {kind}," if largest[0].name else f"{kind}"
+        who += f" and {beside} more like it hold" if beside else " holds"
+        mend = "fewer channels, a smaller kernel, or nn.SeparableConv2d"
+        if kind.startswith("Linear"):
+            mend = "pool before it: nn.AdaptiveAvgPool2d(1)"
+            if not any(len(row.output_shape) == 4 for row in self.rows):
+                mend = "fewer features, or two layers with few between them"
+        return [f"{who} {share:.0%} of the parameters: {mend}"]
 
     def cells(self) -> list[tuple[str, ...]]:
         """The table's body, as text."""
@@ -219,6 +226,10 @@ def summary(model: Module, input_shape: Sequence[int]) -> Summary:
         sum(p.numel() for p in parameters if p.requires_grad),
         sum(p.data.nbytes for p in parameters),
     )
+
+
+def _parameters(rows: Sequence[Row]) -> int:
+    return sum(row.parameters for row in rows)
 
 
 def _watch(name: str, rows: list[Row], fields: Fields) -> Any:

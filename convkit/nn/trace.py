@@ -82,7 +82,7 @@ def explained(error: Exception, layer: Any, given: Shape, inputs: tuple[Any, ...
     steps = _steps()
     first = not steps
     reason = str(error) if first else str(error).partition(LOOKS_LIKE)[0]  # maps of a layer have its layout
-    refusal = Refusal(reason, layer, given, first, inputs)
+    refusal = Refusal(reason, layer, given, first, inputs, running.get() or ())
     if isinstance(error, ValueError) and not is_ours(layer) and symptom(refusal) is None:
         return explained_between(error, layer, given)
     steps.append(Step(_named(layer), given, None))
