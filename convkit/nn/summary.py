@@ -5,22 +5,25 @@ from __future__ import annotations
 import html
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from convkit import shapes
 from convkit._checks import is_sequence, numbers_of
-from convkit.nn.autograd import no_grad
+from convkit.nn.autograd import no_grad, watching
 from convkit.nn.containers import ModuleList, Sequential
 from convkit.nn.conv import Conv2d, ConvTranspose2d
+from convkit.nn.diagnosis import is_ours
 from convkit.nn.fields import Fields
 from convkit.nn.linear import Linear
 from convkit.nn.module import Module
 from convkit.nn.norm import BatchNorm1d
+from convkit.nn.operations import NAMES, Operations
 from convkit.nn.pool import AdaptiveAvgPool2d
+from convkit.nn.rules.arithmetic import add
 from convkit.nn.tensor import Tensor
 from convkit.nn.trace import (
     LayerError,
@@ -68,6 +71,8 @@ class Summary:
     parameters: int
     trainable: int
     parameter_bytes: int
+    remarks: tuple[str, ...] = ()
+    """Parameters that are in no row, and why."""
 
     @property
     def macs(self) -> int:
@@ -81,7 +86,10 @@ class Summary:
 
     @property
     def notes(self) -> list[str]:
-        """What stands out: a layer that holds most of the parameters, and what would take fewer."""
+        """What stands out: layers that hold most of the parameters, and what would take fewer; `remarks`."""
+        return [*self._heavy(), *self.remarks]
+
+    def _heavy(self) -> list[str]:
         by_kind: dict[str, list[Row]] = {}
         for row in self.rows:
             by_kind.setdefault(row.layer, []).append(row)
@@ -174,7 +182,9 @@ def summary(model: Module, input_shape: Sequence[int]) -> Summary:
     Returns
     -------
     Summary
-        For each layer its output's shape and bytes, its parameters, multiply-adds, receptive field and jump.
+        For each layer its output's shape and bytes, its parameters, multiply-adds, receptive field and jump;
+        a layer that runs again has its parameters in its first row. A convolution or a product that a
+        `forward` computes itself has a row, too. `notes` tell of parameters that are in no row.
 
     Raises
     ------
@@ -198,15 +208,13 @@ def summary(model: Module, input_shape: Sequence[int]) -> Summary:
         raise TypeError(f"model is {type(model).__name__}; expected a convkit.nn.Module")
     given = numbers_of(input_shape, "input_shape", "(B, C, H, W), or (C, H, W) for one image")
     shape = _batched([model], given)
-    leaves = [(name, module) for name, module in model.named_modules() if not any(module.children())]
     dtype = next((p.dtype for p in model.parameters()), np.dtype(np.float32))
     start = Tensor(np.zeros(shape, dtype))
-    fields = Fields(start)
-    rows: list[Row] = []
-    removers = [module.register_forward_hook(_watch(name, rows, fields)) for name, module in leaves]
-    removers += [module.register_forward_hook(_returns) for module in model.modules()]
+    table = _Table(Fields(start))
+    removers = [remove for name, module in model.named_modules() for remove in table.hooks(name, module)]
     mode = model.training
     model.eval()
+    token = watching.set(table.operation)
     try:
         with no_grad(), recorded():
             model(start)
@@ -215,16 +223,18 @@ def summary(model: Module, input_shape: Sequence[int]) -> Summary:
     except ValueError as error:
         raise explained_between(error, model, shape) from error
     finally:
+        watching.reset(token)
         model.train(mode)
         for remove in removers:
             remove()
     parameters = list(model.parameters())
     return Summary(
-        tuple(rows),
+        tuple(table.rows),
         shape,
         sum(p.numel() for p in parameters),
         sum(p.numel() for p in parameters if p.requires_grad),
         sum(p.data.nbytes for p in parameters),
+        tuple(table.untold(model)),
     )
 
 
@@ -232,31 +242,74 @@ def _parameters(rows: Sequence[Row]) -> int:
     return sum(row.parameters for row in rows)
 
 
-def _watch(name: str, rows: list[Row], fields: Fields) -> Any:
-    def watch(module: Module, inputs: tuple[Any, ...], output: Any) -> None:
-        given = inputs[0] if inputs else None
+class _Table:
+    """The rows of a summary, gathered while a model runs: its layers, and operations between them."""
+
+    def __init__(self, fields: Fields) -> None:
+        self.rows: list[Row] = []
+        self._fields, self._operations = fields, Operations()
+        self._running: list[tuple[str, bool, int]] = []  # name, whether a layer, products before it
+        self._told: set[int] = set()
+        self._last: Any = None  # what the operation of the last row gave
+
+    def hooks(self, name: str, module: Module) -> list[Callable[[], None]]:
+        """Watch `module`."""
+        layer = not any(module.children())
+
+        def before(_module: Module, _inputs: Any) -> None:
+            self._running.append((name, layer, self._operations.macs))
+
+        def after(ran: Module, inputs: tuple[Any, ...], output: Any) -> None:
+            *_, macs = self._running.pop()
+            given = inputs[0] if inputs else None
+            if layer:
+                self._layer(name, ran, given, output, self._operations.macs - macs)
+            elif output is None:
+                tensor_of(ran, given, output)
+
+        return [module.register_forward_pre_hook(before), module.register_forward_hook(after)]
+
+    def _layer(self, name: str, module: Module, given: Any, output: Any, counted: int) -> None:
         tensor = tensor_of(module, given, output)
-        field = fields.hand_on(module, given, tensor)
-        rows.append(
-            Row(
-                name,
-                _short(module),
-                tensor.shape,
-                sum(p.numel() for p in module.parameters()),
-                _macs(module, getattr(given, "shape", ()), tensor.shape),
-                None if field is None else field.size,
-                None if field is None else field.jump,
-                tensor.data.nbytes,
-            )
-        )
+        field = self._fields.hand_on(module, given, tensor)
+        own = list(module.parameters())
+        new = self._new(own)
+        again = ", again" if own and not new else ""
+        macs = _macs(module, getattr(given, "shape", ()), tensor.shape) if is_ours(module) else counted
+        size, jump = (None, None) if field is None else (field.size, field.jump)
+        text, nbytes = _short(module) + again, int(tensor.data.nbytes)
+        self.rows.append(Row(name, text, tensor.shape, new, macs, size, jump, nbytes))
 
-    return watch
+    def operation(self, rule: Any, inputs: Sequence[Any], output: Tensor) -> None:
+        """What a `forward` computes itself: a row, if it multiplies and adds as layers do."""
+        macs = self._operations.seen(rule, inputs, output)
+        name, layer, _ = self._running[-1] if self._running else ("", False, 0)
+        if layer:
+            return
+        if macs:
+            new = self._new(self._operations.parameters(inputs))
+            row = Row(name, NAMES[rule], output.shape, new, macs, None, None, int(output.data.nbytes))
+            self.rows.append(row)
+            self._last = output
+        elif rule is add and inputs[0] is self._last:  # its bias
+            new = self._new(self._operations.parameters(inputs[1:]))
+            self.rows[-1] = replace(self.rows[-1], parameters=self.rows[-1].parameters + new)
 
+    def _new(self, parameters: Iterable[Any]) -> int:
+        """How many numbers the parameters hold that no row has told."""
+        new = {id(p): p for p in parameters if id(p) not in self._told}
+        self._told |= set(new)
+        return sum(p.numel() for p in new.values())
 
-def _returns(module: Module, inputs: tuple[Any, ...], output: Any) -> None:
-    """Refuse a `forward` that gave nothing."""
-    if output is None:
-        tensor_of(module, inputs[0] if inputs else None, output)
+    def untold(self, model: Module) -> Iterator[str]:
+        """What no row tells of the parameters."""
+        for path, module in model.named_modules():
+            own = {n: p for n, p in module.named_parameters(path, recurse=False) if id(p) not in self._told}
+            count = self._new(own.values())
+            if count and not any(module.children()):
+                yield f"{path}, {_short(module)}: {count:,} parameters, did not run"
+            elif count:
+                yield f"{', '.join(own)}: {count:,} parameters, of no layer"
 
 
 def batch_axes(layers: Iterable[Any]) -> int:

@@ -151,3 +151,47 @@ def test_a_frozen_layer_refuses_as_the_one_it_was_made_of():
                 layer(x)
             told.append((caught.value.cause, caught.value.mend))
         assert told[0] == told[1]
+
+
+class Parts(nn.Module):
+    """Operations with parameters of its own, a layer that runs twice, one that never does."""
+
+    def __init__(self):
+        self.a, self.spare = nn.Conv2d(3, 3, 3, padding=1), nn.Linear(7, 5)
+        self.kernel = nn.Parameter(np.ones((4, 3, 3, 3), np.float32))
+        self.matrix, self.bias = (
+            nn.Parameter(np.ones((2, 4), np.float32)),
+            nn.Parameter(np.ones(2, np.float32)),
+        )
+        self.scale = nn.Parameter(np.ones((3, 1, 1), np.float32))
+
+    def forward(self, x):
+        y = nn.functional.conv2d(self.a(self.a(x)) * self.scale, self.kernel, padding=1)
+        return nn.functional.linear(y.mean((2, 3)), self.matrix, self.bias)
+
+
+class Leaf(nn.Module):
+    def __init__(self):
+        self.kernel = nn.Parameter(np.ones((4, 3, 3, 3), np.float32))
+
+    def forward(self, x):
+        return nn.functional.conv2d(x, self.kernel)
+
+
+def test_a_summary_accounts_for_all_parameters_and_products():
+    told = nn.summary(Parts(), (3, 8, 8))
+    assert [(row.layer, row.parameters, row.macs) for row in told.rows] == [
+        ("Conv2d(3, 3, k=3)", 84, 64 * 81), ("Conv2d(3, 3, k=3), again", 0, 64 * 81),
+        ("functional.conv2d", 108, 64 * 108), ("matmul", 10, 8),
+    ]  # fmt: skip
+    assert told.notes == [
+        "scale: 3 parameters, of no layer",
+        "spare, Linear(7, 5): 40 parameters, did not run",
+    ]
+    assert told.parameters == sum(row.parameters for row in told.rows) + 43
+    assert [row.parameters for row in nn.summary(nn.Sequential(Parts()), (3, 8, 8)).rows] == [84, 0, 108, 10]
+    leaf = nn.Sequential(Leaf(), nn.Upsample(scale_factor=2, mode="bilinear"))
+    assert [row.macs for row in nn.summary(leaf, (3, 8, 8)).rows] == [36 * 108, 0]
+    tied = nn.Sequential(nn.Linear(4, 4, bias=False), nn.Linear(4, 4, bias=False))
+    tied[1].weight = tied[0].weight
+    assert sum(row.parameters for row in nn.summary(tied, (1, 4)).rows) == 16
