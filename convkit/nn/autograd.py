@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -21,6 +21,8 @@ Backward: TypeAlias = Callable[[Array], Gradients]
 """The gradient of an output to those of the inputs, None where none is wanted."""
 
 _recording: ContextVar[bool] = ContextVar("convkit_recording", default=True)
+watching: ContextVar[Callable[[Any, Any, Any], None] | None] = ContextVar("convkit_watching", default=None)
+"""Called with the rule, the inputs and the result of every operation, in this thread or task."""
 
 
 def is_grad_enabled() -> bool:

@@ -7,7 +7,7 @@ is another's. They are asked in order.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ import numpy as np
 
 from convkit import shapes
 from convkit._checks import looks_channels_last
+from convkit.nn.image_size import size_that_gives
 
 Shape = tuple[int, ...]
 Diagnosis = tuple[str, str]
@@ -30,11 +31,25 @@ class Refusal(NamedTuple):
     """No layer ran before it: what came is the user's own."""
     inputs: tuple[Any, ...]
     """Empty where shapes alone were traced."""
+    ran: Sequence[tuple[Any, Shape, Shape]] = ()
+    """The layers before it, and what they were given and gave."""
 
     @property
     def name(self) -> str:
         """The layer's."""
-        return type(self.layer).__name__
+        return self.written.removeprefix("nn.")
+
+    @property
+    def written(self) -> str:
+        """What is called to make the layer."""
+        kind = getattr(self.layer, "_made_from", type(self.layer))
+        return "nn." * kind.__module__.startswith("convkit.nn.") + kind.__name__
+
+    @property
+    def own(self) -> np.dtype[Any]:
+        """What the layer computes in."""
+        weight = getattr(self.layer, "_weight", np.empty(0, np.float32))
+        return next((p.dtype for p in self.layer.parameters()), weight.dtype)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -44,14 +59,42 @@ class Refusal(NamedTuple):
 
 def diagnosis(refusal: Refusal) -> Diagnosis:
     """The likely cause of a refusal, and the line that mends it."""
-    for symptom in SYMPTOMS:
-        found = symptom(refusal)
-        if found is not None:
-            return found
+    found = symptom(refusal)
+    if found is not None:
+        return found
     takes = (type(refusal.layer).forward.__doc__ or "").partition("\n")[0].strip(" .")
     cause = f"{refusal.name} does not take {refusal.given}" + f": {takes}" * takes.startswith("(")
     _, passes, call = refusal.reason.rpartition("pass ")
-    return cause, call if passes else f"help(nn.{refusal.name}) tells what it takes"
+    return cause, call if passes else f"help({refusal.written}) tells what it takes"
+
+
+def symptom(refusal: Refusal) -> Diagnosis | None:
+    """What the first symptom says that knows the refusal."""
+    return next((found for known in SYMPTOMS if (found := known(refusal)) is not None), None)
+
+
+def is_ours(layer: Any) -> bool:
+    """Whether the layer has a `forward` of this package, which takes tensors, and none of the user's."""
+    return str(type(layer).forward.__module__).startswith("convkit.")
+
+
+def no_map(module: Any, value: Any) -> tuple[str, str, str]:
+    """What is said of a forward that gave no tensor, the likely cause, and the line that mends it."""
+    name = f"{type(module).__name__}.forward"
+    code = getattr(type(module).forward, "__code__", None)
+    where = f"{name}, line {code.co_firstlineno} of {PurePath(code.co_filename).name}" if code else name
+    came, cause, within = f"a {type(value).__name__}", "no map, but something else", ""
+    mend = "return nn.Tensor(...) of it"
+    if value is None:
+        came, cause, mend = "None", "a forward without return", "return what it computes"
+    elif isinstance(value, tuple) and not value:
+        came, cause, mend = "an empty tuple", "no map at all", "return what it computes"
+    elif isinstance(value, (list, tuple, Mapping)):
+        came += f" of {', '.join(map(repr, value)) if isinstance(value, Mapping) else len(value)}"
+        cause = "several maps, and one is followed"
+        mend = "return one of them"
+        within = ", or trace list(model.children())" if any(module.children()) else ""
+    return f"{name} gives {came}; expected a tensor", cause, f"{mend}, in {where}{within}"
 
 
 def no_tensor(layer: str, value: Any) -> str:
@@ -75,13 +118,13 @@ def no_tensor(layer: str, value: Any) -> str:
 
 def _dtype(it: Refusal) -> Diagnosis | None:
     dtype = it.dtype
-    own = next((p.dtype for p in it.layer.parameters()), np.dtype(np.float32))
+    own = it.own
     if dtype.kind in "ui" and it.first and len(it.given) in (2, 3, 4):
         return f"pixels as they were read, {dtype}: layers compute in {own}", _unit(it, own)
     if dtype.kind != "f" or dtype.itemsize not in (4, 8):
         return f"{dtype} numbers: layers compute in {own}", f"x.astype(np.{own})"
     if dtype != own and "dtype" in it.reason:
-        return f"{dtype} numbers for weights of {own}", f"x.astype(np.{own}), or model.to(np.{dtype})"
+        return f"{dtype} numbers for weights of {own}", f"x.astype(np.{own})"
     return None
 
 
@@ -121,7 +164,7 @@ def _axes(it: Refusal) -> Diagnosis | None:
         if most == 3:
             return (
                 f"maps, for {it.name}, which takes {layout}",
-                f"nn.{it.name.replace('1d', '2d')}, or x.flatten(2)",
+                f"{it.written.replace('1d', '2d')}, or x.flatten(2)",
             )
         return (
             f"{found} axes, as videos have, or batches of batches: {it.name} takes {layout}",
@@ -137,7 +180,7 @@ def _axes(it: Refusal) -> Diagnosis | None:
     if found == 2:
         channels = getattr(it.layer, "in_channels", None) or 1
         mend = (
-            "x[None, None]" if channels == 1 else f"np.stack([x] * {channels})[None], or nn.{it.name}(1, ...)"
+            "x[None, None]" if channels == 1 else f"np.stack([x] * {channels})[None], or {it.written}(1, ...)"
         )
         return f"one map, without channels: {it.name} takes {layout}", mend
     axis = "L" if most == 3 else "H, W"
@@ -159,7 +202,8 @@ def _channels(it: Refusal) -> Diagnosis | None:
         if colours is not None:
             return colours
     come = "the input has" if it.first else "what comes before gives"
-    mend = f"nn.{it.name}({found}, {getattr(it.layer, 'out_channels', '...')}, ...)"
+    outputs = "" if "Depthwise" in it.name else f"{getattr(it.layer, 'out_channels', '...')}, "
+    mend = f"{it.written}({found}, {outputs}...)"
     return f"in_channels is {expected}, and {come} {found} channels", mend
 
 
@@ -180,7 +224,7 @@ def _colours(it: Refusal, expected: int, found: int) -> Diagnosis | None:
         return None
     have, want = ("gray", "colour") if found == 1 else ("colour", "gray")
     convert = "np.repeat(x, 3, axis=-3)" if found == 1 else "ck.to_gray(image)"
-    mend = f"nn.{it.name}({found}, ...), or {convert}"
+    mend = f"{it.written}({found}, ...), or {convert}"
     return f"a {have} image for a layer of {want} ones: in_channels is {expected}", mend
 
 
@@ -199,7 +243,7 @@ def _norms(it: Refusal) -> Diagnosis | None:
     arguments = f"{found}, ..."
     if hasattr(it.layer, "num_groups"):
         arguments = f"{math.gcd(it.layer.num_groups, found)}, {found}"
-    return f"{it.name} was made for {expected} {noun}, not {found}", f"nn.{it.name}({arguments})"
+    return f"{it.name} was made for {expected} {noun}, not {found}", f"{it.written}({arguments})"
 
 
 def _last_axes(it: Refusal) -> Diagnosis | None:
@@ -232,7 +276,13 @@ def _features(it: Refusal) -> Diagnosis | None:
     if len(it.given) in (3, 4):
         return "feature maps go into Linear without being flattened", f"nn.Flatten() before {it.name}"
     found = it.given[-1] if it.given else 1
-    return f"{it.name} was made for {expected} features, not {found}", f"nn.{it.name}({found}, ...)"
+    cause, mend = f"{it.name} was made for {expected} features, not {found}", f"{it.written}({found}, ...)"
+    maps = next((gave for _, _, gave in reversed(it.ran) if len(gave) == 4), None)
+    if maps is None or math.prod(maps[1:]) != found or expected % maps[1]:
+        return cause, mend
+    cause += f": maps of {maps[2]}×{maps[3]}, flattened, are {found}; another size of image gives others"
+    size = size_that_gives(expected, it.ran)
+    return cause, mend + (f", or images of {size[0]}×{size[1]}" if size else ", or images of another size")
 
 
 def _pixels_of_channels(it: Refusal) -> Diagnosis | None:
@@ -260,7 +310,7 @@ def _cut_away(it: Refusal) -> Diagnosis | None:
         return None
     most = it.reason.rpartition("at most ")[2]
     cause = "padding of a transposed convolution takes pixels off, here all of them"
-    return cause, f"nn.{it.name}(..., padding={most}) or less"
+    return cause, f"{it.written}(..., padding={most}) or less"
 
 
 def _too_small(it: Refusal) -> Diagnosis | None:
@@ -274,8 +324,8 @@ def _too_small(it: Refusal) -> Diagnosis | None:
     if it.first:
         return f"the input, {size}, is smaller than the kernel", f"{fits}, or a larger input"
     mend = "a stride of 1 in an earlier layer, or a larger input"
-    if hasattr(it.layer, "weight"):
-        mend = f"nn.{it.name}(..., padding=kernel_size // 2), {mend}"
+    if hasattr(it.layer, "in_channels"):
+        mend = f"{it.written}(..., padding=kernel_size // 2), {mend}"
     else:
         mend = f"{fits}, {mend}"
     cause = f"the map has shrunk to {size}, too small for the kernel: missing padding, or strides that "
@@ -289,7 +339,7 @@ def _that_fits(it: Refusal, size: Shape) -> str:
         -len(size) :
     ]
     kernel = most[0] if len(set(most)) == 1 else tuple(most)
-    return f"nn.{it.name}(..., kernel_size={kernel}) or smaller"
+    return f"{it.written}(..., kernel_size={kernel}) or smaller"
 
 
 def _axes_of(it: Refusal, size: Shape) -> list[shapes.Axis]:
@@ -311,8 +361,8 @@ def _dilated(it: Refusal, size: Shape) -> Diagnosis | None:
     come = "the input is" if it.first else "the map that comes is"
     most = min((axis.size + axis.before + axis.after - 1) // (axis.kernel - 1) for axis in tight)
     mend = f"dilation={most} or less"
-    if hasattr(it.layer, "weight"):
-        mend = f"nn.{it.name}(..., padding={axis.extent // 2}), which keeps the size, or {mend}"
+    if hasattr(it.layer, "in_channels"):
+        mend = f"{it.written}(..., padding={axis.extent // 2}), which keeps the size, or {mend}"
     return f"{cause}, and {come} {size}", mend
 
 
@@ -337,7 +387,7 @@ def _labels(it: Refusal) -> Diagnosis | None:
         classes, low, high = it.given[1] if len(it.given) > 1 else it.given[0], target.min(), target.max()
         if low < 0:
             cause = f"{low} is no class; what does not count is marked by ignore_index"
-            return cause, f"nn.{it.name}(ignore_index={low})"
+            return cause, f"{it.written}(ignore_index={low})"
         if low == 1 and high == classes:
             return f"labels that count from 1, to {high}", "target - 1"
         return (

@@ -47,7 +47,7 @@ class Fields:
         """None: it is no chain of windows of one size."""
         if id(tensor) in self._known:
             return self._known[id(tensor)][1]
-        node = tensor._node
+        node = getattr(tensor, "_node", None)
         while node is not None and node.name in POINTWISE:  # a function between layers, where it was recorded
             node = node.parents[0]
             for known, field in self._known.values():

@@ -48,7 +48,7 @@ class FrozenConv2d(Module):
         self.in_channels, self.out_channels = conv.in_channels, conv.out_channels
         self.kernel_size, self.stride, self.groups = conv.kernel_size, conv.stride, conv.groups
         self.padding, self.dilation = conv.padding, conv.dilation
-        self.activation = function
+        self.activation, self._made_from = function, Conv2d if isinstance(conv, LazyConv2d) else type(conv)
         self._weight, self._bias = weight, bias
         self._arguments = {
             "stride": conv.stride,
@@ -73,6 +73,9 @@ class FrozenConv2d(Module):
             plans = dict(list(self._plans.items())[-PLANS + 1 :])
             self._plans = {**plans, shape: plan}  # in one step: other threads see either
         return Tensor(plan(x))
+
+    def _computes_otherwise(self, dtype: np.dtype[Any]) -> bool:
+        return dtype != self._weight.dtype
 
     def _shape(self, shape: Shape) -> Shape:
         return Conv2d._shape(self, shape)  # type: ignore[arg-type] # it has all that is asked for

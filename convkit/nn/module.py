@@ -11,7 +11,7 @@ import numpy as np
 from convkit._checks import FLOATS, Array
 from convkit.nn import trace
 from convkit.nn.autograd import no_grad
-from convkit.nn.diagnosis import no_tensor
+from convkit.nn.diagnosis import is_ours, no_tensor
 from convkit.nn.parameter import Parameter
 from convkit.nn.state import LoadResult, load_arrays
 from convkit.nn.tensor import Tensor, as_array
@@ -99,14 +99,20 @@ class Module:
         except trace.LayerError:
             raise
         except (ValueError, TypeError, AttributeError) as error:
-            if not inputs or any(self.children()):
+            if not inputs:
                 raise
+            if any(self.children()):
+                if type(error) is not ValueError or is_ours(self) or trace.is_own(error):
+                    raise
+                raise trace.explained_between(error, self, getattr(inputs[0], "shape", ())) from error
             strange = [value for value in inputs if not isinstance(value, Tensor)]
-            if strange and self._is_ours() and (isinstance(error, AttributeError) or strange[0] is inputs[0]):
+            if strange and is_ours(self) and (isinstance(error, AttributeError) or strange[0] is inputs[0]):
                 raise TypeError(no_tensor(type(self).__name__, strange[0])) from error
             if isinstance(error, AttributeError) or not isinstance(inputs[0], Tensor):
                 raise
             if isinstance(error, TypeError) and not self._computes_otherwise(inputs[0].dtype):
+                raise
+            if not is_ours(self) and isinstance(error, ValueError) and trace.is_own(error):
                 raise
             raise trace.explained(error, self, inputs[0].shape, inputs) from error
         for hook in self._hooks:
@@ -122,10 +128,6 @@ class Module:
             if steps is not None:
                 steps.append((self, inputs[0].shape, output.shape))
         return output
-
-    def _is_ours(self) -> bool:
-        """Whether `forward` takes tensors; that of a user's takes what it wants."""
-        return type(self).forward.__module__.startswith("convkit.")
 
     def _computes_otherwise(self, dtype: np.dtype[Any]) -> bool:
         """Whether numbers of this dtype are none that the layer computes with."""

@@ -5,22 +5,37 @@ from __future__ import annotations
 import html
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from convkit import shapes
 from convkit._checks import is_sequence, numbers_of
-from convkit.nn.autograd import no_grad
-from convkit.nn.conv import Conv2d, ConvTranspose2d, LazyConv2d
+from convkit.nn.autograd import no_grad, watching
+from convkit.nn.containers import ModuleList, Sequential
+from convkit.nn.conv import Conv2d, ConvTranspose2d
+from convkit.nn.diagnosis import is_ours
 from convkit.nn.fields import Fields
 from convkit.nn.linear import Linear
 from convkit.nn.module import Module
 from convkit.nn.norm import BatchNorm1d
+from convkit.nn.operations import NAMES, Operations
+from convkit.nn.pool import AdaptiveAvgPool2d
+from convkit.nn.rules.arithmetic import add
 from convkit.nn.tensor import Tensor
-from convkit.nn.trace import LayerError, Step, recorded, shape_after
+from convkit.nn.trace import (
+    LayerError,
+    Step,
+    between,
+    explained_between,
+    linked,
+    recorded,
+    says,
+    shape_after,
+    tensor_of,
+)
 
 Shape = tuple[int, ...]
 
@@ -42,6 +57,8 @@ class Row:
     """Of the output."""
 
 
+MANY = 10_000_000
+"""Parameters of one kind of layer that stand out, whatever else there is."""
 HEADS = ("layer", "", "output shape", "parameters", "MACs", "receptive field", "jump", "memory")
 
 
@@ -54,6 +71,8 @@ class Summary:
     parameters: int
     trainable: int
     parameter_bytes: int
+    remarks: tuple[str, ...] = ()
+    """Parameters that are in no row, and why."""
 
     @property
     def macs(self) -> int:
@@ -67,19 +86,27 @@ class Summary:
 
     @property
     def notes(self) -> list[str]:
-        """What stands out: a layer that holds most of the parameters, and what would take fewer."""
-        largest = max(self.rows, key=lambda row: row.parameters, default=None)
-        if largest is None or len(self.rows) < 2 or largest.parameters < 100_000:
+        """What stands out: layers that hold most of the parameters, and what would take fewer; `remarks`."""
+        return [*self._heavy(), *self.remarks]
+
+    def _heavy(self) -> list[str]:
+        by_kind: dict[str, list[Row]] = {}
+        for row in self.rows:
+            by_kind.setdefault(row.layer, []).append(row)
+        largest = max(by_kind.values(), key=_parameters, default=[])
+        held, share = _parameters(largest), _parameters(largest) / max(self.parameters, 1)
+        least = 100_000 if len(self.rows) > 1 else MANY / 10
+        if held < MANY and (held < least or share < 0.5):
             return []
-        share = largest.parameters / max(self.parameters, 1)
-        if share < 0.5:
-            return []
-        mend = (
-            "pool before it: nn.AdaptiveAvgPool2d(1)"
-            if largest.layer.startswith("Linear")
-            else "fewer channels, a smaller kernel, or nn.SeparableConv2d"
-        )
-        return [f"{largest.name}, {largest.layer}, holds {share:.0%} of the parameters: {mend}"]
+        kind, beside = largest[0].layer, len(largest) - 1
+        who = f"{largest[0].name}, {kind}," if largest[0].name else f"{kind}"
+        who += f" and {beside} more like it hold" if beside else " holds"
+        mend = "fewer channels, a smaller kernel, or nn.SeparableConv2d"
+        if kind.startswith("Linear"):
+            mend = "pool before it: nn.AdaptiveAvgPool2d(1)"
+            if not any(len(row.output_shape) == 4 for row in self.rows):
+                mend = "fewer features, or two layers with few between them"
+        return [f"{who} {share:.0%} of the parameters: {mend}"]
 
     def cells(self) -> list[tuple[str, ...]]:
         """The table's body, as text."""
@@ -155,7 +182,9 @@ def summary(model: Module, input_shape: Sequence[int]) -> Summary:
     Returns
     -------
     Summary
-        For each layer its output's shape and bytes, its parameters, multiply-adds, receptive field and jump.
+        For each layer its output's shape and bytes, its parameters, multiply-adds, receptive field and jump;
+        a layer that runs again has its parameters in its first row. A convolution or a product that a
+        `forward` computes itself has a row, too. `notes` tell of parameters that are in no row.
 
     Raises
     ------
@@ -179,49 +208,108 @@ def summary(model: Module, input_shape: Sequence[int]) -> Summary:
         raise TypeError(f"model is {type(model).__name__}; expected a convkit.nn.Module")
     given = numbers_of(input_shape, "input_shape", "(B, C, H, W), or (C, H, W) for one image")
     shape = _batched([model], given)
-    leaves = [(name, module) for name, module in model.named_modules() if not any(module.children())]
     dtype = next((p.dtype for p in model.parameters()), np.dtype(np.float32))
     start = Tensor(np.zeros(shape, dtype))
-    fields = Fields(start)
-    rows: list[Row] = []
-    removers = [module.register_forward_hook(_watch(name, rows, fields)) for name, module in leaves]
+    table = _Table(Fields(start))
+    removers = [remove for name, module in model.named_modules() for remove in table.hooks(name, module)]
     mode = model.training
     model.eval()
+    token = watching.set(table.operation)
     try:
-        with no_grad():
+        with no_grad(), recorded():
             model(start)
+    except LayerError:
+        raise
+    except ValueError as error:
+        raise explained_between(error, model, shape) from error
     finally:
+        watching.reset(token)
         model.train(mode)
         for remove in removers:
             remove()
     parameters = list(model.parameters())
     return Summary(
-        tuple(rows),
+        tuple(table.rows),
         shape,
         sum(p.numel() for p in parameters),
         sum(p.numel() for p in parameters if p.requires_grad),
         sum(p.data.nbytes for p in parameters),
+        tuple(table.untold(model)),
     )
 
 
-def _watch(name: str, rows: list[Row], fields: Fields) -> Any:
-    def watch(module: Module, inputs: tuple[Any, ...], output: Any) -> None:
-        tensor = output[0] if isinstance(output, tuple) else output
-        field = fields.hand_on(module, inputs[0], tensor)
-        rows.append(
-            Row(
-                name,
-                _short(module),
-                tensor.shape,
-                sum(p.numel() for p in module.parameters()),
-                _macs(module, inputs[0].shape, tensor.shape),
-                None if field is None else field.size,
-                None if field is None else field.jump,
-                tensor.data.nbytes,
-            )
-        )
+def _parameters(rows: Sequence[Row]) -> int:
+    return sum(row.parameters for row in rows)
 
-    return watch
+
+class _Table:
+    """The rows of a summary, gathered while a model runs: its layers, and operations between them."""
+
+    def __init__(self, fields: Fields) -> None:
+        self.rows: list[Row] = []
+        self._fields, self._operations = fields, Operations()
+        self._running: list[tuple[str, bool, int]] = []  # name, whether a layer, products before it
+        self._told: set[int] = set()
+        self._last: Any = None  # what the operation of the last row gave
+
+    def hooks(self, name: str, module: Module) -> list[Callable[[], None]]:
+        """Watch `module`."""
+        layer = not any(module.children())
+
+        def before(_module: Module, _inputs: Any) -> None:
+            self._running.append((name, layer, self._operations.macs))
+
+        def after(ran: Module, inputs: tuple[Any, ...], output: Any) -> None:
+            *_, macs = self._running.pop()
+            given = inputs[0] if inputs else None
+            if layer:
+                self._layer(name, ran, given, output, self._operations.macs - macs)
+            elif output is None:
+                tensor_of(ran, given, output)
+
+        return [module.register_forward_pre_hook(before), module.register_forward_hook(after)]
+
+    def _layer(self, name: str, module: Module, given: Any, output: Any, counted: int) -> None:
+        tensor = tensor_of(module, given, output)
+        field = self._fields.hand_on(module, given, tensor)
+        own = list(module.parameters())
+        new = self._new(own)
+        again = ", again" if own and not new else ""
+        macs = _macs(module, getattr(given, "shape", ()), tensor.shape) if is_ours(module) else counted
+        size, jump = (None, None) if field is None else (field.size, field.jump)
+        text, nbytes = _short(module) + again, int(tensor.data.nbytes)
+        self.rows.append(Row(name, text, tensor.shape, new, macs, size, jump, nbytes))
+
+    def operation(self, rule: Any, inputs: Sequence[Any], output: Tensor) -> None:
+        """What a `forward` computes itself: a row, if it multiplies and adds as layers do."""
+        macs = self._operations.seen(rule, inputs, output)
+        name, layer, _ = self._running[-1] if self._running else ("", False, 0)
+        if layer:
+            return
+        if macs:
+            new = self._new(self._operations.parameters(inputs))
+            row = Row(name, NAMES[rule], output.shape, new, macs, None, None, int(output.data.nbytes))
+            self.rows.append(row)
+            self._last = output
+        elif rule is add and inputs[0] is self._last:  # its bias
+            new = self._new(self._operations.parameters(inputs[1:]))
+            self.rows[-1] = replace(self.rows[-1], parameters=self.rows[-1].parameters + new)
+
+    def _new(self, parameters: Iterable[Any]) -> int:
+        """How many numbers the parameters hold that no row has told."""
+        new = {id(p): p for p in parameters if id(p) not in self._told}
+        self._told |= set(new)
+        return sum(p.numel() for p in new.values())
+
+    def untold(self, model: Module) -> Iterator[str]:
+        """What no row tells of the parameters."""
+        for path, module in model.named_modules():
+            own = {n: p for n, p in module.named_parameters(path, recurse=False) if id(p) not in self._told}
+            count = self._new(own.values())
+            if count and not any(module.children()):
+                yield f"{path}, {_short(module)}: {count:,} parameters, did not run"
+            elif count:
+                yield f"{', '.join(own)}: {count:,} parameters, of no layer"
 
 
 def batch_axes(layers: Iterable[Any]) -> int:
@@ -298,15 +386,15 @@ class ShapeTrace(list[Traced]):
         return "\n".join(lines)
 
 
-def trace_shapes(layers: Iterable[Any], size: Any) -> ShapeTrace:
+def trace_shapes(layers: Any, size: Any) -> ShapeTrace:
     """The shape after each layer, before any is trained.
 
     Parameters
     ----------
-    layers : iterable of Module, tuple or dict
-        Tuples are (kernel, stride, dilation, padding), the last three optional, and dicts have those keys, as
-        in `shapes.receptive_field`. Convkit's own modules tell their sizes by arithmetic: no array is made. A
-        module with a `forward` of your own is run on zeros.
+    layers : Module, or iterable of Module, tuple or dict
+        A model with a `forward` of your own is run on zeros, and its layers come as they ran. Tuples are
+        (kernel, stride, dilation, padding), the last three optional, and dicts have those keys, as in
+        `shapes.receptive_field`. Convkit's own modules tell their sizes by arithmetic: no array is made.
     size : int, (H, W), (C, H, W) or (B, C, H, W)
         Modules need channels; those along a line take (C, L) or (B, C, L). (C, H, W) is traced as one example
         of a batch; a layer that needs the batch axis, as `Flatten` does, is noted.
@@ -336,10 +424,13 @@ def trace_shapes(layers: Iterable[Any], size: Any) -> ShapeTrace:
     shape = numbers_of(
         (size,) if single_number else size, "size", "an integer, (H, W), (C, H, W) or (B, C, H, W)"
     )
+    if isinstance(layers, Module):
+        layers = list(layers.children()) if _is_chain(layers) else [layers]
+        if len(layers) == 1 and any(layers[0].children()):
+            return _as_it_ran(layers[0], shape)
     if isinstance(layers, str) or not isinstance(layers, Iterable):
         hint = ": viz.trace_steps reads text" if isinstance(layers, str) else ""
-        hint = ": pass [layer]" if isinstance(layers, Module) else hint
-        raise TypeError(f"layers is {type(layers).__name__}; expected a list of layers{hint}")
+        raise TypeError(f"layers is {type(layers).__name__}; expected a model, or a list of layers{hint}")
     layers = list(layers)
     if len(shape) < 2 and any(
         m._axes for layer in layers if isinstance(layer, Module) for m in layer.modules()
@@ -351,7 +442,7 @@ def trace_shapes(layers: Iterable[Any], size: Any) -> ShapeTrace:
     with recorded() as ran:
         for index, layer in enumerate(layers):
             if isinstance(layer, Module):
-                gave, name, note = shape_after(layer, given), repr(layer), _taken(layer)
+                gave, name, note = shape_after(layer, given), repr(layer), _taken(layer, given)
                 if single and not needed and not _takes_one(layer, given, gave):
                     note, needed = BATCH, True
             else:
@@ -375,13 +466,42 @@ def _takes_one(layer: Module, given: Shape, gave: Shape) -> bool:
             return False
 
 
-def _taken(layer: Module) -> str:
-    """What makes a convolution's map smaller."""
-    if not isinstance(layer, Conv2d) or isinstance(layer, (ConvTranspose2d, LazyConv2d)):
+def _is_chain(module: Module) -> bool:
+    """Whether `module` does what the modules within it do, one after the other."""
+    return isinstance(module, ModuleList) or (isinstance(module, Sequential) and says(module, "_shape"))
+
+
+def _as_it_ran(model: Module, shape: Shape) -> ShapeTrace:
+    """The layers of `model` in the order in which they run, and what its `forward` does between them."""
+    start = _batched([model], shape)
+    single = len(start) - len(shape)
+    with recorded() as ran:
+        end = shape_after(model, start)
+    steps = [
+        Step("", start, start),
+        *(Step(repr(layer), *shapes) for layer, *shapes in ran),
+        Step("", end, end),
+    ]
+    notes = iter([_taken(layer, given) for layer, given, _ in ran])
+    name = between(model)
+    found = ShapeTrace()
+    for step in linked(steps, name)[1:-1]:
+        note = "" if step.layer == name else next(notes)
+        found.append(Traced(step.layer, step.given[single:], (step.gave or ())[single:], note))
+    if found and single and not _takes_one(model, start, end):
+        found[-1] = found[-1]._replace(note=BATCH)
+    return found
+
+
+def _taken(layer: Any, shape: Shape) -> str:
+    """What makes a map smaller, of a layer with windows."""
+    if isinstance(layer, AdaptiveAvgPool2d):
+        output = layer._shape(shape)
+        return f"output_size {_one(output[-2:])}" if math.prod(output) < math.prod(shape) else ""
+    windows = layer._windows(shape) if says(layer, "_windows") else None
+    if not windows:
         return ""
-    if isinstance(layer.padding, str) or len(layer.padding) == 4:
-        return ""
-    return _note(*(n[-1] for n in (layer.kernel_size, layer.stride, layer.dilation, layer.padding)))
+    return _noted(windows if 4 in layer._axes else windows[-1:], getattr(layer, "ceil_mode", False))
 
 
 def _check_numbers(layer: Any, index: int) -> None:
@@ -416,12 +536,27 @@ def _sized(layer: Any, index: int, shape: Shape, ran: list[Any]) -> tuple[Shape,
             f"padding={max(-(-missing // 2), dilation * (kernel - 1) // 2)}, or a stride of 1 in an "
             f"earlier layer",
         ) from error
-    return (*lead, *output), name, _note(kernel, stride, dilation, padding)
-
-
-def _note(kernel: int, stride: int, dilation: int, padding: int) -> str:
-    taken = dilation * (kernel - 1) - 2 * padding
-    parts = [f"kernel {kernel} with padding {padding} takes {taken}"] * (
-        (taken > 0 and stride == 1) or taken > 1
+    return (
+        (*lead, *output),
+        name,
+        _noted(shapes.Axis("", n, kernel, stride, dilation, padding, padding) for n in sizes),
     )
-    return ", ".join(parts + [f"stride {stride}"] * (stride > 1))
+
+
+def _noted(windows: Iterable[shapes.Axis], ceil: bool = False) -> str:
+    """What windows take, down and across."""
+    notes = [_note(axis, ceil) for axis in windows]
+    if len(set(notes)) == 1:
+        return notes[0]
+    return "; ".join(f"{way}: {note}" for way, note in zip(("down", "across"), notes, strict=True) if note)
+
+
+def _note(axis: shapes.Axis, ceil: bool) -> str:
+    taken = axis.extent - 1 - axis.before - axis.after
+    padding = axis.before if axis.before == axis.after else f"{axis.before} and {axis.after}"
+    parts = [f"kernel {axis.kernel} with padding {padding} takes {taken}"] * (
+        (taken > 0 and axis.stride == 1) or taken > 1
+    )
+    left = axis.room % axis.stride - axis.after
+    parts += [f"stride {axis.stride}"] * (axis.stride > 1) + [f"{left} left over"] * (left > 0 and not ceil)
+    return ", ".join(parts)

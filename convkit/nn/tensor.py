@@ -537,6 +537,9 @@ def apply(rule: Rule, *inputs: Any, **arguments: Any) -> Tensor:
     tensor.grad, tensor._node, tensor._foreign = None, None, True
     tensor.requires_grad = any(needs)
     tensor._data = output = np.asarray(output)
+    watch = autograd.watching.get()
+    if watch is not None:
+        watch(rule, inputs, tensor)
     if not tensor.requires_grad:
         return tensor
     foreign = {

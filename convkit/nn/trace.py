@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from itertools import pairwise
 from pathlib import Path
 from traceback import FrameSummary, extract_tb
 from typing import Any, NamedTuple
@@ -13,7 +14,7 @@ import numpy as np
 
 from convkit._checks import LOOKS_LIKE
 from convkit.errors import ConvkitError
-from convkit.nn.diagnosis import Refusal, diagnosis
+from convkit.nn.diagnosis import Refusal, diagnosis, is_ours, no_map, symptom
 
 Shape = tuple[int, ...]
 
@@ -28,6 +29,10 @@ class Step(NamedTuple):
 
 running: ContextVar[list[tuple[object, Shape, Shape]] | None] = ContextVar("convkit_trace", default=None)
 """The layers of the outermost call under way, in this thread or task, and their shapes."""
+
+
+LIBRARIES = (str(Path(__file__).parent.parent), str(Path(np.__file__).parent))
+"""Where lines are that no user wrote."""
 
 
 @contextmanager
@@ -76,21 +81,59 @@ def explained(error: Exception, layer: Any, given: Shape, inputs: tuple[Any, ...
     """`error` of a layer that was given `inputs`, the first of a shape, with the trace and a diagnosis."""
     steps = _steps()
     first = not steps
-    steps.append(Step(_named(layer), given, None))
     reason = str(error) if first else str(error).partition(LOOKS_LIKE)[0]  # maps of a layer have its layout
-    cause, mend = diagnosis(Refusal(reason, layer, given, first, inputs))
+    refusal = Refusal(reason, layer, given, first, inputs, running.get() or ())
+    if isinstance(error, ValueError) and not is_ours(layer) and symptom(refusal) is None:
+        return explained_between(error, layer, given)
+    steps.append(Step(_named(layer), given, None))
+    cause, mend = diagnosis(refusal)
     kind = LayerTypeError if isinstance(error, TypeError) else LayerError
-    return kind(reason, steps, cause, mend)
+    return kind(reason.partition(": pass ")[0], steps, cause, mend)  # one mend is enough
 
 
 def explained_between(error: ValueError, module: Any, given: Shape) -> LayerError:
     """`error` of an operation between the layers of `module`, with the trace and the line to blame."""
-    steps = _steps()
-    steps.append(Step(between(module), steps[-1].gave or given if steps else given, None))
-    cause = f"shapes that do not agree between the layers of {type(module).__name__}, in its forward"
+    name = type(module).__name__
+    place = f"between the layers of {name}, in its " if any(module.children()) else f"in {name}."
+    cause, look = f"shapes that do not agree {place}forward", "print the shapes before it"
+    if is_own(error):
+        cause, look = f"a check of its own, in {name}.forward", "look at its condition"
     line = _users_line(error)
     mend = f"line {line.lineno} of {Path(line.filename).name}, {line.line}" if line else "its forward"
-    return LayerError(str(error), steps, cause, f"{mend}: print the shapes before it")
+    return LayerError(str(error), _broken(module, given), cause, f"{mend}: {look}")
+
+
+def _broken(module: Any, given: Shape) -> list[Step]:
+    """The layers that ran, and the `forward` that went no further."""
+    steps = _steps()
+    return [*steps, Step(between(module), steps[-1].gave or given if steps else given, None)]
+
+
+def tensor_of(module: Any, given: Any, output: Any) -> Any:
+    """The map that `module` made of `given`: of a tuple, the first.
+
+    Raises
+    ------
+    LayerError
+        It gave none.
+    """
+    first = output[0] if isinstance(output, tuple) and output else output
+    if hasattr(first, "shape"):
+        return first
+    while is_ours(module) and any(module.children()):  # a Sequential gives what its last layer gave
+        *_, module = module.children()
+    reason, cause, mend = no_map(module, output)
+    raise LayerError(reason, _broken(module, getattr(given, "shape", ())), cause, mend)
+
+
+def linked(steps: Sequence[Step], name: str) -> list[Step]:
+    """`steps` with one more, of this name, wherever a layer is given what the one before did not give."""
+    found = list(steps[:1])
+    for before, step in pairwise(steps):
+        if before.gave is not None and before.gave != step.given:
+            found.append(Step(name, before.gave, step.given))
+        found.append(step)
+    return found
 
 
 def between(module: Any) -> str:
@@ -98,11 +141,16 @@ def between(module: Any) -> str:
     return f"{type(module).__name__}.forward"
 
 
+def is_own(error: Exception) -> bool:
+    """Whether a line of the user's raised `error`."""
+    *_, last = extract_tb(error.__traceback__)
+    return not last.filename.startswith(LIBRARIES) and (last.line or "").startswith("raise")
+
+
 def _users_line(error: Exception) -> FrameSummary | None:
     """The last line outside this package that `error` went through."""
-    package = str(Path(__file__).parent.parent)
-    lines = [frame for frame in extract_tb(error.__traceback__) if not frame.filename.startswith(package)]
-    return next((frame for frame in reversed(lines) if frame.name == "forward"), None)
+    lines = [f for f in extract_tb(error.__traceback__) if not f.filename.startswith(LIBRARIES)]
+    return lines[-1] if lines else None
 
 
 def _steps() -> list[Step]:
@@ -144,15 +192,16 @@ def _of_zeros(layer: Any, shape: Shape) -> Shape:
     dtype = next((p.dtype for p in layer.parameters()), np.dtype(np.float32))
     mode = layer.training
     layer.eval()
+    zeros = np.zeros(shape, dtype)
     try:
-        output = layer(np.zeros(shape, dtype))
+        output = layer(zeros)
     except LayerError:
         raise
     except ValueError as error:
         raise explained_between(error, layer, shape) from error
     finally:
         layer.train(mode)
-    return tuple((output[0] if isinstance(output, tuple) else output).shape)
+    return tuple(tensor_of(layer, zeros, output).shape)
 
 
 def says(layer: Any, name: str) -> bool:

@@ -78,8 +78,12 @@ def feature_maps(
     name, module = _layer(_network(model), layer)
     array = as_array(image, "image")
     array = array.astype(_dtype(model), copy=False) if array.dtype.kind == "f" else array
+    from convkit.nn.trace import tensor_of
+
     found: list[Any] = []
-    remove = module.register_forward_hook(lambda _module, _inputs, output: found.append(output))
+    remove = module.register_forward_hook(
+        lambda ran, inputs, output: found.append(tensor_of(ran, inputs[0] if inputs else None, output))
+    )
     try:
         _evaluated(model, array[None] if array.ndim == 3 else array)
     finally:
@@ -356,14 +360,19 @@ def _gradients_kept(model: Any) -> Iterator[None]:
 def _watched(model: Any, name: str, module: Any, x: Any) -> tuple[Any, Any, str]:
     """The output of `module`, the field of its units (None: they have no one), and what ended it."""
     from convkit.nn.fields import Fields
+    from convkit.nn.trace import tensor_of
 
     fields = Fields(x)
     found: list[Any] = []
 
     def watch(ran: Any, inputs: Any, output: Any) -> None:
-        tensor = output[0] if isinstance(output, tuple) else output
-        if not any(ran.children()):
-            fields.hand_on(ran, inputs[0], tensor)
+        leaf = not any(ran.children())
+        if not leaf and ran is not module:
+            return
+        given = inputs[0] if inputs else None
+        tensor = tensor_of(ran, given, output)
+        if leaf:
+            fields.hand_on(ran, given, tensor)
         if ran is module and not found:
             found.append((tensor, fields.of(tensor), fields.ended))
 

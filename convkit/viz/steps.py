@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -107,7 +108,7 @@ def _step(run: Layer, text: str, shape: Shape, args: list[Any], kwargs: dict[str
         reason = str(error).partition("() ")[2] or str(error)
         if isinstance(run, partial):
             raise ValueError(f"{text}: {reason}; expected {_signature(run.args[0])}") from None
-        expected = ", as in" if "expected" in reason else "; expected e.g."
+        expected = ", as in" if re.search(r"\bexpected\b", reason) else "; expected e.g."
         raise ValueError(f"{text}: {reason}{expected} {EXAMPLE!r}") from None
 
 

@@ -93,6 +93,23 @@ def test_the_line_that_mends_pixels_mends_them(pixels, channels):
     assert abs(mended).max() <= 1
 
 
+DTYPES = [
+    (nn.Conv2d(3, 4, 3), z(1, 3, 8, 8, dtype=np.float64)),
+    (nn.Conv2d(3, 4, 3, dtype=np.float64), z(1, 3, 8, 8)),
+    (nn.Conv2d(3, 4, 3), z(8, 8, 3, dtype=np.uint8)),
+    (nn.Conv2d(3, 4, 3), z(1, 3, 8, 8, dtype=np.float16)),
+    (nn.Conv2d(3, 4, 3), z(8, 8, 3)),
+]
+
+
+@pytest.mark.parametrize(("layer", "x"), DTYPES)
+def test_one_mend_is_told_and_it_mends(layer, x):
+    with pytest.raises(LayerError) as caught:
+        layer(x)
+    assert "pass " not in str(caught.value)
+    layer(eval(caught.value.mend.partition(", which")[0], {"ck": ck, "np": np, "x": x, "image": x}))
+
+
 SCORES = z(4, 10)
 TARGETS = [
     (nn.CrossEntropyLoss(), [1, 2, 3, 10], "labels that count from 1, to 10", "target - 1"),

@@ -195,6 +195,32 @@ def test_symptom_parameters_explode():
     wide = nn.summary(nn.Sequential(nn.Conv2d(3, 512, 7), nn.Conv2d(512, 512, 7)), (3, 16, 16))
     assert "SeparableConv2d" in wide.notes[0]
     assert nn.summary(nn.Sequential(nn.Conv2d(3, 8, 3), nn.Conv2d(8, 8, 3)), (3, 16, 16)).notes == []
+    thrice = nn.Sequential(*(nn.Conv2d(160, 160, 7, padding=3) for _ in range(3)))
+    (note,) = nn.summary(thrice, (160, 2, 2)).notes
+    assert note.startswith("0, Conv2d(160, 160, k=7), and 2 more like it hold 100% of the parameters: fewer")
+    (note,) = nn.summary(nn.Linear(100_000, 20), (1, 100_000)).notes
+    assert note.startswith("Linear(100000, 20) holds 100% of the parameters: fewer features")
+
+
+@pytest.mark.parametrize(("size", "fits"), [((20, 20), (28, 28)), ((32, 32), (28, 28)), ((30, 60), (20, 40))])
+def test_symptom_another_size_of_image(size, fits):
+    """A model made for one size of image, given another: said by arithmetic, and it runs."""
+    features = {(28, 28): 49, (20, 40): 50}[fits] * 8
+    layers = [nn.Conv2d(3, 4, 3, padding=1), nn.MaxPool2d(2), nn.Conv2d(4, 8, 3, padding=1), nn.MaxPool2d(2)]
+
+    class Own(nn.Module):
+        def __init__(self):
+            self.features, self.head = nn.Sequential(*layers), nn.Linear(features, 2)
+
+        def forward(self, x):
+            return self.head(nn.functional.relu(self.features(x)).flatten(1))
+
+    for model in (nn.Sequential(*layers, nn.Flatten(), nn.Linear(features, 2)), Own()):
+        with pytest.raises(LayerError, match="another size of image") as caught:
+            model(randn(2, 3, *size))
+        found = size[0] // 4 * (size[1] // 4) * 8
+        assert caught.value.mend == f"nn.Linear({found}, ...), or images of {fits[0]}×{fits[1]}"
+        assert model(randn(2, 3, *fits)).shape == (2, 2)
 
 
 # ---- groups -----------------------------------------------------------------------------------------

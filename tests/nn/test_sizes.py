@@ -124,6 +124,42 @@ def test_a_trace_of_one_example_notes_the_layer_that_needs_its_batch_axis():
     assert "batch" not in str(nn.trace_shapes(layers[:2], (3, 8, 8)))
 
 
+def test_what_made_a_map_smaller_is_noted_of_every_layer_with_windows():
+    layers = [
+        (nn.MaxPool2d(2), "stride 2, 1 left over"),
+        (nn.AvgPool2d((1, 3), 1), "across: kernel 3 with padding 0 takes 2"),
+        (nn.Conv2d(8, 8, 5, padding="valid"), "kernel 5 with padding 0 takes 4"),
+        (nn.Conv2d(8, 8, 3, padding="same", stride=2), "stride 2"),
+        (nn.Conv2d(8, 8, 3, padding=1), ""),
+        (nn.Conv2d(8, 8, 5).freeze(), "kernel 5 with padding 0 takes 4"),
+        (nn.Conv2d(8, 8, (1, 3), padding=(0, 1), stride=(2, 1)), "down: stride 2"),
+        (nn.AdaptiveAvgPool2d(1), "output_size 1"),
+        (nn.ReLU(), ""),
+    ]  # fmt: skip
+    for layer, note in layers:
+        assert nn.trace_shapes([layer], (8, 13, 13))[0].note == note
+
+
+def test_a_model_is_traced_as_its_forward_runs():
+    class Net(nn.Module):
+        def __init__(self):
+            self.a, self.b = nn.Conv2d(3, 4, 3, stride=2), nn.Linear(4, 2)
+
+        def forward(self, x):
+            return self.b(nn.functional.relu(self.a(x)).mean((2, 3)))
+
+    for lead in ((), (5,)):
+        steps = nn.trace_shapes(Net(), (*lead, 3, 9, 9))
+        assert [(step.layer.partition("(")[0], step.gave) for step in steps] == [
+            ("Conv2d", (*lead, 4, 4, 4)), ("Net.forward", (*lead, 4)), ("Linear", (*lead, 2)),
+        ]  # fmt: skip
+        assert steps[0].note == "kernel 3 with padding 0 takes 2, stride 2"
+        assert ("batch axis" in steps[-1].note) is (not lead)
+    assert nn.trace_shapes(nn.Conv2d(3, 4, 3), (3, 8, 8)) == nn.trace_shapes([nn.Conv2d(3, 4, 3)], (3, 8, 8))
+    with pytest.raises(nn.LayerError, match="in_channels is 3, and the input has 5 channels"):
+        nn.trace_shapes(Net(), (5, 9, 9))
+
+
 def test_a_lazy_layer_stays_as_it_is():
     lazy = nn.LazyConv2d(4, 3)
     assert nn.trace_shapes([lazy, nn.Conv2d(4, 2, 3)], (3, 9, 9))[-1].gave == (2, 5, 5)

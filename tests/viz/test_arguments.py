@@ -71,7 +71,8 @@ REFUSED = [
     (lambda: viz.edges_overlay(HW, HW, color="no"), ValueError, "color is 'no'; expected one of matplot"),
     (lambda: nn.summary("m", (1, 8, 8)), TypeError, "model is str; expected a convkit.nn.Module"),
     (lambda: nn.summary(MODEL, 3), TypeError, "input_shape is 3; expected (B, C, H, W)"),
-    (lambda: nn.trace_shapes(MODEL[0], (1, 8, 8)), TypeError, "layers is Conv2d; expected a list of layers"),
+    (lambda: nn.trace_shapes(3, (1, 8, 8)), TypeError, "layers is int; expected a model, or a list"),
+    (lambda: viz.trace_steps("relu(inplace=True)", (3, 8, 8)), ValueError, "'inplace'; expected e.g. 'conv"),
     (lambda: nn.trace_shapes(MODEL, None), TypeError, "size is None; expected an integer, (H, W)"),
 ]  # fmt: skip
 
