@@ -162,6 +162,25 @@ def test_an_off_centre_kernel_keeps_its_place():
     assert weights[0].tolist() == [0, 0, 1, 2, 3]
 
 
+@pytest.mark.parametrize(
+    ("valid", "same"),
+    [
+        ("sobel('x', border='valid')", "sobel('x')"),
+        ("gaussian(2, border='valid')", "gaussian(2)"),
+        (
+            "gaussian(1, border='valid') | sobel('x') | box(3, border='valid')",
+            "gaussian(1) | sobel('x') | box(3)",
+        ),
+        (
+            "filter2d([[1, 2, 3, 4]], anchor=(0, 0), border='valid') | box((3, 1))",
+            "filter2d([[1, 2, 3, 4]], anchor=(0, 0)) | box((3, 1))",
+        ),
+    ],
+)
+def test_a_border_that_is_left_out_changes_no_kernel(valid, same):
+    np.testing.assert_array_equal(viz.kernel_of(valid), viz.kernel_of(same))
+
+
 @pytest.mark.parametrize("name", ["sobel", "median(size=3)", "canny(low=1, high=2)", "erode(footprint=3)"])
 def test_what_is_not_linear_has_no_kernel(name):
     with pytest.raises(ValueError, match="linear"):
