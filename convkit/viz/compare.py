@@ -9,7 +9,7 @@ import numpy as np
 
 from convkit._checks import Array, flag, texts
 from convkit.viz.display import caption, display, image_array, interpolation, strongest
-from convkit.viz.style import DIVERGING, FAINT, figure_of, headed, panels, quiet, titled
+from convkit.viz.style import DIVERGING, FAINT, draws, figure_of, headed, panels, quiet, titled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 
+@draws
 def compare(
     before: ArrayLike,
     after: ArrayLike,

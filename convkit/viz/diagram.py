@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from convkit._checks import numbers_of
-from convkit.viz.style import BLUE, FAINT, GREEN, INK, axes_for, described, titled
+from convkit.viz.style import BLUE, FAINT, GREEN, INK, axes_for, bare, described, draws, titled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 COLOURS = ("#d55e00", "#009e73", "#0072b2", "#8a8f98")
 
 
+@draws
 def layout_diagram(
     shape: Sequence[int] = (224, 224, 3), *, title: str | None = None, ax: Axes | None = None
 ) -> Figure:
@@ -97,7 +98,7 @@ def layout_diagram(
     axes.set_xlim(-0.4, 11.2)
     axes.set_ylim(-2.6, 4.2)
     axes.set_aspect("equal")
-    axes.axis("off")
+    bare(axes)
     titled(axes, title, 12)
     return described(axes, f"HWC {hwc} to CHW {chw} with ck.to_chw, to BCHW {bchw} with ck.to_bchw")
 

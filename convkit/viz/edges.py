@@ -8,7 +8,7 @@ import numpy as np
 
 from convkit.layout import to_gray
 from convkit.viz.display import display, image_array, interpolation, strongest
-from convkit.viz.style import ORANGE, axes_for, described, quiet, titled
+from convkit.viz.style import ORANGE, axes_for, described, draws, quiet, titled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 
+@draws
 def edges_overlay(
     image: ArrayLike,
     edges: ArrayLike,
@@ -90,5 +91,5 @@ def _rgb(color: Any) -> tuple[float, float, float]:
         return to_rgb(color)
     except ValueError:
         raise ValueError(
-            f"color is {color!r}; expected one of matplotlib's, such as 'tab:orange' or '#e69f00'"
+            f"color is {color!r}; expected one of matplotlib's, such as 'tab:orange' or '#b57a00'"
         ) from None

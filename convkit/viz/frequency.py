@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convkit.viz.impulse import weights_of
-from convkit.viz.style import BLUE, FAINT, INK, LINE, ORANGE, figure_of, headed, panels, titled
+from convkit.viz.style import BLUE, FAINT, INK, LINE, ORANGE, draws, figure_of, headed, panels, titled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
@@ -16,6 +16,7 @@ BINS = 129
 ROUNDED = 1e-12  # of the largest: what rounding leaves of 0
 
 
+@draws
 def frequency_response(
     kernel: Any, *, title: str | None = None, figure: Figure | SubFigure | None = None
 ) -> Figure:

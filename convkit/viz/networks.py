@@ -17,7 +17,9 @@ from convkit.viz.style import (
     LINE,
     ORANGE,
     axes_for,
+    bare,
     described,
+    draws,
     figure_of,
     headed,
     panels,
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 # ---- feature maps -----------------------------------------------------------------------------------
 
 
+@draws
 def feature_maps(
     model: Any,
     image: ArrayLike,
@@ -158,13 +161,14 @@ def _tiles(
     ax.add_collection(PatchCollection(frames, facecolor="none", edgecolor=LINE, linewidth=0.8))
     ax.set_xlim(-side / 2, width - side / 2)
     ax.set_ylim(height, -side / 4)
-    ax.axis("off")
+    bare(ax)
     return figure_of(ax)
 
 
 # ---- weights ----------------------------------------------------------------------------------------
 
 
+@draws
 def weights(
     layer: Any,
     *,
@@ -260,6 +264,7 @@ def _by_outputs(array: Array, layer: Any) -> Array:
 # ---- receptive field --------------------------------------------------------------------------------
 
 
+@draws
 def receptive_field(
     model: Any,
     image: ArrayLike,
@@ -398,6 +403,7 @@ def _box(ax: Axes, x: int, y: int, width: int, height: int) -> None:
 # ---- training ---------------------------------------------------------------------------------------
 
 
+@draws
 def history(fit: Any, *, title: str | None = None, figure: Figure | SubFigure | None = None) -> Figure:
     """Draw the loss of each epoch, of training and of validation, and the metrics beside it.
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from convkit._checks import is_sequence, numbers_of
 from convkit.viz.steps import EXAMPLE, Shape, Step, trace_steps
-from convkit.viz.style import BLUE, FAINT, INK, axes_for, described, titled
+from convkit.viz.style import BLUE, FAINT, INK, axes_for, bare, described, draws, titled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,6 +24,7 @@ TOP = 1.7
 LINE = 0.25  # of text
 
 
+@draws
 def shape_trace(
     model: Any, input: Sequence[int], *, title: str | None = None, ax: Axes | None = None
 ) -> Figure:
@@ -79,7 +80,7 @@ def shape_trace(
     words += [f"{s.layer} " + ("refuses" if s.gave is None else f"gives {_times(s.gave)}") for s in found]
     axes.set_xlim(-1.2, max((count - 1) * WIDE + 1.2, 3.0))
     axes.set_ylim(bottom, TOP)
-    axes.axis("off")
+    bare(axes)
     titled(axes, title, 11)
     return described(axes, "Shapes: " + ", ".join(words))
 

@@ -18,7 +18,7 @@ figure = Figure(figsize=(5.3, 3.6), layout="constrained")
 ax = figure.subplots()
 reached = []
 for (name, layers), (colour, mark) in zip(
-    stacks.items(), [("#0072b2", "o"), ("#e69f00", "s"), ("#009e73", "^")], strict=True
+    stacks.items(), [("#0072b2", "o"), ("#b57a00", "s"), ("#009e73", "^")], strict=True
 ):
     sizes = [shapes.receptive_field(layers[:n]).size for n in range(7)]
     ax.plot(range(7), sizes, marker=mark, color=colour, lw=2, label=name)
