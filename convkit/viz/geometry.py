@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-MAX_SIZE = 64
+MAX_SIZE = 128  # of the input with its padding and holes: no output is larger
 MAX_FRAMES = 400
 PAPER, PAD, HOLE = "#e8eef6", "#ffffff", "#f4f4f1"
 
@@ -71,7 +71,7 @@ def conv_geometry(
     Parameters
     ----------
     input_size, kernel, stride, padding, dilation : as in `shapes.conv2d_output`
-        An integer size is a square; at most 64.
+        An integer size is a square. The input with its padding and holes has at most 128 pixels on a side.
     output_padding : int or pair of int
         Of a transposed convolution.
     transposed : bool
@@ -90,7 +90,7 @@ def conv_geometry(
     Raises
     ------
     ValueError
-        No window fits, a step outside the output, or a size above 64.
+        No window fits, a step outside the output, or more than 128 pixels on a side.
 
     References
     ----------
@@ -229,8 +229,12 @@ def _sides(
             size, *(pair(v, "size") for v in (kernel, stride, padding, dilation)), outputs, strict=True
         )
         sides = [_transposed(*row) for row in rows]
-    if max(*size, *(side.output for side in sides), *(_extent(side) for side in sides)) > 2 * MAX_SIZE:
-        raise ValueError(f"input_size is {input_size!r}; expected sizes up to {MAX_SIZE}, which can be seen")
+    if (canvas := max(map(_extent, sides))) > MAX_SIZE:
+        what = "the input" + " with its padding and holes" * (canvas > max(size))
+        raise ValueError(
+            f"{what} has {canvas} pixels on a side; expected at most {MAX_SIZE}, which can be seen: "
+            "pass a smaller input_size"
+        )
     return sides[0], sides[1]
 
 

@@ -327,7 +327,8 @@ def receptive_field(
         output[0, :, row, column].sum().backward()
     gradient = np.asarray(getattr(x.grad, "data", x.grad)) if not isinstance(x.grad, np.ndarray) else x.grad
     heat = np.abs(gradient[0]).sum(axis=0)
-    axes = axes_for(ax, 5.2, 5.2 * batch.shape[2] / batch.shape[3] + 0.5)
+    height, width = heat.shape
+    axes = axes_for(ax, 5.2, min(max(5.2 * height / width, 1.2), 9) + 0.5)
     _heat(axes, batch[0], heat)
     told = f"unit ({row}, {column}) of {name}"
     if field is None:

@@ -19,6 +19,8 @@ LINE = "#c8ced8"
 BLUE, ORANGE, GREEN, RED = "#0072b2", "#b57a00", "#009e73", "#8a1616"
 """After Okabe and Ito's, which colour-blind people tell apart ("Color Universal Design", 2008), with orange
 and red darkened, so that lines are seen on white."""
+LEAST = 5.0
+"""Points of writing; what would be smaller is left out, or runs over more lines."""
 AMBER = "#e69f00"
 """Orange of areas, which have an outline."""
 PALE = "#e6e9ee"
@@ -189,26 +191,41 @@ def _grow(figure: Any, lines: int, size: float) -> None:
         figure.set_figheight(figure.get_figheight() + 1.4 * lines * size / 72)
 
 
-def wrapped(text: str, inches: float, size: float, weight: str = "normal") -> str:
+def wrapped(text: str, inches: float, size: float, weight: str = "normal", family: str = "sans-serif") -> str:
     """`text`, of `size` points, in lines that are no longer than so many inches."""
-    from matplotlib.backends.backend_agg import RendererAgg
-    from matplotlib.font_manager import FontProperties
-
-    font = FontProperties(size=size, weight=weight)
-    ruler: Any = RendererAgg(1, 1, 72)  # type: ignore[no-untyped-call]
-
-    def fits(line: str) -> bool:
-        return bool(ruler.get_text_width_height_descent(line, font, False)[0] <= 72 * inches)
-
     lines: list[str] = []
     for line in text.splitlines():
         columns = len(line)
         parts = [line]
-        while columns > 1 and not all(map(fits, parts)):
+        while columns > 1 and not all(_width(part, size, weight, family) <= inches for part in parts):
             columns -= max(1, columns // 20)
             parts = textwrap.wrap(line, columns)
         lines += parts
     return "\n".join(lines)
+
+
+def fitting(
+    text: str, inches: float, size: float, weight: str = "normal", family: str = "sans-serif"
+) -> float:
+    """The points, at most `size`, of which `text` is no longer than so many inches."""
+    longest = max(_width(line, size, weight, family) for line in text.splitlines())
+    return size * min(1.0, inches / longest)
+
+
+def _width(line: str, size: float, weight: str, family: str) -> float:
+    """Of one line, in inches."""
+    from matplotlib.backends.backend_agg import RendererAgg
+    from matplotlib.font_manager import FontProperties
+
+    ruler: Any = RendererAgg(1, 1, 72)  # type: ignore[no-untyped-call]
+    font = FontProperties(family=family, size=size, weight=weight)
+    return float(ruler.get_text_width_height_descent(line, font, False)[0]) / 72
+
+
+def extent(ax: Axes) -> tuple[float, float]:
+    """Width and height of `ax`, in inches."""
+    box = ax.get_window_extent()
+    return float(box.width / ax.figure.dpi), float(box.height / ax.figure.dpi)
 
 
 # ---- in words ---------------------------------------------------------------------------------------

@@ -263,3 +263,10 @@ def test_a_receptive_field_leaves_what_training_has_gathered():
     viz.receptive_field(model, image)
     for parameter, gradient in zip(model.parameters(), gathered, strict=True):
         np.testing.assert_array_equal(parameter.grad.data, gradient)
+
+
+def test_the_figure_of_a_receptive_field_has_a_bound():
+    nn = pytest.importorskip("convkit.nn")
+    for shape in ((3, 3000, 10), (3, 10, 3000)):
+        figure = viz.receptive_field(nn.Conv2d(3, 1, 3), np.zeros(shape, np.float32))
+        assert 1.5 < figure.get_figheight() < 10.5
