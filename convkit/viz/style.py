@@ -214,12 +214,17 @@ def fitting(
 
 def _width(line: str, size: float, weight: str, family: str) -> float:
     """Of one line, in inches."""
-    from matplotlib.backends.backend_agg import RendererAgg
     from matplotlib.font_manager import FontProperties
 
-    ruler: Any = RendererAgg(1, 1, 72)  # type: ignore[no-untyped-call]
     font = FontProperties(family=family, size=size, weight=weight)
-    return float(ruler.get_text_width_height_descent(line, font, False)[0]) / 72
+    return float(_ruler().get_text_width_height_descent(line, font, False)[0]) / 72
+
+
+@functools.cache
+def _ruler() -> Any:
+    from matplotlib.backends.backend_agg import RendererAgg
+
+    return RendererAgg(1, 1, 72)  # type: ignore[no-untyped-call]
 
 
 def extent(ax: Axes) -> tuple[float, float]:

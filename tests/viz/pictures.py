@@ -19,6 +19,7 @@ from convkit import viz
 
 BASELINES = Path(__file__).parent / "baselines"
 DPI = 45
+DRAWN_BY = "3.11"  # matplotlib's version: others place and draw writing a little differently
 
 
 def photo() -> np.ndarray:
