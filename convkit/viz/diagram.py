@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+SIGN = "⚠  "
 NOTES = ("colours of a pixel lie together", "a plane for each colour", "what layers take")
 COLOURS = ("#d55e00", "#009e73", "#0072b2", "#8a8f98")
 
@@ -58,7 +59,7 @@ def layout_diagram(
     Examples
     --------
     >>> from convkit import viz
-    >>> viz.alt_text(viz.layout_diagram((224, 224, 3)))
+    >>> viz.alt_text(viz.layout_diagram((224, 224, 3))).partition("; ")[0]
     'HWC (224, 224, 3) to CHW (3, 224, 224) with ck.to_chw, to BCHW (1, 3, 224, 224) with ck.to_bchw'
     """
     sizes = numbers_of(shape, "shape", "(height, width, channels)")
@@ -98,7 +99,7 @@ def layout_diagram(
         arrowprops=lines | {"color": GREEN, "connectionstyle": "arc3,rad=-0.13"},
     )  # fmt: skip
     _write(axes, unit, 5.2, 3.75, "ck.to_bchw(image): in one pass", 11, 10, "#00684b", family="monospace")
-    warning = f"⚠  reshape{chw} gives this shape too, and scrambles the pixels: it moves no axis"
+    warning = f"{SIGN}reshape{chw} gives this shape too, and scrambles the pixels: it moves no axis"
     size = max(9 * min(1.0, unit / 0.7), LEAST + 1)
     axes.text(
         5.2, -2, wrapped(warning, 11.4 * unit, size), ha="center", va="top", fontsize=size, color="#a33f00"
@@ -108,7 +109,8 @@ def layout_diagram(
     axes.set_aspect("equal")
     bare(axes)
     titled(axes, title, 12)
-    return described(axes, f"HWC {hwc} to CHW {chw} with ck.to_chw, to BCHW {bchw} with ck.to_bchw")
+    ways = f"HWC {hwc} to CHW {chw} with ck.to_chw, to BCHW {bchw} with ck.to_bchw"
+    return described(axes, f"{ways}; {warning.removeprefix(SIGN)}")
 
 
 def _write(

@@ -18,12 +18,12 @@ from convkit.viz.style import (
     axes_for,
     described,
     draws,
-    figure_of,
     headed,
     ink_on,
     panels,
     quiet,
     titled,
+    told,
 )
 
 if TYPE_CHECKING:
@@ -130,10 +130,9 @@ def kernel_bank(
         ax.set_xlabel(f"{weights.shape[0]}×{weights.shape[1]}", color=FAINT, fontsize=8)
     for ax in axes[len(found) :]:
         ax.remove()
-    host = figure_of(axes[0])
+    host = axes[0].figure
     headed(axes[0].figure, title)
-    host.set_label(f"{title or 'A bank'}: the kernels {', '.join(found)}")
-    return host
+    return told(host, f"{title or 'A bank'}: the kernels {', '.join(found)}")
 
 
 def _draw(ax: Axes, weights: Array, annotate: bool) -> None:

@@ -69,8 +69,8 @@ def shape_trace(
     Examples
     --------
     >>> from convkit import viz
-    >>> viz.alt_text(viz.shape_trace("conv(8, 3, stride=2) | pool(20)", (3, 32, 32)))
-    'Shapes: 3×32×32, conv(8, 3, stride=2) gives 8×15×15, pool(20) refuses'
+    >>> viz.alt_text(viz.shape_trace("conv(8, 3, stride=2) | relu", (3, 32, 32)))
+    'Shapes: 3×32×32, conv(8, 3, stride=2) gives 8×15×15, relu gives 8×15×15'
     """
     start, found = _steps(model, input)
     shapes = [start, *(step.gave for step in found if step.gave is not None)]
@@ -101,7 +101,9 @@ def shape_trace(
     if broken is not None:
         _break(axes, len(shapes) * WIDE, below, reason, room.size(8.5), room.size(9))
     words = [_times(shapes[0])]
-    words += [f"{s.layer} " + ("refuses" if s.gave is None else f"gives {_times(s.gave)}") for s in found]
+    words += [
+        f"{s.layer} " + (f"refuses: {s.note}" if s.gave is None else f"gives {_times(s.gave)}") for s in found
+    ]
     axes.set_xlim(-1.2, _right(count))
     axes.set_ylim(bottom, TOP)
     bare(axes)

@@ -7,6 +7,8 @@ import textwrap
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
+import numpy as np
+
 from convkit._checks import finite
 
 if TYPE_CHECKING:
@@ -242,7 +244,19 @@ def described(ax: Axes, text: str) -> Figure:
     return figure_of(ax)
 
 
-def alt_text(figure: Figure) -> str:
+def missing(values: Any) -> str:
+    """How many numbers are none, in words; "" where all are."""
+    count = int(values.size - np.isfinite(values).sum())
+    return f", {count} not finite" if count else ""
+
+
+def told(host: Figure | SubFigure, text: str) -> Figure:
+    """Say in words what a figure, or a part of one, shows; gives the whole."""
+    host.set_label(text)
+    return host.figure.figure
+
+
+def alt_text(figure: Figure | SubFigure) -> str:
     """What a figure of this module shows, in words: the alternative text of its picture.
 
     Parameters
@@ -270,5 +284,6 @@ def alt_text(figure: Figure) -> str:
         hint = ": pass ax.figure" if hasattr(figure, "imshow") else ""
         raise TypeError(f"figure is {type(figure).__name__}; expected matplotlib.figure.Figure{hint}")
     said = str(figure.get_label() or "")
-    parts = [str(ax.get_label()) for ax in figure.axes]
+    parts = [alt_text(part) for part in figure.subfigs]
+    parts += [str(ax.get_label()) for ax in figure.axes]
     return said or ". ".join(dict.fromkeys(part for part in parts if part and not part.startswith("<")))

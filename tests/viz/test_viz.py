@@ -453,3 +453,30 @@ def test_writing_in_axes_of_common_sizes_does_not_overlap(size, across, draw):
     assert min(text.get_fontsize() for text in written) >= 4
     boxes = [text.get_window_extent().shrunk(0.97, 0.8) for text in written]
     assert not [(a, b) for i, a in enumerate(boxes) for b in boxes[:i] if a.overlaps(b)]
+
+
+# ---- in words ---------------------------------------------------------------------------------------
+
+
+def test_parts_of_a_figure_are_told_each():
+    whole = Figure()
+    left, right = whole.subfigures(1, 2)
+    viz.compare(PHOTO, PHOTO, title="left", figure=left)
+    viz.kernel_bank({"x": "sobel('x')"}, title="right", figure=right)
+    assert viz.alt_text(whole) == "left: before and after, and their difference. right: the kernels x"
+
+
+def test_words_tell_why_a_layer_refuses_and_what_reshape_does():
+    said = viz.alt_text(viz.shape_trace("pool(40)", (3, 9, 9)))
+    assert "pool(40) refuses: the output height would be" in said
+    said = viz.alt_text(viz.layout_diagram((9, 8, 3)))
+    assert "reshape(3, 9, 8) gives this shape too, and scrambles" in said
+
+
+def test_what_is_not_finite_is_told_of_a_difference():
+    before = np.zeros((4, 5))
+    after = before + 2
+    after[1, 2] = np.nan
+    figure = viz.compare(before, after)
+    assert figure.axes[2].get_xlabel() == "largest 2, root mean square 2, 1 not finite"
+    assert viz.alt_text(figure).endswith("and their difference, 1 not finite")
