@@ -427,6 +427,18 @@ def test_show_speaks_to_terminals(tmp_path, capsys, protocol, start):
     ck.imwrite(tmp_path / "in.png", np.zeros((20, 30), np.uint8))
     assert cli.main(["show", str(tmp_path / "in.png"), "sobel", "--terminal", protocol]) == 0
     assert capsys.readouterr().out.startswith(start)
+    target = tmp_path / "out.png"
+    assert cli.main(["show", str(tmp_path / "in.png"), "--terminal", protocol, "-o", str(target)]) == 0
+    assert ck.probe(target).width > 300
+
+
+def test_a_large_kernel_is_printed_by_its_ends(tmp_path, capsys):
+    assert cli.main(["kernel", "gaussian(sigma=20)", "-o", str(tmp_path / "kernel.png")]) == 0
+    *table, last = capsys.readouterr().out.splitlines()
+    assert {len(line.split()) for line in table} == {9}
+    assert len(table) == 9
+    assert set(table[4].split()) == {"…"}
+    assert last.startswith("161×161, sum 1;")
 
 
 def test_kernel_prints_and_draws(tmp_path, capsys):

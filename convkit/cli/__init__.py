@@ -124,11 +124,11 @@ def _parser() -> argparse.ArgumentParser:
     before_after.add_argument(
         "pipeline", nargs="?", help='such as "gaussian(sigma=1.4) | sobel"; none: as it is'
     )
-    before_after.add_argument("-o", "--output", default="convkit-show.png", help="default: %(default)s")
+    before_after.add_argument("-o", "--output", help=f"default: {draw.SHOWN}, without --terminal")
     before_after.add_argument(
         "--terminal",
         choices=draw.PROTOCOLS,
-        help="send the picture to a terminal that knows this protocol instead",
+        help="send the picture to a terminal that knows this protocol",
     )
     before_after.set_defaults(run=draw.show)
 

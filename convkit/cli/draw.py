@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PROTOCOLS = ("kitty", "iterm")
+SHOWN = "convkit-show.png"
+EDGE = 4  # rows and columns of a large kernel that are printed at each end
 
 
 def show(arguments: argparse.Namespace) -> Told:
@@ -25,18 +27,20 @@ def show(arguments: argparse.Namespace) -> Told:
     from convkit import viz
 
     chain = None if arguments.pipeline is None else pipeline.parse(arguments.pipeline)
-    if arguments.terminal is None:
-        for_name(arguments.output)
+    output = arguments.output or (None if arguments.terminal else SHOWN)
+    if output is not None:
+        for_name(output)
     image = imread(arguments.input)
     name = Path(arguments.input).name
     if chain is None:
         figure = viz.show(image, title=name)
     else:
         figure = viz.compare(image, chain(image), names=(name, str(chain)))
+    if output is not None:
+        imwrite(output, viz.rendered(figure))
     if arguments.terminal is not None:
         return Told(_escaped(figure, arguments.terminal))
-    imwrite(arguments.output, viz.rendered(figure))
-    return Told(f"{arguments.output}: {viz.alt_text(figure)}")
+    return Told(f"{output}: {viz.alt_text(figure)}")
 
 
 def _escaped(figure: Figure, protocol: str) -> str:
@@ -68,9 +72,17 @@ def kernel(arguments: argparse.Namespace) -> Told:
 
 
 def _table(weights: Array) -> str:
-    cells = [[f"{weight:.4g}" for weight in row] for row in weights]
+    rows, columns = (_printed(n) for n in weights.shape)
+    cells = [["…" if None in (i, j) else f"{weights[i, j]:.4g}" for j in columns] for i in rows]
     width = max(len(cell) for row in cells for cell in row)
     return "\n".join("  ".join(cell.rjust(width) for cell in row) for row in cells)
+
+
+def _printed(extent: int) -> list[int | None]:
+    """The places of an axis that are printed; None stands for those between both ends of many."""
+    if extent <= 4 * EDGE + 1:
+        return [*range(extent)]
+    return [*range(EDGE), None, *range(extent - EDGE, extent)]
 
 
 # ---- trace ------------------------------------------------------------------------------------------

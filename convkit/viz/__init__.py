@@ -1,8 +1,9 @@
 """Pictures of images, kernels, convolutions and networks, with matplotlib (imported on first use).
 
 Each function draws into what it is given (``ax=``, or ``figure=`` where it needs several axes) or into a new
-figure, and returns the figure. Nothing is shown, and pyplot is left alone: ``figure.savefig(path)`` writes
-it. `alt_text` says in words what a figure shows.
+figure, and returns the figure. A notebook shows it as the last expression of a cell; elsewhere nothing is
+shown, and pyplot is left alone: ``figure.savefig(path)`` writes it. `alt_text` says in words what a figure
+shows.
 """
 
 from convkit.viz.compare import compare
@@ -19,7 +20,7 @@ from convkit.viz.sheet import contact_sheet
 from convkit.viz.show import show
 from convkit.viz.steps import Step, trace_steps
 from convkit.viz.strip import shape_trace
-from convkit.viz.style import alt_text
+from convkit.viz.style import alt_text, figure
 
 __all__ = [
     "Step",
@@ -30,6 +31,7 @@ __all__ = [
     "conv_geometry",
     "edges_overlay",
     "feature_maps",
+    "figure",
     "frequency_response",
     "history",
     "kernel",

@@ -9,7 +9,7 @@ import numpy as np
 
 from convkit._checks import Array, flag, texts
 from convkit.viz.display import caption, display, image_array, interpolation, strongest
-from convkit.viz.style import DIVERGING, FAINT, figure_of, headed, panels, quiet, titled
+from convkit.viz.style import DIVERGING, FAINT, draws, headed, missing, panels, quiet, titled, told
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 
+@draws
 def compare(
     before: ArrayLike,
     after: ArrayLike,
@@ -77,10 +78,9 @@ def compare(
         _image(ax, shown, style, name, caption(array))
     if drawn:
         _difference(axes[2], first, second)
-    host = figure_of(axes[0])
     headed(axes[0].figure, title)
-    host.set_label(f"{title or 'Comparison'}: {names[0]} and {names[1]}" + ", and their difference" * drawn)
-    return host
+    what = f"{title or 'Comparison'}: {names[0]} and {names[1]}" + ", and their difference" * drawn
+    return told(axes[0].figure, what + missing(np.concatenate([first.ravel(), second.ravel()])))
 
 
 def _alike(first: Array, second: Array) -> str:
@@ -93,8 +93,10 @@ def _alike(first: Array, second: Array) -> str:
 def _difference(ax: Axes, first: Array, second: Array) -> None:
     gap = second.astype(np.float64) - first.astype(np.float64)
     values = strongest(gap[..., :3]) if gap.ndim == 3 else gap
+    known = gap[np.isfinite(gap)]
+    largest, mean = np.abs(known).max(initial=0.0), np.mean(known * known) if known.size else 0.0
+    note = f"largest {largest:.4g}, root mean square {math.sqrt(mean):.4g}{missing(gap)}"
     limit = float(np.abs(values[np.isfinite(values)]).max(initial=0.0)) or 1.0
-    note = f"largest {np.abs(gap).max():.4g}, root mean square {math.sqrt(np.mean(gap * gap)):.4g}"
     drawn = _image(ax, values, {"cmap": DIVERGING, "vmin": -limit, "vmax": limit}, "difference", note)
     ax.figure.colorbar(drawn, ax=ax, fraction=0.045, pad=0.02).ax.tick_params(labelsize=8)
 

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from convkit._checks import Array
 from convkit.layout import to_gray
 from convkit.viz.display import display, image_array, interpolation, strongest
-from convkit.viz.style import ORANGE, axes_for, described, quiet, titled
+from convkit.viz.style import ORANGE, axes_for, described, draws, quiet, titled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 
+@draws
 def edges_overlay(
     image: ArrayLike,
     edges: ArrayLike,
@@ -29,7 +31,7 @@ def edges_overlay(
     Parameters
     ----------
     image : array_like
-        One image of any layout that `show` takes: 8 or 16 bits, or floats.
+        One image of any layout and dtype that `show` takes.
     edges : array_like
         One map, or one a channel, of the image's size: a mask (bool, or uint8 as `canny` gives it),
         or magnitudes, which become more opaque the larger they are, up to their 99th percentile.
@@ -64,10 +66,7 @@ def edges_overlay(
             f"edges has shape {found.shape} and image {base.shape}; expected one height and width: "
             'pass edges of this image, found with any border but "valid"'
         )
-    gray = to_gray(base[..., :3]) if base.ndim == 3 else base
-    shown, style = display(gray)
-    if style["cmap"] != "gray":
-        style["cmap"] = "gray"
+    gray, style = _gray(base)
     strength = np.abs(found.astype(np.float64))
     top = float(np.percentile(strength, 99)) or float(strength.max()) or 1.0
     ink = np.empty((*found.shape, 4))
@@ -75,12 +74,22 @@ def edges_overlay(
     ink[..., 3] = np.clip(strength / top, 0, 1)
     height, width = found.shape
     axes = axes_for(ax, 5.2, min(max(5.2 * height / width, 1.2), 9) + 0.3)
-    axes.imshow(shown, interpolation=interpolation(gray), alpha=0.55, **style)
+    axes.imshow(gray, interpolation=interpolation(gray), alpha=0.55, **style)
     axes.imshow(ink, interpolation=interpolation(gray))
     quiet(axes)
     titled(axes, title)
     share = 100 * float((strength > 0.5 * top).mean())
     return described(axes, f"{title or 'Edges over the image'}, on {share:.1f} % of its pixels")
+
+
+def _gray(image: Array) -> tuple[Array, dict[str, Any]]:
+    """`image` as `show` shows it, without its colours."""
+    shown, style = display(image.astype(np.uint8) * 255 if image.dtype == np.bool_ else image)
+    if shown.ndim == 2:
+        return shown, style | {"cmap": "gray"}
+    colours = shown[..., :3]
+    gray = to_gray(colours if colours.dtype == np.uint8 else colours.astype(np.float64))
+    return gray, display(gray)[1] if gray.dtype == np.uint8 else {"cmap": "gray", "vmin": 0, "vmax": 1}
 
 
 def _rgb(color: Any) -> tuple[float, float, float]:
@@ -90,5 +99,5 @@ def _rgb(color: Any) -> tuple[float, float, float]:
         return to_rgb(color)
     except ValueError:
         raise ValueError(
-            f"color is {color!r}; expected one of matplotlib's, such as 'tab:orange' or '#e69f00'"
+            f"color is {color!r}; expected one of matplotlib's, such as 'tab:orange' or '#b57a00'"
         ) from None

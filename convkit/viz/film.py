@@ -19,6 +19,10 @@ class Film(FuncAnimation):
             _ask_for_ffmpeg(f"writing {Path(filename).name}", 'animation.save("window.gif") needs none')
         super().save(filename, writer, *args, **kwargs)
 
+    def _repr_html_(self) -> str:
+        """What IPython shows of it: its frames, with buttons."""
+        return str(self.to_jshtml())
+
     def to_html5_video(self, *args: Any, **kwargs: Any) -> Any:
         """A ``<video>`` tag with an MP4 within, which ffmpeg has to write."""
         _ask_for_ffmpeg("an HTML5 video", "animation.to_jshtml() needs none")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convkit.viz.impulse import weights_of
-from convkit.viz.style import BLUE, FAINT, INK, LINE, ORANGE, figure_of, headed, panels, titled
+from convkit.viz.style import BLUE, FAINT, INK, LINE, ORANGE, draws, headed, panels, titled, told
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
@@ -16,6 +16,7 @@ BINS = 129
 ROUNDED = 1e-12  # of the largest: what rounding leaves of 0
 
 
+@draws
 def frequency_response(
     kernel: Any, *, title: str | None = None, figure: Figure | SubFigure | None = None
 ) -> Figure:
@@ -79,10 +80,10 @@ def frequency_response(
     titled(left, "what is kept of each frequency")
     titled(right, "and along the axes")
     headed(left.figure, name, bold=False)
-    host = figure_of(left)
+    host = left.figure
     constant, finest = (0.0 if r < ROUNDED * response.max() else r for r in response[middle, [middle, -1]])
-    host.set_label(
+    return told(
+        host,
         f"Frequency response{' of ' + name if name else ''}: {constant:.3g} of a constant, "
-        f"{finest:.3g} of the finest horizontal wave, at most {response.max():.3g}"
+        f"{finest:.3g} of the finest horizontal wave, at most {response.max():.3g}",
     )
-    return host

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from convkit import shapes
 from convkit._checks import Pair, flag, integer, pair
 from convkit.shapes import Padding, Size
-from convkit.viz.style import BLUE, GREEN, INK, ORANGE, axes_for, described, titled
+from convkit.viz.style import AMBER, BLUE, GREEN, INK, axes_for, bare, described, draws, titled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-MAX_SIZE = 64
+MAX_SIZE = 128  # of the input with its padding and holes: no output is larger
 MAX_FRAMES = 400
 PAPER, PAD, HOLE = "#e8eef6", "#ffffff", "#f4f4f1"
 
@@ -49,6 +49,7 @@ class Side:
         return place % self.spread == 0 and 0 <= place // self.spread < self.size
 
 
+@draws
 def conv_geometry(
     input_size: Size,
     kernel: Size,
@@ -70,7 +71,7 @@ def conv_geometry(
     Parameters
     ----------
     input_size, kernel, stride, padding, dilation : as in `shapes.conv2d_output`
-        An integer size is a square; at most 64.
+        An integer size is a square. The input with its padding and holes has at most 128 pixels on a side.
     output_padding : int or pair of int
         Of a transposed convolution.
     transposed : bool
@@ -89,7 +90,7 @@ def conv_geometry(
     Raises
     ------
     ValueError
-        No window fits, a step outside the output, or a size above 64.
+        No window fits, a step outside the output, or more than 128 pixels on a side.
 
     References
     ----------
@@ -118,6 +119,7 @@ def conv_geometry(
     )
 
 
+@draws
 def conv_animation(
     input_size: Size,
     kernel: Size,
@@ -176,6 +178,7 @@ def conv_animation(
     )
     axes = figure.axes[0]
 
+    @draws
     def frame(index: int) -> Iterable[Any]:
         axes.clear()
         _draw(axes, sides, *divmod(index, sides[1].output), text, transposed)
@@ -226,8 +229,12 @@ def _sides(
             size, *(pair(v, "size") for v in (kernel, stride, padding, dilation)), outputs, strict=True
         )
         sides = [_transposed(*row) for row in rows]
-    if max(*size, *(side.output for side in sides), *(_extent(side) for side in sides)) > 2 * MAX_SIZE:
-        raise ValueError(f"input_size is {input_size!r}; expected sizes up to {MAX_SIZE}, which can be seen")
+    if (canvas := max(map(_extent, sides))) > MAX_SIZE:
+        what = "the input" + " with its padding and holes" * (canvas > max(size))
+        raise ValueError(
+            f"{what} has {canvas} pixels on a side; expected at most {MAX_SIZE}, which can be seen: "
+            "pass a smaller input_size"
+        )
     return sides[0], sides[1]
 
 
@@ -286,7 +293,7 @@ def _draw(ax: Axes, sides: tuple[Side, Side], row: int, column: int, title: str,
     _cells(ax, real, PAPER, "#8fa3bf", thin)
     if not transposed and (top < 0 or left < 0 or v.last >= v.size or h.last >= h.size):
         _outline(ax, 0, 0, h.size, v.size, "#51657f", 1.2, "-")
-    _cells(ax, [(x, y) for y in v.taps(row) for x in h.taps(column)], ORANGE, INK, max(thin, 0.6), alpha=0.75)
+    _cells(ax, [(x, y) for y in v.taps(row) for x in h.taps(column)], AMBER, INK, max(thin, 0.6), alpha=0.75)
     _stops(ax, v, h, row, column)
     gap = h.last + 4.2
     middle = (v.first + v.last) / 2
@@ -315,7 +322,7 @@ def _draw(ax: Axes, sides: tuple[Side, Side], row: int, column: int, title: str,
     ax.set_xlim(left - 0.9, max(gap + h.output, gap + 2) + 0.4)
     ax.set_ylim(below + 0.12 * (below - top) + 0.4, min(top, start) - 0.9)
     ax.set_aspect("equal")
-    ax.axis("off")
+    bare(ax)
     formula = h.formula if v.formula == h.formula else f"{v.formula};  {h.formula}"
     titled(ax, f"{title}\n{formula}", 9.5, 4, 2)
 

@@ -54,8 +54,17 @@ def kernel_of(chain: Any) -> Array:
         raise ValueError(
             f'{pipeline} is not linear and has no kernel; expected e.g. "gaussian(sigma=2)" or "sobel(\'x\')"'
         )
-    found = answer[rows : 3 * rows + 1, columns : 3 * columns + 1][::-1, ::-1]
+    above, left = _lost(pipeline)
+    down, across = rows - above, columns - left  # where the answer's first pixel of the kernel is
+    found = answer[down : down + 2 * rows + 1, across : across + 2 * columns + 1][::-1, ::-1]
     return np.ascontiguousarray(found)
+
+
+def _lost(pipeline: Pipeline) -> tuple[int, int]:
+    """Rows and columns before the answer's first, that ``border="valid"`` leaves out."""
+    complete = [(filter, filter.arguments(**arguments)) for filter, arguments in pipeline.stages]
+    halos = [f.halo(given) for f, given in complete if f.halo is not None and given.get("border") == "valid"]
+    return sum(halo.top for halo in halos), sum(halo.left for halo in halos)
 
 
 def weights_of(kernel: Any, name: str = "kernel") -> Array:

@@ -17,11 +17,13 @@ from convkit.viz.style import (
     INK,
     axes_for,
     described,
-    figure_of,
+    draws,
     headed,
+    ink_on,
     panels,
     quiet,
     titled,
+    told,
 )
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 NUMBERS_UP_TO = 9
 
 
+@draws
 def kernel(
     kernel: Any, *, annotate: bool | None = None, title: str | None = None, ax: Axes | None = None
 ) -> Figure:
@@ -77,6 +80,7 @@ def kernel(
     return described(axes, f"Kernel {what} {text}" if what else f"Kernel {text}")
 
 
+@draws
 def kernel_bank(
     kernels: Mapping[str, Any],
     *,
@@ -122,19 +126,18 @@ def kernel_bank(
     axes = panels(figure, down, across, 2.1 * across, 2.45 * down + (0.6 if title else 0.1))
     for ax, (name, weights) in zip(axes, found.items(), strict=False):
         _draw(ax, weights, max(weights.shape) <= 5)
-        ax.set_title(textwrap.fill(name, 24), color=INK, fontsize=9, pad=5)
+        ax.set_title(textwrap.fill(name, 24), color=INK, fontsize=9, pad=5, parse_math=False)
         ax.set_xlabel(f"{weights.shape[0]}×{weights.shape[1]}", color=FAINT, fontsize=8)
     for ax in axes[len(found) :]:
         ax.remove()
-    host = figure_of(axes[0])
+    host = axes[0].figure
     headed(axes[0].figure, title)
-    host.set_label(f"{title or 'A bank'}: the kernels {', '.join(found)}")
-    return host
+    return told(host, f"{title or 'A bank'}: the kernels {', '.join(found)}")
 
 
 def _draw(ax: Axes, weights: Array, annotate: bool) -> None:
     limit = float(np.abs(weights).max()) or 1.0
-    ax.imshow(weights, cmap=DIVERGING, vmin=-limit, vmax=limit, interpolation="nearest")
+    drawn = ax.imshow(weights, cmap=DIVERGING, vmin=-limit, vmax=limit, interpolation="nearest")
     quiet(ax)
     if not annotate:
         return
@@ -142,7 +145,7 @@ def _draw(ax: Axes, weights: Array, annotate: bool) -> None:
     cell = 72 * ax.get_window_extent().width / ax.figure.dpi / weights.shape[1]  # points
     size = min(max(15 - 1.1 * max(weights.shape), 7.5), cell / (0.68 * longest))
     for (row, column), weight in np.ndenumerate(weights):
-        colour = "white" if abs(weight) > 0.6 * limit else INK
+        colour = ink_on(drawn.to_rgba(weight))
         ax.text(column, row, _number(weight), ha="center", va="center", color=colour, fontsize=max(size, 5))
 
 

@@ -17,12 +17,15 @@ from convkit.viz.style import (
     LINE,
     ORANGE,
     axes_for,
+    bare,
     described,
-    figure_of,
+    draws,
     headed,
+    missing,
     panels,
     quiet,
     titled,
+    told,
 )
 
 if TYPE_CHECKING:
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
 # ---- feature maps -----------------------------------------------------------------------------------
 
 
+@draws
 def feature_maps(
     model: Any,
     image: ArrayLike,
@@ -95,12 +99,12 @@ def feature_maps(
         raise ValueError(f"layer {name!r} gives shape {output.shape}; expected maps, BCHW: {_BEFORE}")
     tiles = output[0][: integer(count, "count", 1)].astype(np.float64)
     host = _tiles(tiles, columns, figure, [str(i) for i in range(len(tiles))])
+    none = missing(tiles)
     heading = (
         title or f"layer {name}: {len(tiles)} of {output.shape[1]} maps, {output.shape[2]}×{output.shape[3]}"
     )
-    headed(host, heading, 10.5, bold=False)
-    host.set_label(f"Feature maps of {heading}")
-    return host
+    headed(host, heading + none, 10.5, bold=False)
+    return told(host, f"Feature maps of {heading}{none}")
 
 
 _BEFORE = "pass a layer before those that flatten or pool the whole map, as print(model) names them"
@@ -140,7 +144,7 @@ def _evaluated(model: Any, array: Any) -> Any:
 
 def _tiles(
     tiles: Array, columns: int | None, figure: Figure | SubFigure | None, names: list[str], style: Any = None
-) -> Figure:
+) -> Figure | SubFigure:
     """Tiles in rows, on one pair of axes: as many take seconds on axes of their own."""
     from matplotlib.collections import PatchCollection
     from matplotlib.patches import Rectangle
@@ -162,13 +166,14 @@ def _tiles(
     ax.add_collection(PatchCollection(frames, facecolor="none", edgecolor=LINE, linewidth=0.8))
     ax.set_xlim(-side / 2, width - side / 2)
     ax.set_ylim(height, -side / 4)
-    ax.axis("off")
-    return figure_of(ax)
+    bare(ax)
+    return ax.figure
 
 
 # ---- weights ----------------------------------------------------------------------------------------
 
 
+@draws
 def weights(
     layer: Any,
     *,
@@ -240,8 +245,7 @@ def weights(
     cut = f", {most} of {len(tiles)} tiles" if len(tiles) > most else ""
     host = _tiles(tiles[:most].astype(np.float64), columns, figure, names, style)
     headed(host, (title or text) + cut, 10.5, bold=False)
-    host.set_label(f"{title or 'Weights'}: {text}{cut}")
-    return host
+    return told(host, f"{title or 'Weights'}: {text}{cut}")
 
 
 def _as_kernels(axes: int) -> str:
@@ -264,6 +268,7 @@ def _by_outputs(array: Array, layer: Any) -> Array:
 # ---- receptive field --------------------------------------------------------------------------------
 
 
+@draws
 def receptive_field(
     model: Any,
     image: ArrayLike,
@@ -326,20 +331,23 @@ def receptive_field(
         output[0, :, row, column].sum().backward()
     gradient = np.asarray(getattr(x.grad, "data", x.grad)) if not isinstance(x.grad, np.ndarray) else x.grad
     heat = np.abs(gradient[0]).sum(axis=0)
-    axes = axes_for(ax, 5.2, 5.2 * batch.shape[2] / batch.shape[3] + 0.5)
+    none = missing(gradient[0])
+    heat = np.where(np.isfinite(heat), heat, 0)
+    height, width = heat.shape
+    axes = axes_for(ax, 5.2, min(max(5.2 * height / width, 1.2), 9) + 0.5)
     _heat(axes, batch[0], heat)
-    told = f"unit ({row}, {column}) of {name}"
+    said = f"unit ({row}, {column}) of {name}"
     if field is None:
-        told += f": no box, as {ended} has no windows of one size"
+        said += f": no box, as {ended} has no windows of one size"
     else:
         (down, across), (v, h) = field.size, field.jump
         _box(axes, field.start[1] + column * h, field.start[0] + row * v, across, down)
-        told += f" sees {down}×{across} pixels"
-    titled(axes, title or told)
+        said += f" sees {down}×{across} pixels"
+    titled(axes, (title or said) + (f"{none} in its gradient" if none else ""))
     share = float((heat > 0.05 * (heat.max() or 1)).mean())
     return described(
         axes,
-        f"{title or 'Receptive field'}: {told}; "
+        f"{title or 'Receptive field'}: {said}{none}; "
         f"the gradient is above a twentieth of its peak on {100 * share:.1f} % of the image",
     )
 
@@ -407,6 +415,7 @@ def _box(ax: Axes, x: int, y: int, width: int, height: int) -> None:
 # ---- training ---------------------------------------------------------------------------------------
 
 
+@draws
 def history(fit: Any, *, title: str | None = None, figure: Figure | SubFigure | None = None) -> Figure:
     """Draw the loss of each epoch, of training and of validation, and the metrics beside it.
 
@@ -447,13 +456,13 @@ def history(fit: Any, *, title: str | None = None, figure: Figure | SubFigure | 
         axes[0].axvline(fit.best_epoch + 1, color=FAINT, lw=0.9, ls=":")
     if fit.metrics:
         _curves(axes[1], dict(fit.metrics), "metrics")
-    host = figure_of(axes[0])
+    host = axes[0].figure
     headed(axes[0].figure, title)
-    host.set_label(
+    return told(
+        host,
         f"{title or 'Training'}: the loss went from {fit.loss[0]:.3g} to {fit.loss[-1]:.3g} "
-        f"in {len(fit.loss)} epochs"
+        f"in {len(fit.loss)} epochs",
     )
-    return host
 
 
 def _curves(ax: Axes, curves: dict[str, list[float]], label: str) -> None:

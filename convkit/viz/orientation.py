@@ -9,7 +9,7 @@ import numpy as np
 
 from convkit._checks import Array, as_array
 from convkit.viz.display import interpolation
-from convkit.viz.style import INK, axes_for, described, quiet, titled
+from convkit.viz.style import INK, axes_for, described, draws, quiet, titled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,6 +22,7 @@ TURN = 2 * math.pi + 1e-3
 """The largest angle that is taken for radians, a float32's rounding included."""
 
 
+@draws
 def orientation(
     angle: ArrayLike,
     magnitude: ArrayLike | None = None,

@@ -11,7 +11,7 @@ import numpy as np
 
 from convkit._checks import Array, integer, is_sequence, mapping
 from convkit.viz.display import angles, caption, display, image_array, interpolation
-from convkit.viz.style import FAINT, INK, headed, new_figure, quiet
+from convkit.viz.style import FAINT, INK, draws, headed, new_figure, quiet
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 CELL_WIDTH = 3.0  # inches
 
 
+@draws
 def contact_sheet(
     images: Mapping[str, ArrayLike],
     *,
@@ -91,6 +92,6 @@ def _draw(axes: Axes, name: str, array: Array, is_angle: bool) -> None:
     shown, style = angles(array) if is_angle else display(array)
     axes.imshow(shown, interpolation=interpolation(array), **style)
     lines = "\n".join(textwrap.wrap(name, 42)) or name
-    axes.set_title(lines, color=INK, fontsize=8.5, family="monospace", pad=5)
+    axes.set_title(lines, color=INK, fontsize=8.5, family="monospace", pad=5, parse_math=False)
     axes.set_xlabel(caption(array), color=FAINT, fontsize=7.5, labelpad=4)
     quiet(axes)

@@ -9,7 +9,7 @@ import numpy as np
 
 from convkit._checks import Array, as_array, choice, finite, is_sequence
 from convkit.viz.display import caption, display, interpolation, layout_of, to_bhwc
-from convkit.viz.style import FAINT, axes_for, described, quiet, titled
+from convkit.viz.style import FAINT, axes_for, described, draws, quiet, titled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 
+@draws
 def show(
     image: ArrayLike,
     *,

@@ -7,11 +7,23 @@ import re
 import textwrap
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from convkit._checks import is_sequence, numbers_of
 from convkit.viz.steps import EXAMPLE, Shape, Step, trace_steps
-from convkit.viz.style import BLUE, FAINT, INK, axes_for, described, titled
+from convkit.viz.style import (
+    BLUE,
+    FAINT,
+    INK,
+    LEAST,
+    axes_for,
+    bare,
+    described,
+    draws,
+    extent,
+    fitting,
+    titled,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,9 +33,11 @@ FACE, SIDE, BROKEN = "#d6e4f2", "#a9c3dd", "#b3401a"
 WIDE = 2.3
 INCHES = 0.6  # of a unit up or down, about as many as across: what is square looks so
 TOP = 1.7
+LABELS = -2.3  # the layers' names begin there
 LINE = 0.25  # of text
 
 
+@draws
 def shape_trace(
     model: Any, input: Sequence[int], *, title: str | None = None, ax: Axes | None = None
 ) -> Figure:
@@ -55,33 +69,80 @@ def shape_trace(
     Examples
     --------
     >>> from convkit import viz
-    >>> viz.alt_text(viz.shape_trace("conv(8, 3, stride=2) | pool(20)", (3, 32, 32)))
-    'Shapes: 3×32×32, conv(8, 3, stride=2) gives 8×15×15, pool(20) refuses'
+    >>> viz.alt_text(viz.shape_trace("conv(8, 3, stride=2) | relu", (3, 32, 32)))
+    'Shapes: 3×32×32, conv(8, 3, stride=2) gives 8×15×15, relu gives 8×15×15'
     """
     start, found = _steps(model, input)
     shapes = [start, *(step.gave for step in found if step.gave is not None)]
     broken = next((step for step in found if step.gave is None), None)
     count = len(found) + 1
-    below = -2.3 - LINE * max((_wrapped(step).count("\n") + 1 for step in found), default=0)
-    reason = _reason(broken) if broken else []
-    bottom = below - LINE * (len(reason) + 1) - 0.1 if broken else below
+    room = _own_room(count) if ax is None else _room_in(ax, count)
+    names = [_wrapped(step, room) for step in found]
+    reason = _reason(broken, room) if broken else []
+    label = max((name.count("\n") + 1 for name in names), default=0)
+    lines = label + len(reason) + bool(reason)
+    if ax is not None:
+        room = room.for_lines(lines, extent(ax)[1])
+    below = LABELS - room.line * label
+    bottom = LABELS - room.line * lines - 0.1 * bool(reason)
     axes = axes_for(ax, max(1.35 * count, 5), INCHES * (TOP - bottom))
     largest = max(max(_map(shape), default=1) for shape in shapes)
-    for i, shape in enumerate(shapes):
+    numbers = [_times(shape) for shape in shapes]
+    size = min(fitting(text, 0.86 * room.pitch, 9, "bold") for text in numbers)
+    if size < LEAST:
+        numbers = [text.replace("×", "×\n", 1) for text in numbers]
+        size = max(min(fitting(text, 0.86 * room.pitch, 9, "bold") for text in numbers), LEAST - 1)
+    for i, (shape, text) in enumerate(zip(shapes, numbers, strict=True)):
         _box(axes, i * WIDE, shape, largest)
-        axes.text(i * WIDE, -1.35, _times(shape), ha="center", fontsize=9, color=INK, fontweight="bold")
-    axes.text(0, -1.8, "input", ha="center", fontsize=8.5, color=FAINT)
-    for i, step in enumerate(found):
-        _arrow(axes, i, step)
+        axes.text(i * WIDE, -1.35, text, ha="center", fontsize=size, color=INK, fontweight="bold")
+    axes.text(0, -1.8, "input", ha="center", fontsize=room.size(8.5), color=FAINT)
+    for i, (step, name) in enumerate(zip(found, names, strict=True)):
+        _arrow(axes, i, step, name, room.size(8))
     if broken is not None:
-        _break(axes, len(shapes) * WIDE, below, reason)
+        _break(axes, len(shapes) * WIDE, below, reason, room.size(8.5), room.size(9))
     words = [_times(shapes[0])]
-    words += [f"{s.layer} " + ("refuses" if s.gave is None else f"gives {_times(s.gave)}") for s in found]
-    axes.set_xlim(-1.2, max((count - 1) * WIDE + 1.2, 3.0))
+    words += [
+        f"{s.layer} " + (f"refuses: {s.note}" if s.gave is None else f"gives {_times(s.gave)}") for s in found
+    ]
+    axes.set_xlim(-1.2, _right(count))
     axes.set_ylim(bottom, TOP)
-    axes.axis("off")
+    bare(axes)
     titled(axes, title, 11)
     return described(axes, "Shapes: " + ", ".join(words))
+
+
+class Room(NamedTuple):
+    """What there is for writing."""
+
+    pitch: float
+    """Inches from one box to the next."""
+    width: float
+    """Inches of all."""
+    line: float
+    """Units of a line of text."""
+
+    def size(self, points: float) -> float:
+        """Of writing that has `points` in a figure of our own."""
+        return max(points * min(1.0, self.pitch / 1.3), LEAST)
+
+    def for_lines(self, lines: int, height: float) -> Room:
+        """With lines as high as their text where so many are below the boxes, in so many inches."""
+        text = 1.35 * self.size(8.5) / 72
+        unit = max((height - text * lines) / (TOP - LABELS), 0.1)
+        return self._replace(line=text / unit)
+
+
+def _own_room(count: int) -> Room:
+    return Room(1.35, max(1.35 * count, 5), LINE)
+
+
+def _room_in(ax: Axes, count: int) -> Room:
+    width, _ = extent(ax)
+    return Room(WIDE * width / (_right(count) + 1.2), width, LINE)
+
+
+def _right(count: int) -> float:
+    return max((count - 1) * WIDE + 1.2, 3.0)
 
 
 def _steps(model: Any, input: Any) -> tuple[Shape, list[Step]]:
@@ -199,32 +260,34 @@ def _map(shape: Sequence[int]) -> Sequence[int]:
     return (1, shape[1]) if len(shape) == 2 else shape[1:]
 
 
-def _arrow(ax: Axes, index: int, step: Step) -> None:
+def _arrow(ax: Axes, index: int, step: Step, name: str, size: float) -> None:
     middle = (index + 0.5) * WIDE
     colour = BLUE if step.gave is not None else BROKEN
     ax.annotate(
         "", (middle + 0.28, -2.05), (middle - 0.28, -2.05),
-        arrowprops={"arrowstyle": "-|>", "color": colour, "lw": 1.3},
+        arrowprops={"arrowstyle": "-|>", "color": colour, "lw": 1.3, "shrinkA": 0, "shrinkB": 0},
     )  # fmt: skip
-    ax.text(middle, -2.2, _wrapped(step), ha="center", va="top", fontsize=8, color=colour, family="monospace")
+    ax.text(middle, -2.2, name, ha="center", va="top", fontsize=size, color=colour, family="monospace")
 
 
-def _wrapped(step: Step) -> str:
-    return textwrap.fill(step.layer, 17)
+def _wrapped(step: Step, room: Room) -> str:
+    fits = int(0.94 * 72 * room.pitch / (0.602 * room.size(8)))  # a letter of DejaVu Sans Mono is as wide
+    return textwrap.fill(step.layer, min(max(fits, 4), 17))
 
 
-def _reason(step: Step) -> list[str]:
-    return textwrap.wrap(step.note, 76) + textwrap.wrap(f"Mend: {step.mend}", 76)
+def _reason(step: Step, room: Room) -> list[str]:
+    columns = min(int(72 * room.width / (0.6 * room.size(8.5))), 76)
+    return textwrap.wrap(step.note, columns) + textwrap.wrap(f"Mend: {step.mend}", columns)
 
 
-def _break(ax: Axes, x: float, below: float, reason: list[str]) -> None:
+def _break(ax: Axes, x: float, below: float, reason: list[str], size: float, word: float) -> None:
     from matplotlib.patches import Rectangle
 
     ax.add_patch(Rectangle((x - 0.5, -0.7), 1.0, 1.4, fill=False, edgecolor=BROKEN, lw=1.6, ls=(0, (3, 2))))
     ax.plot([x - 0.25, x + 0.25], [-0.3, 0.3], color=BROKEN, lw=2.4)
     ax.plot([x - 0.25, x + 0.25], [0.3, -0.3], color=BROKEN, lw=2.4)
-    ax.text(x, -1.35, "breaks", ha="center", fontsize=9, color=BROKEN, fontweight="bold")
-    ax.text(x + 0.9, below - 0.2, "\n".join(reason), ha="right", va="top", fontsize=8.5, color=BROKEN)
+    ax.text(x, -1.35, "breaks", ha="center", fontsize=word, color=BROKEN, fontweight="bold")
+    ax.text(x + 0.9, below - 0.2, "\n".join(reason), ha="right", va="top", fontsize=size, color=BROKEN)
 
 
 def _times(shape: Sequence[int]) -> str:

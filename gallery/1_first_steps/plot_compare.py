@@ -14,8 +14,10 @@ from convkit import viz
 cat = data.chelsea()
 soft = ck.filters.gaussian(cat, sigma=3)
 figure = viz.compare(cat, soft, names=("cat", "gaussian(sigma=3)"))
+figure
 
 # %%
 # Sharpening adds what the blur takes away.
 crisp = ck.filters.sharpen(cat, amount=1.5, sigma=2)
 sharpened = viz.compare(cat, crisp, names=("cat", "sharpen(amount=1.5, sigma=2)"))
+sharpened

@@ -24,3 +24,4 @@ chains = [
 ]
 results = {text: ck.Pipeline(text)(gray) for text in chains}
 figure = viz.contact_sheet({"rocket": rocket, **results}, columns=3, title="A rocket through the bank")
+figure

@@ -13,6 +13,8 @@ from convkit import viz
 
 coins = data.coins()
 as_float = viz.show(ck.filters.sobel(coins, "x"), title="sobel(coins, 'x'), float32")
+as_float
 
 # %%
 as_int16 = viz.show(ck.filters.sobel(coins, "x", dtype="int16"), title="the same in int16")
+as_int16

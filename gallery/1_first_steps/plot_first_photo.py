@@ -13,3 +13,4 @@ from convkit import viz
 photo = ck.imread(get_sample_data("grace_hopper.jpg", asfileobj=False))
 edges = ck.filters.canny(ck.filters.gaussian(ck.to_gray(photo), sigma=1.2), 60, 160)
 figure = viz.edges_overlay(photo, edges, title="gaussian, then canny")
+figure

@@ -17,6 +17,7 @@ photos = [
 ]
 batch = ck.to_bchw(photos, scale="unit", mean=0.5, std=0.25)
 figure = viz.show(batch, limits=(-2, 2), title="limits=(-2, 2): what black and white became")
+figure
 
 # %%
 back = ck.from_bchw(batch, scale="unit", mean=0.5, std=0.25, dtype="uint8")

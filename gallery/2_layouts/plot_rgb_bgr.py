@@ -6,7 +6,6 @@ OpenCV reads BGR, everything else RGB. Nothing in an array tells which it is: co
 `viz.show` takes the order as an argument and never guesses.
 """
 
-from matplotlib.figure import Figure
 from skimage import data
 
 import convkit as ck
@@ -14,7 +13,8 @@ from convkit import viz
 
 coffee = data.coffee()
 from_opencv = ck.rgb_to_bgr(coffee)
-figure = Figure(figsize=(5.3, 2.6), layout="constrained")
+figure = viz.figure(5.3, 2.6)
 left, right = figure.subplots(1, 2)
 viz.show(from_opencv, title="BGR, shown as if RGB", ax=left)
 viz.show(from_opencv, order="bgr", title='BGR, shown with order="bgr"', ax=right)
+figure

@@ -29,3 +29,4 @@ figure = viz.contact_sheet(
     columns=3,
     title="What takes noise away, and what it costs",
 )
+figure

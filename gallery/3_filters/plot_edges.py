@@ -13,10 +13,13 @@ from convkit import viz
 
 names = ["sobel('x')", "scharr('x')", "prewitt('x')", "gaussian(sigma=1.5, order=(0, 1))"]
 kernels = viz.kernel_bank({name: name for name in names}, columns=4)
+kernels
 
 # %%
 response = viz.frequency_response("sobel('x')")
+response
 
 # %%
 brick = ck.to_gray(data.astronaut())
 photo = viz.contact_sheet({name: ck.Pipeline(name)(brick) for name in names}, columns=2)
+photo

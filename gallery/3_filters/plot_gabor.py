@@ -17,9 +17,11 @@ envelope = np.exp(-(x**2 + y**2) / (2 * 4.0**2))
 turns = np.linspace(0, np.pi, 8, endpoint=False)
 bank = {f"{np.degrees(t):.1f}°": envelope * np.cos((x * np.cos(t) + y * np.sin(t)) * 0.9) for t in turns}
 kernels = viz.kernel_bank(bank, columns=4, title="Eight directions")
+kernels
 
 # %%
 cloth = data.brick()[:256, :256].astype(np.float32)
 answers = {name: np.abs(ck.filters.filter2d(cloth, kernel)) for name, kernel in bank.items()}
 figure = viz.contact_sheet(answers, columns=4, title="What each of them sees in a wall")
 figure.set_size_inches(9, 6)
+figure

@@ -12,11 +12,14 @@ import convkit as ck
 from convkit import viz
 
 kernel = viz.kernel("gaussian(sigma=2) | laplacian")
+kernel
 
 # %%
 # What is kept is a band of frequencies.
 response = viz.frequency_response("gaussian(sigma=2) | laplacian")
+response
 
 # %%
 sky = ck.to_gray(data.hubble_deep_field())[:500, :700].astype("float32")
 blobs = viz.show(ck.Pipeline("gaussian(sigma=3) | laplacian")(sky), title="gaussian(sigma=3) | laplacian")
+blobs

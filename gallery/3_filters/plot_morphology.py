@@ -15,3 +15,4 @@ horse = (~data.horse()).astype("uint8") * 255
 ops = {name: getattr(ck.filters, name)(horse, 11) for name in ("erode", "dilate", "opening", "closing")}
 outline = ops["dilate"] - ops["erode"]
 figure = viz.contact_sheet({"horse": horse, **ops, "dilate - erode": outline}, columns=3)
+figure

@@ -16,8 +16,10 @@ y, x = np.mgrid[-200:200, -200:200]
 rings = (127 + 127 * np.cos(np.hypot(x, y) / 9)).astype(np.float32)
 magnitude, angle = ck.filters.scharr(rings, "polar")
 wheel = viz.orientation(angle, magnitude, title="rings face every way")
+wheel
 
 # %%
 coffee = ck.filters.gaussian(ck.to_gray(data.coffee()).astype(np.float32), sigma=2)
 magnitude, angle = ck.filters.sobel(coffee, "polar")
 figure = viz.orientation(angle, magnitude, title="a cup of coffee")
+figure

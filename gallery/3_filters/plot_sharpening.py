@@ -13,6 +13,8 @@ from convkit import viz
 moon = data.moon()[100:400, 100:460]
 amounts = {"moon": moon} | {f"amount={a}": ck.filters.sharpen(moon, amount=a, sigma=3) for a in (1, 2, 5)}
 figure = viz.contact_sheet(amounts, columns=2)
+figure
 
 # %%
 response = viz.frequency_response("sharpen(amount=2, sigma=3)")
+response

@@ -19,15 +19,19 @@ kernels = viz.kernel_bank(
     },
     columns=3,
 )
+kernels
 
 # %%
 box = viz.frequency_response("box(size=7)")
+box
 
 # %%
 gaussian = viz.frequency_response("gaussian(sigma=2)")
+gaussian
 
 # %%
 grass = data.grass()[:256, :256]
 photo = viz.contact_sheet(
     {name: ck.Pipeline(name)(grass) for name in ("box(size=7)", "gaussian(sigma=2)")}, columns=2
 )
+photo

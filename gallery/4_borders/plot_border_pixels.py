@@ -6,7 +6,6 @@ A kernel with a single weight off its centre moves the image, and shows what com
 """
 
 import numpy as np
-from matplotlib.figure import Figure
 
 import convkit as ck
 from convkit import viz
@@ -14,7 +13,7 @@ from convkit import viz
 row = np.arange(1, 9, dtype=np.float64)[None].repeat(3, axis=0)
 shift = np.zeros((1, 9))
 shift[0, 0] = 1
-figure = Figure(figsize=(9, 6.5), layout="constrained")
+figure = viz.figure(9, 6.5)
 for ax, border in zip(
     figure.subplots(5, 1), ("reflect", "symmetric", "edge", "wrap", "constant"), strict=True
 ):
@@ -23,3 +22,4 @@ for ax, border in zip(
         title=f'border="{border}": 1 … 8 moved by 4',
         ax=ax,
     )
+figure

@@ -18,3 +18,4 @@ figure = viz.contact_sheet(
     columns=3,
     title="gaussian(sigma=20)",
 )
+figure

@@ -9,6 +9,7 @@ refuses such sizes and names the nearest that fit.
 from convkit import shapes, viz
 
 figure = viz.conv_geometry(8, kernel=3, stride=2, padding=1, step=(3, 3))
+figure
 
 # %%
 try:

@@ -7,15 +7,15 @@ without padding takes four pixels away.
 """
 
 import numpy as np
-from matplotlib.figure import Figure
 
 import convkit as ck
 from convkit import viz
 
 settings = [{"kernel": 3, "stride": 1, "padding": 1}, {"kernel": 3, "stride": 2, "padding": 1}, {"kernel": 5}]
-figure = Figure(figsize=(5.3, 8.9), layout="constrained")
+figure = viz.figure(5.3, 8.9)
 for ax, given in zip(figure.subplots(3, 1), settings, strict=True):
     viz.conv_geometry(32, **given, ax=ax)
+figure
 
 # %%
 # The layer gives what the drawing says.

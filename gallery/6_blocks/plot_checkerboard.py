@@ -17,3 +17,4 @@ maps = {
     for k in (3, 4)
 }
 figure = viz.contact_sheet(maps, columns=2, title="A constant image, enlarged")
+figure

@@ -28,3 +28,4 @@ figure = viz.contact_sheet(
     },
     columns=2,
 )
+figure

@@ -30,3 +30,4 @@ features = ck.conv2d(batch, weight, padding=6, activation="relu")[0]
 figure = viz.contact_sheet(
     dict(zip(names, features, strict=True)), columns=3, title="relu(conv2d(photo, bank))"
 )
+figure

@@ -21,6 +21,8 @@ model = nn.Sequential(
 )
 fit = nn.fit(model, (patches, targets), nn.MSELoss(), nn.optim.Adam(model.parameters(), lr=0.1), epochs=100)
 learnt = viz.kernel(model.get_submodule("0").weight.data[0, 0], title="what was learnt")
+learnt
 
 # %%
 figure = viz.history(fit)
+figure

@@ -19,6 +19,8 @@ for _ in range(4):
 model = nn.Sequential(*layers, nn.Conv2d(8, 8, 3, stride=2, padding=1, generator=rng))
 batch = ck.to_bchw(data.astronaut()[:192, 130:322], scale="unit", mean=0.5, std=0.25)
 figure = viz.receptive_field(model, batch, unit=(22, 24))
+figure
 
 # %%
 maps = viz.feature_maps(model, batch, "1", count=8, columns=4)
+maps

@@ -12,3 +12,4 @@ layers = (
     "conv(256, 3, stride=2, padding=1) | global_pool | linear(10)"
 )
 figure = viz.shape_trace(layers, (3, 224, 224))
+figure

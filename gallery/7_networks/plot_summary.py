@@ -19,3 +19,4 @@ model = nn.Sequential(
 )
 print(nn.summary(model, (3, 64, 64)))
 figure = viz.shape_trace(model, (3, 64, 64))
+figure

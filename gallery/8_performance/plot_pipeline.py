@@ -17,3 +17,4 @@ chain = ck.Pipeline("gaussian(sigma=2) | sobel")
 fused, apart = chain(astronaut), ck.filters.sobel(ck.filters.gaussian(astronaut, sigma=2))
 print("the same bits:", np.array_equal(fused, apart), "with a halo of", chain.halo)
 figure = viz.compare(astronaut, fused, names=("astronaut", str(chain)))
+figure

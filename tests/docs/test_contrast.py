@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from convkit.viz import strip, style
@@ -39,8 +40,35 @@ def test_the_explorer(theme):
         assert contrast(theme[name], theme["card"]) >= 4.5, name
     for name in ("line", "edge"):
         assert contrast(theme[name], theme["paper"]) >= 3, name
+    assert contrast(theme["tap"], theme["cell"]) >= 3
+    assert contrast(theme["hit"], theme["out"]) >= 3
 
 
 @pytest.mark.parametrize("colour", [style.INK, style.FAINT, style.BLUE, strip.BROKEN, "#00684b", "#a33f00"])
 def test_writing_in_figures(colour):
     assert contrast(colour, "#ffffff") >= 4.5
+
+
+@pytest.mark.parametrize("colour", [style.BLUE, style.ORANGE, style.GREEN, style.RED])
+def test_lines_in_figures(colour):
+    assert contrast(colour, "#ffffff") >= 3
+
+
+def test_lines_are_told_apart_by_every_kind_of_colour_vision():
+    """In Lab, as full dichromats see them (Machado, Oliveira and Fernandes, 2009); 2.3 is just noticed."""
+    rgb2lab = pytest.importorskip("skimage.color").rgb2lab
+    colours = np.array([style.BLUE, style.ORANGE, style.GREEN, style.RED])
+    linear = np.array([[(int(c[i : i + 2], 16) / 255) ** 2.2 for i in (1, 3, 5)] for c in colours])
+    for seen in (np.eye(3), *DICHROMATS):
+        lab = rgb2lab(np.clip(linear @ seen.T, 0, 1) ** (1 / 2.2))
+        apart = np.linalg.norm(lab[:, None] - lab[None], axis=-1)
+        assert apart[~np.eye(4, dtype=bool)].min() > 15
+
+
+DICHROMATS = np.array(
+    [
+        [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+        [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+        [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+    ]
+)

@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import re
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,41 @@ def test_examples_import_what_is_public_and_have_a_title(path):
         for name in node.names
     ]
     assert not [name for name in imported if "._" in name or "pyplot" in name]
+
+
+DRAWING = {
+    n
+    for n in viz.__all__
+    if str(inspect.signature(getattr(viz, n)).return_annotation)[:4] in ("Figu", "Func")
+}
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda p: p.stem)
+def test_a_notebook_shows_every_figure_of_an_example(path):
+    """Each cell that makes one ends with it, and with no other's result."""
+    cells = [ast.parse(cell).body for cell in re.split("(?m)^# %%", path.read_text())]
+    for cell in cells:
+        drawn = [node.targets[0].id for node in cell if isinstance(node, ast.Assign) and _draws(node.value)]
+        shown = [
+            node.value.id
+            for node in cell[-1:]
+            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Name)
+        ]
+        assert drawn[-1:] == shown
+        assert len(drawn) <= 1
+
+
+def _draws(value):
+    return (
+        isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr in DRAWING
+    )
+
+
+def test_the_benchmarks_picture_says_what_it_misses(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (path,) = GALLERY.glob("*/plot_benchmark.py")
+    with pytest.raises(FileNotFoundError, match=r"conv.json is neither here nor above: start in a checkout"):
+        exec(compile(path.read_text(), str(path), "exec"), {})
 
 
 @pytest.mark.parametrize("stem", QUICK)

@@ -19,6 +19,7 @@ from convkit import viz
 
 BASELINES = Path(__file__).parent / "baselines"
 DPI = 45
+DRAWN_BY = "3.11"  # matplotlib's version: others place and draw writing a little differently
 
 
 def photo() -> np.ndarray:
@@ -53,7 +54,17 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "conv_animation": lambda: _last_frame(viz.conv_animation(4, 3)),
     "shape_trace": lambda: viz.shape_trace("conv(8, 3, stride=2) | relu | pool(20)", (3, 32, 32)),
     "layout_diagram": lambda: viz.layout_diagram((224, 224, 3)),
+    "figure": lambda: _beside_each_other(),
 }
+
+
+def _beside_each_other() -> Figure:
+    found = viz.figure(12, 3.2)
+    left, middle, right = found.subplots(1, 3)
+    viz.layout_diagram((224, 224, 3), title="a layout", ax=left)
+    viz.shape_trace("conv(8, 3, stride=2) | relu | pool(2) | flatten", (3, 32, 32), ax=middle)
+    viz.conv_geometry(5, 3, ax=right)
+    return found
 
 
 def _last_frame(animation) -> Figure:

@@ -115,6 +115,14 @@ def test_one_image_of_any_layout_is_compared_and_drawn_over():
             np.testing.assert_array_equal(ink[..., 3], edges / 255)
 
 
+@pytest.mark.parametrize("dtype", [bool, np.int8, np.int64, np.float16, np.uint32, np.float32])
+def test_edges_lie_over_whatever_show_takes(dtype):
+    photo = PHOTO > 99 if dtype is bool else (PHOTO // 3).astype(dtype)
+    for image in (photo, photo[..., 0], ck.to_chw(PHOTO / 255).astype(dtype)):
+        viz.show(image)
+        assert shown(viz.edges_overlay(image, np.eye(12, 40))).shape == (12, 40)
+
+
 def test_directions_that_are_none_are_black_and_those_of_float32_within_a_turn():
     angle = np.array([[np.nan, 0.1], [np.float32(2 * np.pi), -np.inf]], np.float32)
     drawn = shown(viz.orientation(angle))
@@ -160,6 +168,25 @@ def test_a_chain_is_the_convolution_of_its_kernels():
 def test_an_off_centre_kernel_keeps_its_place():
     weights = viz.kernel_of("filter2d(kernel=[[1, 2, 3]], anchor=(0, 0))")
     assert weights[0].tolist() == [0, 0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("valid", "same"),
+    [
+        ("sobel('x', border='valid')", "sobel('x')"),
+        ("gaussian(2, border='valid')", "gaussian(2)"),
+        (
+            "gaussian(1, border='valid') | sobel('x') | box(3, border='valid')",
+            "gaussian(1) | sobel('x') | box(3)",
+        ),
+        (
+            "filter2d([[1, 2, 3, 4]], anchor=(0, 0), border='valid') | box((3, 1))",
+            "filter2d([[1, 2, 3, 4]], anchor=(0, 0)) | box((3, 1))",
+        ),
+    ],
+)
+def test_a_border_that_is_left_out_changes_no_kernel(valid, same):
+    np.testing.assert_array_equal(viz.kernel_of(valid), viz.kernel_of(same))
 
 
 @pytest.mark.parametrize("name", ["sobel", "median(size=3)", "canny(low=1, high=2)", "erode(footprint=3)"])
@@ -226,8 +253,21 @@ def test_impossible_geometry_is_refused():
         viz.conv_geometry(3, 7)
     with pytest.raises(ValueError, match="expected a pixel of the 3×3 output"):
         viz.conv_geometry(5, 3, step=9)
-    with pytest.raises(ValueError, match="sizes up to 64"):
-        viz.conv_geometry(224, 3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ((224, 3), "the input has 224 pixels on a side; expected at most 128"),
+        ((127, 3, 1, 1), "the input with its padding and holes has 129 pixels on a side"),
+        ((64, 2, 2, 0, 1, 0, True), "the input with its padding and holes has 129 pixels on a side"),
+    ],
+)
+def test_what_cannot_be_seen_is_refused_by_one_rule(arguments, told):
+    with pytest.raises(ValueError, match=told):
+        viz.conv_geometry(*arguments)
+    smaller = (arguments[0] // 8, *arguments[1:])
+    assert "window slides" in viz.alt_text(viz.conv_geometry(*smaller))
     with pytest.raises(ValueError, match="for transposed=True"):
         viz.conv_geometry(5, 3, output_padding=1)
     with pytest.raises(ValueError, match="smaller input_size"):
@@ -384,3 +424,59 @@ def test_a_layer_of_pytorchs_that_does_not_fit_is_told_as_the_layer_tells_it():
 def test_texts_that_are_no_layers(layers):
     with pytest.raises(ValueError, match="expected"):
         viz.trace_steps(layers, (3, 32, 32))
+
+
+# ---- small axes -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("size", "across"), [((6.4, 4.8), 1), ((12, 3.2), 3), ((9, 3), 2)])
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda ax: viz.layout_diagram(ax=ax),
+        lambda ax: viz.layout_diagram((1080, 1920, 3), ax=ax),
+        lambda ax: viz.shape_trace("conv(8, 3, stride=2) | relu | pool(2) | flatten", (3, 32, 32), ax=ax),
+        lambda ax: viz.shape_trace(
+            "conv(64, 7, stride=2, padding=3) | relu | pool(2) | conv(128, 3) | linear(10)",
+            (3, 224, 224),
+            ax=ax,
+        ),
+    ],
+)
+def test_writing_in_axes_of_common_sizes_does_not_overlap(size, across, draw):
+    figure = Figure(figsize=size)
+    ax = figure.subplots(1, across, squeeze=False)[0, 0]
+    draw(ax)
+    viz.rendered(figure)
+    written = [text for text in ax.texts if text.get_text()]
+    assert len(written) >= 4
+    assert min(text.get_fontsize() for text in written) >= 4
+    boxes = [text.get_window_extent().shrunk(0.97, 0.8) for text in written]
+    assert not [(a, b) for i, a in enumerate(boxes) for b in boxes[:i] if a.overlaps(b)]
+
+
+# ---- in words ---------------------------------------------------------------------------------------
+
+
+def test_parts_of_a_figure_are_told_each():
+    whole = Figure()
+    left, right = whole.subfigures(1, 2)
+    viz.compare(PHOTO, PHOTO, title="left", figure=left)
+    viz.kernel_bank({"x": "sobel('x')"}, title="right", figure=right)
+    assert viz.alt_text(whole) == "left: before and after, and their difference. right: the kernels x"
+
+
+def test_words_tell_why_a_layer_refuses_and_what_reshape_does():
+    said = viz.alt_text(viz.shape_trace("pool(40)", (3, 9, 9)))
+    assert "pool(40) refuses: the output height would be" in said
+    said = viz.alt_text(viz.layout_diagram((9, 8, 3)))
+    assert "reshape(3, 9, 8) gives this shape too, and scrambles" in said
+
+
+def test_what_is_not_finite_is_told_of_a_difference():
+    before = np.zeros((4, 5))
+    after = before + 2
+    after[1, 2] = np.nan
+    figure = viz.compare(before, after)
+    assert figure.axes[2].get_xlabel() == "largest 2, root mean square 2, 1 not finite"
+    assert viz.alt_text(figure).endswith("and their difference, 1 not finite")
