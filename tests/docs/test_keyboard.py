@@ -95,6 +95,7 @@ def test_the_window_moves(page):
     assert "Output pixel (0, 1)" in says(page, "told")
     page.press("End")
     assert "Output pixel (3, 3)" in says(page, "told")
+    assert page.run("at('step').getAttribute('aria-valuetext')") == "row 3, column 3"
     go(page, "next")
     page.press("Enter")
     assert "Output pixel (0, 0)" in says(page, "told")
@@ -104,8 +105,10 @@ def test_the_window_moves(page):
     go(page, "play")
     page.press("Enter")
     assert says(page, "play") == "Pause"
+    assert page.run("at('told').getAttribute('aria-live')") == "off"
     page.press("Enter")
     assert says(page, "play") == "Play"
+    assert page.run("at('told').getAttribute('aria-live')") == "polite"
 
 
 def test_a_kernel_is_chosen_and_typed(page):

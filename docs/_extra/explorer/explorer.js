@@ -139,6 +139,7 @@ function draw(s, output, step) {
   box(left, high, output, "var(--out)");
   box(left + column, high + row, 1, "var(--hit)");
   lines(left, high, output);
+  at("step").setAttribute("aria-valuetext", `row ${row}, column ${column}`);
   const words = `Input ${s.size}×${s.size}, output ${output}×${output}. Output pixel (${row}, ${column}) is made of input `;
   const kept = (places) => places.filter(real).map((p) => p / spread);
   const [r, c] = [kept(rows), kept(columns)];
@@ -158,6 +159,7 @@ function play() {
   if (on) timer = setInterval(() => move(1), 400);
   else { clearInterval(timer); timer = null; }
   at("play").setAttribute("aria-pressed", String(on));
+  at("told").setAttribute("aria-live", on ? "off" : "polite");  // a film is not read aloud
   at("play").textContent = on ? "Pause" : "Play";
 }
 
