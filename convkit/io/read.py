@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -298,7 +300,8 @@ def _decode(data: bytes, header: Header, kind: str, name: str) -> Array:
     if header.pieces is not None:
         return _assembled(data, header, header.pieces, kind, name)
     if header.unchecked is not None:
-        _check_pieces(data, header, header.unchecked, kind, name)
+        with _damage_is_told(kind, name):
+            tiff_pixels.check(data, header.unchecked, header.height, header.width)
     if header.page is None:
         pixels = _by_opencv(data, header, kind, name)
         if header.scan and pixels.item(-1) == FILL and (pixels[-1, -1] == FILL).all():
@@ -311,9 +314,11 @@ def _decode(data: bytes, header: Header, kind: str, name: str) -> Array:
     return np.dstack([_by_opencv(file, gray, kind, name) for file in files])
 
 
-def _check_pieces(data: bytes, header: Header, pieces: Pieces, kind: str, name: str) -> None:
+@contextmanager
+def _damage_is_told(kind: str, name: str) -> Iterator[None]:
+    """Raise what is `Broken` in pixels as an exception about the file."""
     try:
-        tiff_pixels.check(data, pieces, header.height, header.width)
+        yield
     except Broken as error:
         raise CorruptImage(f"{name} is a {kind} file that is damaged: {error}") from None
 
@@ -376,10 +381,8 @@ def _spelt(data: bytes, header: Header, kind: str, name: str) -> Array:
     """Pixels that are numbers in words."""
     shape: tuple[int, ...] = (header.height, header.width, header.channels)
     shape = shape[:2] if header.channels == 1 else shape
-    try:
+    with _damage_is_told(kind, name):
         numbers = pnm.numbers(data, header.text, math.prod(shape))
-    except Broken as error:
-        raise CorruptImage(f"{name} is a {kind} file that is damaged: {error}") from None
     if numbers.max() > (header.white or np.iinfo(header.dtype).max):
         raise CorruptImage(f"{name} is a {kind} file with {numbers.max()}, more than its white")
     return numbers.reshape(shape).astype(header.dtype)
@@ -388,10 +391,8 @@ def _spelt(data: bytes, header: Header, kind: str, name: str) -> Array:
 def _assembled(data: bytes, header: Header, pieces: Pieces, kind: str, name: str) -> Array:
     """Pixels of strips or tiles."""
     image = empty((header.height, header.width, pieces.samples), STORED[header.dtype])
-    try:
+    with _damage_is_told(kind, name):
         tiff_pixels.assemble(data, pieces, image)
-    except Broken as error:
-        raise CorruptImage(f"{name} is a {kind} file that is damaged: {error}") from None
     if header.channels == 1:
         image = image[..., 0]
     if pieces.samples == 2:  # gray with alpha

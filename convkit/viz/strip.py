@@ -6,7 +6,6 @@ import math
 import re
 import textwrap
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from convkit._checks import is_sequence, numbers_of
@@ -165,15 +164,17 @@ def _steps(model: Any, input: Any) -> tuple[Shape, list[Step]]:
         return shape[1:] if len(shape) == 4 else shape, list(layers)
     from convkit import nn
     from convkit.nn.summary import batch_axes
+    from convkit.nn.trace import between, linked
 
     try:
-        steps = nn.trace_shapes(layers, shape) if layers != [model] else _as_it_ran(model, shape)
+        steps = nn.trace_shapes(model if layers == [model] else layers, shape)
     except nn.LayerError as error:
         trace = error.trace
         if layers == [model]:  # it may not hand on what it is given
             start = (1, *shape) if len(shape) == batch_axes(layers) - 1 else shape
             trace = [error.trace[0]._replace(layer="", given=start, gave=start), *trace]
-        *before, last = _linked(trace, layers)[layers == [model] :]
+        name = between(layers[0]) if len(layers) == 1 else "forward"
+        *before, last = linked(trace, name)[layers == [model] :]
         reason = str(error).partition("\n")[0]
         note = f"{reason}; likely cause: {error.cause}"
         broken = Step(_brief(last.layer), last.given, None, 0, note, error.mend)
@@ -193,32 +194,6 @@ def _chain(model: Any) -> list[Any]:
 
     within = list(model.children())
     return within if within and (says(model, "_shape") or not hasattr(model, "forward")) else [model]
-
-
-def _as_it_ran(model: Any, shape: Shape) -> list[Any]:
-    """The layers of `model` in the order in which they ran, and what it did between them."""
-    from convkit.nn.summary import batch_axes
-    from convkit.nn.trace import Step, recorded, shape_after
-
-    single = len(shape) == batch_axes([model]) - 1
-    start = (1, *shape) if single else shape
-    with recorded() as ran:
-        end = shape_after(model, start)
-    steps = [Step(repr(layer), given, gave) for layer, given, gave in ran]
-    found = _linked([Step("", start, start), *steps, Step("", end, end)], [model])[1:-1]
-    return [Step(name, given[single:], gave[single:]) for name, given, gave in found]
-
-
-def _linked(steps: list[Any], layers: Sequence[Any]) -> list[Any]:
-    """`steps` with one more wherever a layer is given another shape than the layer before it gave."""
-    from convkit.nn.trace import Step, between
-
-    name = between(layers[0]) if len(layers) == 1 else "forward"
-    linked = steps[:1]
-    for before, step in pairwise(steps):
-        linked += [Step(name, before.gave, step.given)] * (before.gave != step.given)
-        linked.append(step)
-    return linked
 
 
 def _brief(layer: str) -> str:
