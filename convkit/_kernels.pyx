@@ -16,103 +16,27 @@ What an output adds up, and in which order, depends on the blocks of K alone, ne
 from cython.parallel cimport prange, threadid
 from libc.string cimport memset
 
-from convkit._native.arith cimport ceil_div, elements, even_parts
+from convkit._native.arith cimport ceil_div, elements
 from convkit._native.border cimport BORDER_CONSTANT, BORDER_REFLECT
+from convkit._native.conv cimport Conv, channel_block, planes_elements, tile_elements, widest
+from convkit._native.conv_offsets cimport Tables, fill_tables, lay_out_tables
+from convkit._native.conv_partition cimport partition
+from convkit._native.conv_weights cimport Weights, find_weights, pack_panel
 from convkit._native.copies cimport copy_run
-from convkit._native.epilogue cimport Epilogue, adds_in_place, finish_rows, make_epilogue
+from convkit._native.epilogue cimport finish_rows, make_epilogue
 from convkit._native.gemm cimport Tile, multiply
-from convkit._native.planes cimport Planes, Span, find_span, pack_planes
-from convkit._native.simd cimport (GEMM_DEPTH, GEMM_MR, GEMM_NV, GEMM_WIDE, PLANES_BYTES, SUMS_BYTES, VL, panel_load,
-                                   panel_store, prefetch_far, real, scratch_alloc, scratch_free, vec, vec_interleave,
+from convkit._native.planes cimport pack_planes
+from convkit._native.simd cimport (GEMM_MR, GEMM_NV, GEMM_WIDE, VL, prefetch_far, real, scratch_alloc, scratch_free,
                                    vec_load, vec_load_part, vec_store, vec_store_part)
 
 cdef enum:
-    CHUNK_ROWS = 512            # output channels of a unit, at most
-    BAND_TILES = 8              # of a unit, at least: their weights are read once from L2
-    MOST_COLUMNS = 512          # of a strip
-    DIRECT_CHANNELS = 96
-    GATHERED_ROWS = 128         # more output channels than these repay a packed tile
-    CROWDED_ROWS = 32           # ... of channels that a multiple of so many bytes lies between: they share 8 sets of
-    CROWDED_BYTES = 512         # the L1 cache, and a tile that is not packed does not stay there
     SOME_CHANNELS = 8           # whose weights are packed one after another: whole cache lines
-    LINE_BYTES = 20 * 1024      # of the pixels that a row of the output sees: they stay in the L1 cache
-    WEIGHTS_COST = 2            # of reading a weight of each row of a panel from memory, in multiplications of a vector
     FINISH_ROWS = 64            # output channels of a tile that are finished together: they stay in the L1 cache
 
 VECTOR_LANES = VL
 
 
-cdef struct Conv:
-    Py_ssize_t groups, channels, outputs                # channels and outputs of one group
-    Py_ssize_t rows, columns                            # of the output
-    Py_ssize_t tap_rows, tap_columns                    # a tap for each pair of them
-    const Py_ssize_t* tap_row
-    const Py_ssize_t* tap_column
-    Planes planes
-    const real* x
-    Py_ssize_t x_image
-    real* y
-    Py_ssize_t y_image, y_channel, y_row, y_column
-    const real* weights                                 # [group][block of K][panel][k][row of the panel]
-    const real* bias                                    # one vector for each output channel
-    Py_ssize_t block_channels                           # of a block of K
-    Py_ssize_t* offset                                  # in the planes, of each k of a block
-    Py_ssize_t tile_vectors                             # of the largest tile
-    bint direct                                         # no planes: the taps' pixels lie so in the input itself
-    bint narrow                                         # tiles are packed once more, without gaps
-    bint gathered                                       # direct, but a tile is packed before many panels pass over it
-    Py_ssize_t* later_offset                            # in the output, of a panel's and tile's lines, one for each k
-    Py_ssize_t* narrow_offset                           # in the packed tile, of each k of a block
-    bint in_place                                       # tiles of whole vectors are summed in the output itself
-    bint by_lines                                       # all are, one panel going along an output row
-    Py_ssize_t sums_row                                 # elements of an output channel's sums
-    Py_ssize_t band_rows, bands, strip_columns, strips, chunk_panels, chunks
-    Epilogue epilogue
-
-
-# ---- blocks of K: all taps of some channels, about GEMM_DEPTH products ---------------------------------
-# A tile's pixels of a block stay in the L1 cache while all panels pass over them; partial sums keep rounding errors
-# small. A 1×1 kernel may read the input where it lies, each channel in a page of its own: as many as the first
-# translation buffer holds.
-
-cdef inline Py_ssize_t channel_block(Py_ssize_t taps, Py_ssize_t channels) noexcept nogil:
-    return even_parts(channels, max(<Py_ssize_t>1, GEMM_DEPTH // taps) if taps > 1 else <Py_ssize_t>DIRECT_CHANNELS)
-
-
-cdef struct Weights:            # as they are given, and how they are packed
-    const real* first
-    Py_ssize_t outputs, channels, taps                      # of a group
-    Py_ssize_t group, channel                               # strides in elements
-    Py_ssize_t* row                                         # offset of each output channel
-    Py_ssize_t* tap                                         # offset of each tap
-    bint in_lines                                           # channels and taps lie side by side
-    bint side_by_side                                       # output channels do
-    bint by_panels                                          # output channels are further apart than channels
-    Py_ssize_t panels, block_channels
-    Py_ssize_t part_channels, parts                         # of a unit of work; of all channels
-    real* packed
-
-
-cdef void find_weights(Weights* weights, const real[:, :, :, :, :, :, :] weight_goppckk,
-                       const Py_ssize_t[:, ::1] kernel_index) noexcept nogil:
-    # Fills the tables of offsets.
-    cdef Py_ssize_t i, phase_columns = weight_goppckk.shape[3], phases = weight_goppckk.shape[2] * phase_columns
-    for i in range(weights.outputs):
-        weights.row[i] = i // phases * elements(weight_goppckk.strides[1]) \
-            + i % phases // phase_columns * elements(weight_goppckk.strides[2]) \
-            + i % phase_columns * elements(weight_goppckk.strides[3])
-    for i in range(weights.taps):
-        weights.tap[i] = kernel_index[0, i] * elements(weight_goppckk.strides[5]) \
-            + kernel_index[1, i] * elements(weight_goppckk.strides[6])
-    weights.group, weights.channel = elements(weight_goppckk.strides[0]), elements(weight_goppckk.strides[4])
-    weights.in_lines = weights.channels == 1 or weights.channel == weights.taps
-    for i in range(weights.taps):
-        weights.in_lines = weights.in_lines and weights.tap[i] == i
-    weights.side_by_side = True
-    for i in range(weights.outputs):
-        weights.side_by_side = weights.side_by_side and weights.row[i] == i
-    weights.by_panels = weights.in_lines or elements(weight_goppckk.strides[1]) >= weights.channel
-
+# ---- weights ------------------------------------------------------------------------------------------
 
 def pack_weights(const real[:, :, :, :, :, :, :] weight_goppckk not None,
                  const Py_ssize_t[:, ::1] kernel_index not None, real[::1] packed not None, int num_threads):
@@ -147,77 +71,14 @@ def pack_weights(const real[:, :, :, :, :, :, :] weight_goppckk not None,
 
 cdef void pack_unit(const Weights* weights, Py_ssize_t index) noexcept nogil:
     # A panel of a block of K, or all panels of some channels: neighbours read on where the last one ended.
-    cdef Py_ssize_t c = index % weights.parts * weights.part_channels, other = index // weights.parts, panel
-    cdef Py_ssize_t channels = min(weights.part_channels, weights.channels - c)
+    cdef Py_ssize_t c = index % weights.parts * weights.part_channels, other = index // weights.parts
+    cdef Py_ssize_t channels = min(weights.part_channels, weights.channels - c), panel, first = 0, end = weights.panels
     if weights.by_panels:
-        pack_panel(weights, other // weights.panels, other % weights.panels, c, channels)
-    else:
-        for panel in range(weights.panels):
-            pack_panel(weights, other, panel, c, channels)
-
-
-cdef void pack_panel(const Weights* weights, Py_ssize_t group, Py_ssize_t panel, Py_ssize_t c,
-                     Py_ssize_t channels) noexcept nogil:
-    # [channel][tap][output], in as many blocks of K as the channels lie in.
-    cdef Py_ssize_t first = panel * GEMM_MR, rows = min(<Py_ssize_t>GEMM_MR, weights.outputs - first), end = c + channels
-    cdef Py_ssize_t inside, depth
-    cdef const Py_ssize_t* row = weights.row + first
-    cdef const real* source
-    cdef real* to
-    while c < end:
-        inside = c % weights.block_channels
-        depth = min(weights.block_channels, weights.channels - (c - inside))
-        channels = min(depth - inside, end - c)
-        source = weights.first + group * weights.group + c * weights.channel
-        to = weights.packed + weights.taps * (
-            (group * weights.channels + c - inside) * weights.outputs + first * depth + inside * rows)
-        if rows == GEMM_MR and weights.in_lines:
-            pack_lines(source, row, channels * weights.taps, to)
-        elif rows == GEMM_MR and weights.side_by_side:
-            pack_side_by_side(weights, source + first, channels, to)
-        elif rows == GEMM_MR:
-            pack_singly(weights, source, row, GEMM_MR, channels, to)
-        else:
-            pack_singly(weights, source, row, rows, channels, to)
-        c += channels
-
-
-cdef inline void pack_lines(const real* source, const Py_ssize_t* row, Py_ssize_t n, real* to) noexcept nogil:
-    cdef vec v[GEMM_MR]
-    cdef real rest[GEMM_MR * VL]
-    cdef Py_ssize_t k = 0
-    cdef int i
-    while k < n:
-        for i in range(GEMM_MR):
-            v[i] = vec_load(source + row[i] + k) if k + VL <= n else vec_load_part(source + row[i] + k, n - k)
-        vec_interleave(v, GEMM_MR)
-        for i in range(GEMM_MR):
-            vec_store((to if k + VL <= n else rest) + i * VL, v[i])
-        if k + VL > n:
-            copy_run(to, rest, (n - k) * GEMM_MR)
-        to += GEMM_MR * VL
-        k += VL
-
-
-cdef inline void pack_side_by_side(const Weights* weights, const real* source, Py_ssize_t channels,
-                                   real* to) noexcept nogil:
-    cdef Py_ssize_t _, t
-    for _ in range(channels):
-        for t in range(weights.taps):
-            panel_store(to, panel_load(source + weights.tap[t]))
-            to += GEMM_MR
-        source += weights.channel
-
-
-cdef inline void pack_singly(const Weights* weights, const real* source, const Py_ssize_t* row, Py_ssize_t rows,
-                             Py_ssize_t channels, real* to) noexcept nogil:
-    cdef Py_ssize_t _, t, i
-    for _ in range(channels):
-        for t in range(weights.taps):
-            for i in range(rows):
-                to[i] = source[row[i] + weights.tap[t]]
-            to += rows
-        source += weights.channel
+        first = other % weights.panels
+        end = first + 1
+        other //= weights.panels
+    for panel in range(first, end):
+        pack_panel(weights, other, panel, c, channels)
 
 
 # ---- multiplying: one function per height of a panel; tiles that the machine does not use are compiled away -
@@ -317,11 +178,6 @@ cdef inline void multiply_panels(Py_ssize_t rows, int vectors, const Tile* tile)
         multiply_1(vectors, tile)
 
 
-cdef inline Py_ssize_t widest(Py_ssize_t rows) noexcept nogil:
-    # Vectors of the tile for panels of so many rows.
-    return GEMM_WIDE(rows) if rows <= GEMM_MR // 2 else GEMM_NV
-
-
 cdef void multiply_vectors(Py_ssize_t rows, Py_ssize_t vectors, Tile* tile) noexcept nogil:
     # Any number of vectors, in tiles that there are functions for.
     cdef Py_ssize_t step
@@ -351,17 +207,6 @@ cdef struct Unit:
     real* planes                # scratch
     real* tile                  # scratch: the tile without gaps
     real* sums                  # scratch, [output][pixel]: of all tiles, or of the last where the others are in place
-
-
-cdef inline Py_ssize_t planes_elements(const Conv* conv) noexcept nogil:
-    # The last tile may lie beyond the last row's end.
-    return 0 if conv.direct else conv.block_channels * conv.planes.channel + conv.tile_vectors * VL + VL
-
-
-cdef inline Py_ssize_t tile_elements(const Conv* conv) noexcept nogil:
-    if not (conv.narrow or conv.direct):
-        return 0
-    return conv.block_channels * conv.tap_rows * conv.tap_columns * conv.tile_vectors * VL + VL
 
 
 cdef void locate(const Conv* conv, Py_ssize_t index, real* scratch, Unit* unit) noexcept nogil:
@@ -600,130 +445,7 @@ cdef void run_unit(const Conv* conv, Py_ssize_t index, real* scratch) noexcept n
         store_sums(conv, &unit)
 
 
-# ---- cutting the work ----------------------------------------------------------------------------------
-
-cdef inline bint follows(const Conv* conv, Py_ssize_t last, Py_ssize_t tap) noexcept nogil:
-    # Whether two tap columns share a plane: they see columns of the same phase, and some of the same for one output or
-    # another.
-    cdef Py_ssize_t apart = conv.tap_column[tap] - conv.tap_column[last]
-    return apart % conv.planes.stride_w == 0 and apart // conv.planes.stride_w < conv.strip_columns
-
-
-cdef Py_ssize_t find_reach(const Conv* conv) noexcept nogil:
-    # Elements of a plane's row beyond its outputs.
-    cdef Py_ssize_t i, j, last, reach = 0
-    for i in range(conv.tap_columns):
-        last = i
-        for j in range(i + 1, conv.tap_columns):
-            if follows(conv, last, j):
-                last = j
-        reach = max(reach, (conv.tap_column[last] - conv.tap_column[i]) // conv.planes.stride_w)
-    return reach
-
-
-cdef bint begins_plane(const Conv* conv, Py_ssize_t tap) noexcept nogil:
-    # Whether a tap column shares no plane with an earlier one.
-    cdef Py_ssize_t i
-    for i in range(tap - 1, -1, -1):
-        if (conv.tap_column[tap] - conv.tap_column[i]) % conv.planes.stride_w == 0:
-            return not follows(conv, i, tap)
-    return True
-
-
-cdef Py_ssize_t find_shared(const Conv* conv) noexcept nogil:
-    # Constants that the rows of every plane both begin and end with: one row's end may be the next one's beginning.
-    cdef Py_ssize_t i, shared = conv.planes.pitch - conv.columns
-    cdef Span span
-    if conv.planes.border != BORDER_CONSTANT or conv.strips > 1:
-        return 0
-    for i in range(conv.tap_columns):
-        if begins_plane(conv, i):
-            span = find_span(&conv.planes, conv.tap_column[i])
-            shared = min(shared, min(span.begin, conv.planes.pitch - span.end))
-    return shared
-
-
-cdef void cut(Conv* conv, Py_ssize_t parts, Py_ssize_t chunk_panels) noexcept nogil:
-    # Bands of whole rows; the parts of a single row are strips of whole tiles.
-    cdef Py_ssize_t tile = conv.tile_vectors * VL
-    if conv.rows > 1:
-        conv.band_rows = ceil_div(conv.rows, parts)
-    else:
-        conv.strip_columns = min(conv.columns, ceil_div(ceil_div(conv.columns, parts), tile) * tile)
-    conv.bands, conv.strips = ceil_div(conv.rows, conv.band_rows), ceil_div(conv.columns, conv.strip_columns)
-    conv.chunk_panels = chunk_panels
-    conv.chunks = ceil_div(ceil_div(conv.outputs, GEMM_MR), chunk_panels)
-
-
-cdef double unit_cost(const Conv* conv, Py_ssize_t reach) noexcept nogil:
-    # Of the largest unit, in multiplications of a vector by a panel's channel and tap: packing a vector is about one.
-    cdef Py_ssize_t pitch = conv.strip_columns + reach, taps = conv.tap_rows * conv.tap_columns
-    cdef Py_ssize_t slots = conv.band_rows + (conv.tap_row[conv.tap_rows - 1] - conv.tap_row[0]) // conv.planes.stride_h
-    cdef Py_ssize_t gapless = ceil_div(conv.band_rows * conv.strip_columns, VL)
-    cdef Py_ssize_t gaps = ceil_div((conv.band_rows - 1) * pitch + conv.strip_columns, VL)
-    cdef double multiplied = taps * min(gaps * conv.chunk_panels, gapless * (conv.chunk_panels + 2))
-    multiplied += taps * conv.chunk_panels * <double>WEIGHTS_COST
-    return multiplied if conv.direct else multiplied + <double>slots * pitch / VL * conv.planes.phases
-
-
-cdef inline bint repays_packing(const Conv* conv) noexcept nogil:
-    # Where tiles may be read from the input itself.
-    cdef bint crowded = conv.planes.x_channel * <Py_ssize_t>sizeof(real) % CROWDED_BYTES == 0
-    return conv.chunk_panels > (CROWDED_ROWS if crowded else GATHERED_ROWS) // GEMM_MR
-
-
-cdef void partition(Conv* conv, Py_ssize_t images, Py_ssize_t threads) noexcept nogil:
-    # The parts that are done first, by all threads, among those that the caches hold: several tiles of a band share
-    # weights from the L2 cache, sums and planes stay in it. Of about equal ones the smallest: threads differ in speed.
-    cdef Py_ssize_t panels = ceil_div(conv.outputs, GEMM_MR), most_panels, pixels, fewest, most, parts, chunk, units
-    cdef Py_ssize_t tile, slab, reach, best_parts, best_chunk
-    cdef double cost, best = -1
-    conv.tile_vectors = widest(conv.outputs) if conv.outputs < GEMM_MR else GEMM_NV
-    tile = conv.tile_vectors * VL
-    most_panels = min(panels, <Py_ssize_t>(CHUNK_ROWS // GEMM_MR))
-    pixels = SUMS_BYTES // (most_panels * GEMM_MR)
-    if not conv.direct:
-        slab = conv.block_channels * min(conv.planes.stride_h, conv.tap_rows) * conv.planes.phases
-        pixels = min(pixels, PLANES_BYTES // slab)
-    pixels = max(pixels // <Py_ssize_t>sizeof(real) // tile, <Py_ssize_t>BAND_TILES) * tile
-    conv.band_rows, conv.strip_columns = 1, conv.columns
-    if conv.columns > max(pixels, <Py_ssize_t>MOST_COLUMNS):
-        conv.strip_columns = ceil_div(even_parts(conv.columns, max(pixels, <Py_ssize_t>MOST_COLUMNS)), tile) * tile
-    reach = find_reach(conv)
-    fewest = ceil_div(conv.rows, max(<Py_ssize_t>1, pixels // (conv.strip_columns + reach)))
-    if conv.rows == 1:
-        fewest = ceil_div(conv.columns, conv.strip_columns)
-    most = max(fewest, conv.rows if conv.rows > 1 else conv.columns)
-    best_parts, best_chunk = fewest, most_panels
-    for parts in range(fewest, min(fewest + 2 * threads + 8, most + 1)):
-        chunk = most_panels
-        while chunk > 0:
-            cut(conv, parts, chunk)
-            units = images * conv.groups * conv.bands * conv.strips * conv.chunks
-            cost = ceil_div(units, threads) * unit_cost(conv, reach)
-            if best < 0 or cost < 0.98 * best or (cost < best and threads > 1):
-                best, best_parts, best_chunk = cost, parts, chunk
-            if units >= 4 * threads:
-                break
-            chunk //= 2
-    cut(conv, best_parts, best_chunk)
-    reach = find_reach(conv)
-    conv.planes.pitch = conv.strip_columns + reach
-    conv.planes.shared = find_shared(conv)
-    conv.planes.pitch -= conv.planes.shared
-    reach -= conv.planes.shared
-    conv.narrow = reach * conv.chunk_panels > 2 * conv.strip_columns
-    conv.gathered = conv.direct and repays_packing(conv)
-    # One run of memory in the output for all pixels of a unit?
-    conv.in_place = not adds_in_place(&conv.epilogue) and conv.y_column == 1 and (conv.narrow or reach == 0) and (
-        conv.band_rows == 1 or (conv.strips == 1 and conv.y_row == conv.columns))
-    slab = conv.channels * conv.tap_rows * conv.planes.phases * conv.planes.pitch
-    conv.by_lines = (not (conv.direct or conv.narrow or adds_in_place(&conv.epilogue)) and conv.y_column == 1
-                     and conv.strips == 1 and conv.columns >= 2 * tile and conv.outputs >= GEMM_MR
-                     and conv.block_channels == conv.channels and slab * <Py_ssize_t>sizeof(real) <= LINE_BYTES)
-    pixels = tile if conv.in_place or conv.by_lines else (conv.band_rows - 1) * conv.planes.pitch + conv.strip_columns
-    conv.sums_row = (ceil_div(pixels, VL) | 1) * VL
-
+# ---- the whole ----------------------------------------------------------------------------------------
 
 cdef inline bint is_pointwise(const Conv* conv) noexcept nogil:
     # One tap, every output pixel from the input pixel at its own place, and both planes without gaps.
@@ -732,103 +454,6 @@ cdef inline bint is_pointwise(const Conv* conv) noexcept nogil:
             and conv.rows == conv.planes.height and conv.columns == conv.planes.width
             and conv.planes.x_row == conv.planes.width * conv.planes.x_column
             and conv.y_row == conv.columns * conv.y_column)
-
-
-# ---- tables: where the planes come from, and where the taps lie in them --------------------------------
-
-cdef struct Tables:
-    Py_ssize_t* slot_row
-    Py_ssize_t* slot            # of each tap row: where its slab begins
-    Py_ssize_t* phase_column
-    Py_ssize_t* phase           # of each tap column: its plane, and its place behind the plane's first element
-    Py_ssize_t* shift
-    Py_ssize_t* offset
-    Py_ssize_t* narrow_offset
-    Py_ssize_t* later_offset
-
-
-cdef Py_ssize_t lay_out_tables(const Conv* conv, Py_ssize_t* at, Tables* tables) noexcept nogil:
-    # The elements of all tables.
-    cdef Py_ssize_t depth = conv.block_channels * conv.tap_rows * conv.tap_columns
-    tables.slot_row = at
-    tables.slot = tables.slot_row + conv.tap_rows * conv.band_rows
-    tables.phase_column = tables.slot + conv.tap_rows
-    tables.phase = tables.phase_column + conv.tap_columns
-    tables.shift = tables.phase + conv.tap_columns
-    tables.offset = tables.shift + conv.tap_columns
-    tables.narrow_offset = tables.offset + depth
-    tables.later_offset = tables.narrow_offset + depth
-    return tables.later_offset + depth - at
-
-
-cdef void find_slots(Conv* conv, Tables* tables) noexcept nogil:
-    # A slab for each tap row, from top to bottom; it begins inside the last one's where they share rows.
-    cdef Py_ssize_t i, j, last, row, slots = 0, stride = conv.planes.stride_h
-    for i in range(conv.tap_rows):
-        tables.slot[i] = -1
-    for i in range(conv.tap_rows):
-        if tables.slot[i] >= 0:
-            continue
-        tables.slot[i] = slots
-        last = i
-        for j in range(i + 1, conv.tap_rows):
-            if (conv.tap_row[j] - conv.tap_row[i]) % stride == 0:
-                tables.slot[j] = tables.slot[last] + min((conv.tap_row[j] - conv.tap_row[last]) // stride, conv.band_rows)
-                last = j
-        slots = tables.slot[last] + conv.band_rows
-    for i in range(conv.tap_rows):
-        for row in range(conv.band_rows):
-            tables.slot_row[tables.slot[i] + row] = conv.tap_row[i] + row * stride
-    conv.planes.slots = slots
-    conv.planes.slot_row = tables.slot_row
-
-
-cdef void size_planes(Conv* conv) noexcept nogil:
-    cdef Py_ssize_t lines = 64 // <Py_ssize_t>sizeof(real)
-    conv.planes.plane = conv.planes.slots * conv.planes.pitch + ceil_div(conv.planes.shared, VL) * VL + VL
-    # An odd number of cache lines: the channels of a pixel fall into different sets.
-    conv.planes.channel = (ceil_div(conv.planes.phases * conv.planes.plane, lines) | 1) * lines
-
-
-cdef void find_phases(Conv* conv, Tables* tables) noexcept nogil:
-    cdef Py_ssize_t i, j, last, phases = 0
-    for i in range(conv.tap_columns):
-        tables.phase[i] = -1
-    for i in range(conv.tap_columns):
-        if tables.phase[i] >= 0:
-            continue
-        last = i
-        for j in range(i, conv.tap_columns):
-            if follows(conv, last, j):
-                tables.phase[j] = phases
-                tables.shift[j] = (conv.tap_column[j] - conv.tap_column[i]) // conv.planes.stride_w
-                last = j
-        tables.phase_column[phases] = conv.tap_column[i]
-        phases += 1
-    conv.planes.phases = phases
-    conv.planes.phase_column = tables.phase_column
-
-
-cdef void fill_tables(Conv* conv, Tables* tables) noexcept nogil:
-    cdef Py_ssize_t c, i, j, k = 0
-    find_phases(conv, tables)
-    find_slots(conv, tables)
-    if conv.direct:
-        conv.planes.channel = conv.planes.x_channel
-    else:
-        size_planes(conv)
-    for c in range(conv.block_channels):
-        for i in range(conv.tap_rows):
-            for j in range(conv.tap_columns):
-                tables.offset[k] = (c * conv.planes.channel + tables.phase[j] * conv.planes.plane
-                                    + tables.slot[i] * conv.planes.pitch + tables.shift[j])
-                tables.narrow_offset[k] = k * conv.tile_vectors * VL
-                k += 1
-    for i in range(k):          # evenly
-        j = i * GEMM_MR * conv.tile_vectors // k
-        tables.later_offset[i] = j // conv.tile_vectors * conv.y_channel + j % conv.tile_vectors * VL
-    conv.later_offset = tables.later_offset
-    conv.offset, conv.narrow_offset = tables.offset, tables.narrow_offset
 
 
 cdef void clear(const Conv* conv, real* scratch) noexcept nogil:

@@ -26,93 +26,17 @@ from libc.string cimport memset
 from convkit._native.arith cimport ceil_div, elements
 from convkit._native.border cimport BORDER_CONSTANT, border_index
 from convkit._native.by_twos cimport Map, sum_by_twos
-from convkit._native.epilogue cimport Epilogue, adds_in_place, finish_rows, make_epilogue
-from convkit._native.simd cimport (STREAM_LINES, STRIP_CHUNK, STRIP_ROWS, STRIP_ROWS_PAIR, STRIP_VECTORS_4,
-                                   STRIP_VECTORS_8, VL, lanes_between, prefetch, prefetch_far, prefetch_write, real,
-                                   scratch_alloc, scratch_free, vec, vec_even, vec_lanes, vec_load, vec_load_lanes,
-                                   vec_odd, vec_pin, vec_set, vec_store, vec_store_part, vec_third_0, vec_third_1,
-                                   vec_third_2)
+from convkit._native.depthwise_conv cimport APART, PITCH, Conv
+from convkit._native.depthwise_strip cimport pack_strip
+from convkit._native.depthwise_sums cimport Ahead, Panel, Tile, Vectors, ask, sum_panel, sum_tiles
+from convkit._native.epilogue cimport adds_in_place, finish_rows, make_epilogue
+from convkit._native.simd cimport (LINE, STRIP_CHUNK, STRIP_ROWS, STRIP_ROWS_PAIR, STRIP_VECTORS_4, STRIP_VECTORS_8, VL,
+                                   lanes_between, real, scratch_alloc, scratch_free, vec_lanes, vec_set, vec_store)
 
 cdef enum:
-    LINE = 64 // sizeof(real)   # elements of a cache line
-    PITCH = 144             # elements: 9 cache lines of floats, odd, so that rows fall into different sets
-    APART = 8 * STRIP_ROWS * PITCH
     STRIP_BYTES = 16384     # of the L1 cache, where all of a strip is read again and again
     WIDE_STRIP_BYTES = 65536    # of the L2 cache, where many outputs read one tile's part of it
     START = 1000                # products of vectors in the time that a unit of work takes to begin
-
-
-cdef struct Conv:
-    Py_ssize_t groups, channels, outputs                # channels and outputs of one group
-    Py_ssize_t height, width, rows, columns             # of the input; of the output
-    Py_ssize_t kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w, before_h, before_w
-    const real* x
-    Py_ssize_t x_image, x_channel, x_row, x_column      # strides in elements
-    real* y
-    Py_ssize_t y_image, y_channel, y_row, y_column
-    int border
-    real cval
-    const real* weights                                 # [group][block of outputs][tap][kernel row][output]
-    const real* bias                                    # [group][output]
-    Py_ssize_t products                                 # of an output
-    int chunk                                           # kernel rows of a tap, where one or two outputs are summed
-    Py_ssize_t chunk_taps, taps                         # taps of whole chunks come first, then those of one row
-    Py_ssize_t band_rows, bands
-    Py_ssize_t strip_rows, strip_columns, strips        # output pixels of a strip; strips beside each other
-    Py_ssize_t reach, vectors                           # columns of a plane beyond its outputs; vectors of its rows
-    Py_ssize_t planes, plane, channel                   # planes that are read; elements of a plane, of a channel
-    const Py_ssize_t* tap_offset                        # in the strip
-    const Py_ssize_t* row_tap_offset                    # the same with all kernel rows apart
-    const Py_ssize_t* source                            # input column of each strip column, -1 for the constant
-    const vec_lanes* lanes                              # of a strip's vectors, before they are split: those inside
-    Py_ssize_t units
-    bint in_place                                       # sums are written to the output before they are finished
-    bint by_twos                                        # and the input is read where it lies
-    Epilogue epilogue
-
-
-cdef struct Ahead:              # the input of the next strip, asked for line by line while this one's tiles are summed
-    const real* at              # the next line, of the first channel
-    const real* due             # what should be asked for by now
-    Py_ssize_t step             # elements for each vector of outputs
-
-
-cdef struct Tile:               # one output or two
-    const Conv* conv
-    const real* strip           # the first tile's first pixel
-    const real* weights         # the first output's
-    const real* bias
-    real* y                     # the first pixel of the first output; its columns lie side by side
-    Py_ssize_t y_channel, y_row
-    Py_ssize_t rows, columns    # to write: of the tile's rows, the first ones
-    Ahead* ahead                # NULL: another output has asked for it
-
-
-ctypedef void (*TileSums)(const Tile*) noexcept nogil
-
-
-cdef struct Vectors:            # of a tile
-    const real* strip[6]
-    real* y[6]                  # their places in the first output,
-    Py_ssize_t lanes[6]         # and how many of their sums to write
-    Py_ssize_t row, column      # behind the last
-
-
-cdef struct Panel:              # 4 outputs or 8, one panel of them after another
-    const Conv* conv
-    Vectors at
-    real** later                # the places of the next tile's vectors
-    const real* weights
-    const real* bias
-    Py_ssize_t panels, y_channel
-
-
-cdef struct Run:                # the columns of a strip
-    const vec_lanes* lanes      # of its vectors: those that lie inside
-    const Py_ssize_t* source    # input column of each
-    Py_ssize_t first            # input column of the first, which may lie outside
-    Py_ssize_t columns, vectors         # of each plane
-    Py_ssize_t inside, outside  # those of [inside, outside) lie inside, in every plane
 
 
 cdef struct Strip:              # of one unit's outputs
@@ -123,135 +47,7 @@ cdef struct Strip:              # of one unit's outputs
     real* apart                 # scratch, for an output whose columns do not lie side by side
 
 
-# ---- sums ----------------------------------------------------------------------------------------------
-
-cdef inline void add_taps(const int OUTPUTS, const int CHUNK, const int STRIDE, const int ROWS, Py_ssize_t taps,
-                          const Py_ssize_t* offset, Py_ssize_t row_step, const real* strip, const real* weights,
-                          vec* acc) noexcept nogil:
-    # Each tap is CHUNK kernel rows of a kernel column of a channel. Output rows lie STRIDE · row_step apart.
-    cdef vec w[14]
-    cdef vec x
-    cdef const real* source
-    cdef Py_ssize_t t
-    cdef int i, k, m, row
-    for t in range(taps):
-        source = strip + offset[t]
-        for k in range(OUTPUTS * CHUNK):
-            w[k] = vec_set(weights[k])
-        for row in range((ROWS - 1) * STRIDE + CHUNK):
-            x = vec_pin(vec_load(source + row * row_step))
-            for i in range(ROWS - 1, -1, -1):
-                k = row - i * STRIDE
-                if k >= 0 and k < CHUNK:
-                    for m in range(OUTPUTS):
-                        acc[m * ROWS + i] = acc[m * ROWS + i] + w[k * OUTPUTS + m] * x
-        weights += OUTPUTS * CHUNK
-
-
-cdef inline void ask(const Conv* conv, Ahead* ahead, Py_ssize_t vectors) noexcept nogil:
-    # Some processors bring the lines between when they see a stream, others do not.
-    cdef Py_ssize_t c
-    cdef const real* line
-    cdef const real* due
-    ahead.due += vectors * ahead.step
-    for c in range(conv.channels):
-        line, due = ahead.at + c * conv.x_channel, ahead.due + c * conv.x_channel
-        while line < due:
-            prefetch(line)
-            line += STREAM_LINES * LINE
-    ahead.at = line - (conv.channels - 1) * conv.x_channel
-
-
-cdef inline void sum_tiles(const int OUTPUTS, const int CHUNK, const int STRIDE, const int ROWS,
-                           const Tile* tile) noexcept nogil:
-    # ROWS output rows of OUTPUTS channels, a vector of columns at a time.
-    cdef vec acc[16]
-    cdef const Conv* conv = tile.conv
-    cdef const real* strip = tile.strip
-    cdef real* y = tile.y
-    cdef real* next = y + ROWS * tile.y_row
-    cdef Py_ssize_t left = tile.columns, n
-    cdef int i, m
-    while left > 0:
-        if tile.ahead != NULL:
-            ask(conv, tile.ahead, ROWS)
-        for m in range(OUTPUTS):
-            for i in range(ROWS * VL // LINE):
-                prefetch_write(next + m * tile.y_channel + i * LINE)
-            for i in range(ROWS):
-                acc[m * ROWS + i] = vec_set(tile.bias[m])
-        next += ROWS * VL
-        if CHUNK > 1:
-            add_taps(OUTPUTS, CHUNK, STRIDE, ROWS, conv.chunk_taps, conv.tap_offset, PITCH, strip, tile.weights, acc)
-        if CHUNK == 1 or conv.taps > conv.chunk_taps:   # row by row: any stride and dilation
-            add_taps(OUTPUTS, 1, 1, ROWS, conv.taps - conv.chunk_taps, conv.tap_offset + conv.chunk_taps,
-                     conv.stride_h * PITCH, strip, tile.weights + conv.chunk_taps * OUTPUTS * CHUNK, acc)
-        n = min(left, <Py_ssize_t>VL)
-        if n == VL and tile.rows == ROWS:
-            for m in range(OUTPUTS):
-                for i in range(ROWS):
-                    vec_store(y + m * tile.y_channel + i * tile.y_row, acc[m * ROWS + i])
-        else:
-            for m in range(OUTPUTS):
-                for i in range(ROWS):
-                    if i < tile.rows:
-                        vec_store_part(y + m * tile.y_channel + i * tile.y_row, acc[m * ROWS + i], n)
-        strip += VL
-        y += VL
-        left -= VL
-
-
-cdef inline void sum_panel(const int OUTPUTS, const int VECTORS, const Panel* tile) noexcept nogil:
-    # What is read again after a store stands in variables of its own: C takes it that a vector may lie anywhere.
-    cdef vec acc[24]
-    cdef vec x[6]
-    cdef vec w
-    cdef const real* strip[6]
-    cdef real* y[6]
-    cdef real* later[6]
-    cdef Py_ssize_t lanes[6]
-    cdef const real* weights = tile.weights
-    cdef const real* bias = tile.bias
-    cdef const Py_ssize_t* offset = tile.conv.row_tap_offset
-    cdef Py_ssize_t _, t, line, row, first = 0, products = tile.conv.products, y_channel = tile.y_channel
-    cdef Py_ssize_t asked = ceil_div(OUTPUTS * VECTORS, products)
-    cdef bint whole = True
-    cdef int j, m
-    for j in range(VECTORS):
-        strip[j], y[j], lanes[j], later[j] = tile.at.strip[j], tile.at.y[j], tile.at.lanes[j], tile.later[j]
-        whole = whole and lanes[j] == VL
-    for _ in range(tile.panels):
-        for m in range(OUTPUTS):
-            for j in range(VECTORS):
-                acc[m * VECTORS + j] = vec_set(bias[m])
-        line = 0
-        row = first
-        for t in range(products):       # the lines of the next tile, one by one: there are few that can be waited for
-            for _ in range(asked):
-                prefetch_far(later[line] + row)
-                line += 1
-                if line == VECTORS:
-                    line = 0
-                    row += y_channel
-            for j in range(VECTORS):
-                x[j] = vec_load(strip[j] + offset[t])
-            for m in range(OUTPUTS):
-                w = vec_set(weights[m])
-                for j in range(VECTORS):
-                    acc[m * VECTORS + j] = acc[m * VECTORS + j] + w * x[j]
-            weights += OUTPUTS
-        for m in range(OUTPUTS):
-            for j in range(VECTORS):
-                if whole:
-                    vec_store(y[j], acc[m * VECTORS + j])
-                else:
-                    vec_store_part(y[j], acc[m * VECTORS + j], lanes[j])
-                y[j] += y_channel
-        bias += OUTPUTS
-        first += OUTPUTS * y_channel
-
-
-# One function for each shape of a tile; those that the machine does not use are compiled away.
+# ---- sums: one function for each shape of a tile; those that the machine does not use are compiled away -
 
 cdef void panels_8(const Panel* tile) noexcept nogil:
     if STRIP_VECTORS_8:
@@ -310,6 +106,9 @@ cdef void pair_3(const Tile* tile) noexcept nogil:
     sum_strides(2, 3, STRIP_ROWS_PAIR, tile)
 
 
+ctypedef void (*TileSums)(const Tile*) noexcept nogil
+
+
 cdef TileSums tile_sums(int outputs, int chunk) noexcept nogil:
     if outputs == 2:
         return pair_3 if chunk == 3 else pair_2 if chunk == 2 else pair_1
@@ -334,109 +133,6 @@ cpdef int kernel_chunk(Py_ssize_t outputs, Py_ssize_t kernel_h, Py_ssize_t strid
         if chunk <= STRIP_CHUNK and (chunk <= 3 or outputs % 4 == 1) and kernel_h % chunk == 0:
             return chunk
     return 3 if kernel_h > 3 else 1
-
-
-# ---- strips --------------------------------------------------------------------------------------------
-
-cdef inline void fill(const Conv* conv, Py_ssize_t vectors, real* to, real value) noexcept nogil:
-    # One row of every plane.
-    cdef Py_ssize_t p, i
-    for p in range(conv.planes):
-        for i in range(vectors):
-            vec_store(to + p * conv.plane + i * VL, vec_set(value))
-
-
-cdef inline void gather(const Conv* conv, const Run* run, const real* x, Py_ssize_t first, Py_ssize_t last,
-                        real* to) noexcept nogil:
-    # Columns [first, last) of every plane, one by one: borders, and whatever has no faster way.
-    cdef Py_ssize_t i, p, at
-    for p in range(conv.planes):
-        for i in range(first, last):
-            at = run.source[i * conv.stride_w + p]
-            to[p * conv.plane + i] = conv.cval if at < 0 else x[at * conv.x_column]
-
-
-cdef inline void copy_column(const int STRIDE, Py_ssize_t planes, Py_ssize_t plane, const vec_lanes* inside, vec cval,
-                             const real* x, Py_ssize_t x_row, Py_ssize_t rows, real* to) noexcept nogil:
-    # A vector of every plane, of each row: what lies inside, and cval elsewhere.
-    cdef vec v[3]
-    cdef vec_lanes lanes[3]
-    cdef Py_ssize_t _
-    cdef int k
-    for k in range(STRIDE):
-        lanes[k] = inside[k]
-    for _ in range(rows):
-        for k in range(STRIDE):
-            v[k] = vec_load_lanes(x + k * VL, lanes[k], cval)
-        if STRIDE == 1:
-            vec_store(to, v[0])
-        elif STRIDE == 2:
-            vec_store(to, vec_even(v[0], v[1]))
-            if planes > 1:
-                vec_store(to + plane, vec_odd(v[0], v[1]))
-        else:
-            vec_store(to, vec_third_0(v[0], v[1], v[2]))
-            if planes > 1:
-                vec_store(to + plane, vec_third_1(v[0], v[1], v[2]))
-            if planes > 2:
-                vec_store(to + 2 * plane, vec_third_2(v[0], v[1], v[2]))
-        x += x_row
-        to += PITCH
-
-
-cdef inline void copy_rows(const int STRIDE, const Conv* conv, const Run* run, const real* x, Py_ssize_t rows,
-                           real* to) noexcept nogil:
-    cdef Py_ssize_t i
-    cdef vec cval = vec_set(conv.cval)
-    for i in range(run.vectors):
-        copy_column(STRIDE, conv.planes, conv.plane, run.lanes + i * STRIDE, cval, x + run.first + i * STRIDE * VL,
-                    conv.x_row, rows, to + i * VL)
-    if conv.border != BORDER_CONSTANT:
-        for i in range(rows):
-            gather(conv, run, x + i * conv.x_row, 0, run.inside, to + i * PITCH)
-            gather(conv, run, x + i * conv.x_row, run.outside, run.columns, to + i * PITCH)
-
-
-cdef inline void pack_rows(const Conv* conv, const Run* run, const real* x, Py_ssize_t rows, real* to) noexcept nogil:
-    # Rows that lie in the input, one below the other.
-    cdef Py_ssize_t i
-    if conv.x_column != 1 or conv.stride_w > 3:
-        for i in range(rows):
-            gather(conv, run, x + i * conv.x_row, 0, run.columns, to + i * PITCH)
-    elif conv.stride_w == 1:
-        copy_rows(1, conv, run, x, rows, to)
-    elif conv.stride_w == 2:
-        copy_rows(2, conv, run, x, rows, to)
-    else:
-        copy_rows(3, conv, run, x, rows, to)
-
-
-cdef void pack_strip(const Conv* conv, const real* x, Py_ssize_t row, Py_ssize_t rows, Py_ssize_t strip,
-                     Py_ssize_t columns, real* to) noexcept nogil:
-    # The input that rows × columns outputs read, of every channel.
-    cdef Py_ssize_t _, i, n, at, first = row * conv.stride_h - conv.before_h
-    cdef Py_ssize_t end = first + (rows - 1) * conv.stride_h + (conv.kernel_h - 1) * conv.dilation_h + 1
-    cdef Run run
-    run.columns = columns + conv.reach
-    run.vectors = ceil_div(run.columns, VL)
-    run.first = strip * conv.strip_columns * conv.stride_w - conv.before_w
-    run.lanes = conv.lanes + strip * conv.vectors * conv.stride_w
-    run.source = conv.source + strip * conv.vectors * conv.stride_w * VL
-    run.inside = min(max(ceil_div(-run.first, conv.stride_w), <Py_ssize_t>0), run.columns)
-    run.outside = max(min((conv.width - run.first) // conv.stride_w, run.columns), run.inside)
-    for _ in range(conv.channels):
-        i = first
-        while i < end:
-            at, n = i, min(end, conv.height) - i
-            if i < 0 or i >= conv.height:
-                at, n = border_index(i, conv.height, conv.border), 1
-            if at < 0:
-                fill(conv, run.vectors, to + (i - first) * PITCH, conv.cval)
-            else:
-                pack_rows(conv, &run, x + at * conv.x_row, n, to + (i - first) * PITCH)
-            i += n
-        to += conv.channel
-        x += conv.x_channel
 
 
 # ---- tiles of a strip ----------------------------------------------------------------------------------

@@ -18,80 +18,20 @@ from cython.parallel cimport prange, threadid
 from libc.string cimport memset
 
 from convkit._native.arith cimport ceil_div, elements
-from convkit._native.border cimport border_index
-from convkit._native.epilogue cimport Epilogue, add_residual, make_epilogue
 from convkit._native.copies cimport copy_run
-from convkit._native.simd cimport (GEMM_MR, GEMM_NV, LINE, VL, prefetch_write, real, scratch_alloc,
-                                   scratch_free, vec, vec_load_part, vec_set)
+from convkit._native.epilogue cimport add_residual, make_epilogue
+from convkit._native.simd cimport (GEMM_MR, GEMM_NV, LINE, VL, prefetch_write, real, scratch_alloc, scratch_free, vec,
+                                   vec_load_part, vec_set)
+from convkit._native.winograd_conv cimport Conv, Copy, Lanes, Part, Step
+from convkit._native.winograd_partition cimport partition, set_scheme
+from convkit._native.winograd_places cimport locate, locate_output
 from convkit._native.winograd_products cimport Products, multiply_few, multiply_panels
-from convkit._native.winograd_tile cimport (GATHERED, SPREAD, WHOLE, Rows, points, samples, transform_input,
-                                            transform_output)
-from convkit._native.winograd_weights cimport block_depth, transform_kernels, transform_panel
+from convkit._native.winograd_tile cimport GATHERED, SPREAD, WHOLE, Rows, transform_input, transform_output
+from convkit._native.winograd_weights cimport transform_kernels, transform_panel
 
 cdef enum:
-    MOST_LANES = 16             # of any build
-    MOST_SAMPLES = 9            # n
     MOST_PARTS = 2              # of a block: whole vectors of tiles, and a few tiles more
     MOST_VECTORS = 4            # of a block
-    INPUT_BYTES = 6 << 20       # of a block's transformed input, at most
-    PRODUCT_BYTES = 3 << 18     # of the products that are made before they are transformed back
-
-
-cdef struct Step:               # what is multiplied with what, and the sum that it is added to
-    int matrix, position, sum
-    bint first                  # of the sum
-
-
-cdef struct Conv:
-    int m, stride                                       # F(m×m, 3×3)
-    int n, span, overlap        # pixels of a line of a tile; between tiles; of two tiles
-    int matrices, positions, sums                       # of weights; of transformed pixels, n·n; of products
-    Step step[MOST_SAMPLES * MOST_SAMPLES]
-    Py_ssize_t groups, channels, outputs, panels        # of one group
-    Py_ssize_t height, width, rows, columns             # of the input; of the output
-    Py_ssize_t top, left, dilation_h, dilation_w
-    const real* x
-    Py_ssize_t x_image, x_channel, x_row, x_column      # strides in elements
-    real* y
-    Py_ssize_t y_image, y_channel, y_row, y_column
-    int border
-    real cval
-    const real* weights                                 # [group][matrix][block of K][panel][k][GEMM_MR]
-    const real* bias
-    Py_ssize_t tiles_down, tiles_across, tiles          # of a phase of an image; of all images
-    Py_ssize_t vectors, few                             # of tiles, and tiles that fill no vector
-    Py_ssize_t blocks, block_vectors                    # vectors are dealt to blocks, the last takes the few
-    Py_ssize_t depth                                    # channels of a block of K
-    Py_ssize_t slab                                     # channels transformed at a time
-    Py_ssize_t pass_panels                              # multiplied before their products are transformed back
-    Py_ssize_t alone, shared                            # units of one thread; units of all threads
-    Py_ssize_t chunks                                   # of a shared unit's panels
-    Epilogue epilogue
-
-
-cdef struct Copy:               # elements of a row of an image, and where they are in scratch
-    Py_ssize_t image, line, count
-
-
-cdef struct Lanes:              # one vector of tiles: where it comes from, for every channel
-    bint whole_x                # one run of tiles inside the image: no copies
-    Py_ssize_t x                # its first pixel
-    Py_ssize_t x_copies, x_pixels, x_constants
-    Copy x_copy[MOST_LANES * MOST_SAMPLES]
-    Copy x_pixel[MOST_LANES * MOST_SAMPLES * MOST_SAMPLES]      # of one element each: at borders, and behind a run
-    Copy x_constant[MOST_LANES * MOST_SAMPLES * MOST_SAMPLES]
-    real ends[MOST_LANES]       # 1 for a tile that is the last of its run
-
-
-cdef struct Part:               # tiles of a block that are multiplied together
-    Py_ssize_t vectors, few     # `few` tiles of one vector, or all of all
-    Py_ssize_t tiles            # of few, with some that are not there
-    Lanes* lanes
-    Copy* y_copy                # where the tiles go to, for every output channel
-    Py_ssize_t y_copies
-    real* v                     # [position][channel][tile], or of few, [position][tile][channel]
-    real* products              # [sum][output][tile], or [sum][tile][output]
-    Py_ssize_t v_position, v_tile, products_sum, products_tile
 
 
 cdef struct Unit:
@@ -135,100 +75,6 @@ def transform_weights(const real[:, :, :, :, :] weight_gockk not None, int m, in
         else:
             for u in prange(units, num_threads=num_threads, schedule="static"):
                 transform_panel(weight_gockk, m, stride, u, to, transform_some)
-
-
-# ---- where tiles come from and go to -------------------------------------------------------------------
-
-cdef struct Run:                # tiles side by side in a row of tiles
-    Py_ssize_t tiles
-    Py_ssize_t row, column      # of its first output
-    Py_ssize_t x, y             # its image's
-
-
-cdef void locate_run(const Conv* conv, Py_ssize_t tile, Py_ssize_t most, Run* run) noexcept nogil:
-    cdef Py_ssize_t across = tile % conv.tiles_across
-    cdef Py_ssize_t line = tile // conv.tiles_across
-    cdef Py_ssize_t down = line % conv.tiles_down
-    cdef Py_ssize_t phase_w = line // conv.tiles_down % conv.dilation_w
-    cdef Py_ssize_t phase_h = line // (conv.tiles_down * conv.dilation_w) % conv.dilation_h
-    cdef Py_ssize_t image = line // (conv.tiles_down * conv.dilation_w * conv.dilation_h)
-    run.tiles = min(most, conv.tiles_across - across)
-    run.row = conv.m * down * conv.dilation_h + phase_h
-    run.column = conv.m * across * conv.dilation_w + phase_w
-    run.x = image * conv.x_image
-    run.y = image * conv.y_image
-
-
-cdef inline void add(Copy* copies, Py_ssize_t* copies_count, Py_ssize_t image, Py_ssize_t line,
-                     Py_ssize_t count) noexcept nogil:
-    copies += copies_count[0]
-    copies.image, copies.line, copies.count = image, line, count
-    copies_count[0] += 1
-
-
-cdef void locate_input(const Conv* conv, const Run* run, Py_ssize_t lane, Lanes* lanes) noexcept nogil:
-    # What lies behind the padding, under outputs that the image does not have, stays 0 in the lines.
-    cdef Py_ssize_t line = conv.span * VL, width = conv.span * run.tiles, first = conv.stride * run.column - conv.left
-    cdef Py_ssize_t used = conv.stride * ceil_div(conv.columns - run.column, conv.dilation_w)
-    cdef Py_ssize_t begin = min(ceil_div(max(-first, <Py_ssize_t>0), conv.dilation_w), width)
-    cdef Py_ssize_t end = max(begin, min(width, ceil_div(max(conv.width - first, <Py_ssize_t>0), conv.dilation_w)))
-    cdef Py_ssize_t a, j, row, column, to
-    used = min(width, used) + conv.overlap
-    for a in range(conv.n):
-        if conv.stride * run.row + a * conv.dilation_h >= conv.stride * conv.rows + conv.overlap * conv.dilation_h:
-            break
-        row = border_index(conv.stride * run.row - conv.top + a * conv.dilation_h, conv.height, conv.border)
-        if row >= 0 and begin < end:
-            add(lanes.x_copy, &lanes.x_copies, run.x + row * conv.x_row + (first + begin * conv.dilation_w) * conv.x_column,
-                a * line + conv.span * lane + begin, end - begin)
-        for j in range(used):
-            if row >= 0 and begin <= j < end:
-                continue
-            column = border_index(first + j * conv.dilation_w, conv.width, conv.border)
-            to = a * line + conv.span * lane + j
-            if j >= width:      # behind the last tile
-                to = (conv.n * conv.span + conv.overlap * a + j - width) * VL + lane + run.tiles - 1
-            if row >= 0 and column >= 0:
-                add(lanes.x_pixel, &lanes.x_pixels, run.x + row * conv.x_row + column * conv.x_column, to, 1)
-            elif conv.cval != 0:
-                add(lanes.x_constant, &lanes.x_constants, -1, to, 1)
-
-
-cdef void locate_output(const Conv* conv, Py_ssize_t tile, Py_ssize_t tiles, Part* part) noexcept nogil:
-    # `tiles` tiles from number `tile` on: the parts of a part's m lines that are pixels of the output.
-    cdef Py_ssize_t line = part.vectors * conv.m * VL, lane = 0, width, i, row
-    cdef Run run
-    part.y_copies = 0
-    while lane < tiles:
-        locate_run(conv, tile + lane, tiles - lane, &run)
-        width = min(conv.m * run.tiles, ceil_div(conv.columns - run.column, conv.dilation_w))
-        for i in range(conv.m):
-            row = run.row + i * conv.dilation_h
-            if row < conv.rows and width > 0:
-                add(part.y_copy, &part.y_copies, run.y + row * conv.y_row + run.column * conv.y_column,
-                    i * line + conv.m * lane, width)
-        lane += run.tiles
-
-
-cdef void locate(const Conv* conv, Py_ssize_t tile, Py_ssize_t tiles, Lanes* lanes) noexcept nogil:
-    # `tiles` tiles, at most VL, from number `tile` on.
-    cdef Run run
-    cdef Py_ssize_t lane = 0, row, column
-    memset(lanes.ends, 0, sizeof(lanes.ends))
-    lanes.x_copies = lanes.x_pixels = lanes.x_constants = 0
-    lanes.whole_x = False
-    locate_run(conv, tile, tiles, &run)
-    row, column = conv.stride * run.row - conv.top, conv.stride * run.column - conv.left
-    if run.tiles == VL and conv.dilation_w == 1:
-        lanes.whole_x = (conv.x_column == 1 and row >= 0 and row + (conv.n - 1) * conv.dilation_h < conv.height
-                         and column >= 0 and column + conv.span * VL + conv.overlap <= conv.width)
-        lanes.x = run.x + row * conv.x_row + column
-    while lane < tiles:
-        locate_run(conv, tile + lane, tiles - lane, &run)
-        if not lanes.whole_x:
-            locate_input(conv, &run, lane, lanes)
-        lane += run.tiles
-        lanes.ends[lane - 1] = 1
 
 
 # ---- input ---------------------------------------------------------------------------------------------
@@ -388,23 +234,6 @@ cdef void multiply_first(Py_ssize_t vectors, Py_ssize_t few, Products* at) noexc
 
 cdef void multiply_next(Py_ssize_t vectors, Py_ssize_t few, Products* at) noexcept nogil:
     multiply_vectors(False, vectors, few, at)
-
-
-cdef void list_steps(Conv* conv) noexcept nogil:
-    # Sum by sum. With stride 2, odd rows and columns have no product at ∞, and one matrix for all points.
-    cdef int count = points(conv.m, conv.stride), first = conv.stride - 1, row, column, phase, odd_row, odd_column
-    cdef Step* step = conv.step
-    for row in range(count):
-        for column in range(count):
-            for phase in range(conv.stride * conv.stride):
-                odd_row, odd_column = phase // 2, phase % 2
-                if odd_row and row == count - 1 or odd_column and column == count - 1:
-                    continue
-                step.matrix = (0 if odd_row else first + row) * (conv.m + 2) + (0 if odd_column else first + column)
-                step.position = (row + count * odd_row) * conv.n + column + count * odd_column
-                step.sum = row * count + column
-                step.first = phase == 0
-                step += 1
 
 
 cdef void multiply(const Conv* conv, const Unit* unit, Py_ssize_t first, Py_ssize_t panels, Py_ssize_t c0,
@@ -652,62 +481,19 @@ cdef void run_shared(const Conv* conv, Py_ssize_t index, Py_ssize_t thread, cons
     run_panels(conv, &unit, conv.panels * chunk // conv.chunks, conv.panels * (chunk + 1) // conv.chunks)
 
 
-cdef Py_ssize_t even_split(Py_ssize_t units, Py_ssize_t most, Py_ssize_t threads) noexcept nogil:
-    # Into how many pieces, at most `most`, each of some units is cut, so that all threads get as many.
-    cdef Py_ssize_t pieces = 1
-    while pieces < most and units * pieces % threads:
-        pieces += 1
-    return pieces
-
-
-cdef void partition(Conv* conv, Py_ssize_t images, Py_ssize_t threads) noexcept nogil:
-    # Blocks of as many vectors as registers hold sums for, if their transformed input leaves room in the caches: that of
-    # stride 2, for as many outputs, is twice as large.
-    cdef Py_ssize_t vector_bytes = conv.positions * conv.channels * VL * <Py_ssize_t>sizeof(real), most, extra, units
-    conv.tiles_down = ceil_div(ceil_div(conv.rows, conv.dilation_h), conv.m)
-    conv.tiles_across = ceil_div(ceil_div(conv.columns, conv.dilation_w), conv.m)
-    conv.tiles = images * conv.dilation_h * conv.dilation_w * conv.tiles_down * conv.tiles_across
-    conv.vectors = ceil_div(conv.tiles, VL)
-    conv.few = conv.tiles % VL
-    if conv.few > VL // 4 or conv.vectors == 1:
-        conv.few = 0
-    elif conv.few:
-        conv.vectors -= 1
-    extra = conv.few > 0
-    most = min(<Py_ssize_t>(GEMM_NV if conv.stride == 1 else 2), max(<Py_ssize_t>1, INPUT_BYTES // vector_bytes - extra))
-    conv.depth = block_depth(conv.channels)
-    conv.slab = conv.channels
-    if (1 + extra) * vector_bytes > INPUT_BYTES:
-        conv.slab = INPUT_BYTES // ((1 + extra) * vector_bytes // conv.channels) // conv.depth * conv.depth
-    conv.panels = ceil_div(conv.outputs, GEMM_MR)
-    conv.blocks = ceil_div(conv.vectors, most)
-    while conv.blocks < conv.vectors and (
-            conv.groups * conv.blocks * conv.panels < threads       # too few units to share, or one each, of two sizes
-            or conv.groups * conv.blocks == threads and conv.vectors % conv.blocks):
-        conv.blocks += 1
-    conv.block_vectors = ceil_div(conv.vectors, conv.blocks)
-    most = PRODUCT_BYTES // (conv.sums * (conv.block_vectors + extra) * VL * <Py_ssize_t>sizeof(real) * GEMM_MR)
-    conv.pass_panels = min(conv.panels, max(<Py_ssize_t>1, most))
-    units = conv.groups * conv.blocks
-    conv.shared = units % threads
-    conv.alone = units - conv.shared
-    conv.chunks = even_split(conv.shared, conv.panels, threads)
-
-
-cdef void set_scheme(Conv* conv, int m, int stride) noexcept nogil:
-    conv.m, conv.stride, conv.n, conv.span, conv.overlap = m, stride, samples(m, stride), m * stride, 3 - stride
-    conv.matrices, conv.positions, conv.sums = (m + 2) * (m + 2), conv.n * conv.n, points(m, stride) * points(m, stride)
-    list_steps(conv)
+cdef void set_up(Conv* conv, int m, int stride, Py_ssize_t images, int num_threads) noexcept nogil:
+    # What follows from the sizes.
+    set_scheme(conv, m, stride)
+    partition(conv, images, num_threads)
 
 
 def workspace_bytes(int m, int stride, Py_ssize_t images, Py_ssize_t groups, Py_ssize_t outputs, Py_ssize_t channels,
                     Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t dilation_h, Py_ssize_t dilation_w, int num_threads):
     """Scratch of each thread of `conv3x3`, for `outputs` and `channels` of a group and an output of rows × columns."""
     cdef Conv conv
-    set_scheme(&conv, m, stride)
     conv.groups, conv.outputs, conv.channels = groups, outputs, channels
     conv.rows, conv.columns, conv.dilation_h, conv.dilation_w = rows, columns, dilation_h, dilation_w
-    partition(&conv, images, num_threads)
+    set_up(&conv, m, stride, images, num_threads)
     return scratch_elements(&conv) * <Py_ssize_t>sizeof(real)
 
 
@@ -724,7 +510,6 @@ def conv3x3(const real[:, :, :, :] x_bchw not None, const real[::1] weights not 
     cdef Conv conv
     cdef Scratch scratch
     cdef Py_ssize_t u
-    set_scheme(&conv, m, stride)
     conv.groups = groups
     conv.channels = x_bchw.shape[1] // groups
     conv.outputs = y_bchw.shape[1] // groups
@@ -739,7 +524,7 @@ def conv3x3(const real[:, :, :, :] x_bchw not None, const real[::1] weights not 
     conv.border, conv.cval = border, cval
     conv.weights, conv.bias = &weights[0], &bias[0]
     conv.epilogue = make_epilogue(activation, slope, residual, conv.y, conv.y_column * dilation_w)
-    partition(&conv, x_bchw.shape[0], num_threads)
+    set_up(&conv, m, stride, x_bchw.shape[0], num_threads)
     scratch.elements = scratch_elements(&conv)
     scratch.begin = <real*>scratch_alloc(num_threads * scratch.elements * sizeof(real))
     if scratch.begin == NULL:
@@ -782,12 +567,11 @@ def units(int m, int stride, Py_ssize_t images, Py_ssize_t groups, Py_ssize_t ou
     cdef Unit unit
     cdef Py_ssize_t u, i, vectors
     memset(&conv, 0, sizeof(Conv))
-    set_scheme(&conv, m, stride)
     conv.groups, conv.outputs, conv.channels = groups, outputs, channels
     conv.rows, conv.columns, conv.dilation_h, conv.dilation_w = rows, columns, dilation_h, dilation_w
     conv.y_image, conv.y_channel = groups * outputs * rows * columns, rows * columns
     conv.y_row, conv.y_column = columns, 1
-    partition(&conv, images, num_threads)
+    set_up(&conv, m, stride, images, num_threads)
     scratch.elements = scratch_elements(&conv)
     scratch.begin = <real*>scratch_alloc(scratch.elements * sizeof(real))
     if scratch.begin == NULL:

@@ -1,0 +1,58 @@
+# What the core convolution knows of its work, and how it is cut.
+from convkit._native.arith cimport even_parts
+from convkit._native.epilogue cimport Epilogue
+from convkit._native.planes cimport Planes
+from convkit._native.simd cimport GEMM_DEPTH, GEMM_MR, GEMM_NV, GEMM_WIDE, VL, real
+
+cdef enum:
+    DIRECT_CHANNELS = 96        # of a block of K that is read where it lies, a page for each: the first TLB holds them
+
+
+cdef struct Conv:
+    Py_ssize_t groups, channels, outputs                # channels and outputs of one group
+    Py_ssize_t rows, columns                            # of the output
+    Py_ssize_t tap_rows, tap_columns                    # a tap for each pair of them
+    const Py_ssize_t* tap_row
+    const Py_ssize_t* tap_column
+    Planes planes
+    const real* x
+    Py_ssize_t x_image
+    real* y
+    Py_ssize_t y_image, y_channel, y_row, y_column
+    const real* weights                                 # [group][block of K][panel][k][row of the panel]
+    const real* bias                                    # one vector for each output channel
+    Py_ssize_t block_channels                           # of a block of K
+    Py_ssize_t* offset                                  # in the planes, of each k of a block
+    Py_ssize_t tile_vectors                             # of the largest tile
+    bint direct                                         # no planes: the taps' pixels lie so in the input itself
+    bint narrow                                         # tiles are packed once more, without gaps
+    bint gathered                                       # direct, but a tile is packed before many panels pass over it
+    Py_ssize_t* later_offset                            # in the output, of a panel's and tile's lines, one for each k
+    Py_ssize_t* narrow_offset                           # in the packed tile, of each k of a block
+    bint in_place                                       # tiles of whole vectors are summed in the output itself
+    bint by_lines                                       # all are, one panel going along an output row
+    Py_ssize_t sums_row                                 # elements of an output channel's sums
+    Py_ssize_t band_rows, bands, strip_columns, strips, chunk_panels, chunks
+    Epilogue epilogue
+
+
+cdef inline Py_ssize_t channel_block(Py_ssize_t taps, Py_ssize_t channels) noexcept nogil:
+    # Channels of a block of K: all taps of some, about GEMM_DEPTH products. A tile's pixels of it stay in the L1 cache
+    # while all panels pass over them; partial sums keep rounding errors small.
+    return even_parts(channels, max(<Py_ssize_t>1, GEMM_DEPTH // taps) if taps > 1 else <Py_ssize_t>DIRECT_CHANNELS)
+
+
+cdef inline Py_ssize_t widest(Py_ssize_t rows) noexcept nogil:
+    # Vectors of the tile for panels of so many rows.
+    return GEMM_WIDE(rows) if rows <= GEMM_MR // 2 else GEMM_NV
+
+
+cdef inline Py_ssize_t planes_elements(const Conv* conv) noexcept nogil:
+    # The last tile may lie beyond the last row's end.
+    return 0 if conv.direct else conv.block_channels * conv.planes.channel + conv.tile_vectors * VL + VL
+
+
+cdef inline Py_ssize_t tile_elements(const Conv* conv) noexcept nogil:
+    if not (conv.narrow or conv.direct):
+        return 0
+    return conv.block_channels * conv.tap_rows * conv.tap_columns * conv.tile_vectors * VL + VL

@@ -1,0 +1,165 @@
+# The sums of a tile, in registers: ROWS rows of one output or two by one vector, or 4 outputs or 8 by some vectors
+# anywhere in the strip.
+from convkit._native.arith cimport ceil_div
+from convkit._native.depthwise_conv cimport PITCH, Conv
+from convkit._native.simd cimport (LINE, STREAM_LINES, VL, prefetch, prefetch_far, prefetch_write, real, vec, vec_load,
+                                   vec_pin, vec_set, vec_store, vec_store_part)
+
+
+cdef struct Ahead:              # the input of the next strip, asked for line by line while this one's tiles are summed
+    const real* at              # the next line, of the first channel
+    const real* due             # what should be asked for by now
+    Py_ssize_t step             # elements for each vector of outputs
+
+
+cdef struct Tile:               # one output or two
+    const Conv* conv
+    const real* strip           # the first tile's first pixel
+    const real* weights         # the first output's
+    const real* bias
+    real* y                     # the first pixel of the first output; its columns lie side by side
+    Py_ssize_t y_channel, y_row
+    Py_ssize_t rows, columns    # to write: of the tile's rows, the first ones
+    Ahead* ahead                # NULL: another output has asked for it
+
+
+cdef struct Vectors:            # of a tile
+    const real* strip[6]
+    real* y[6]                  # their places in the first output,
+    Py_ssize_t lanes[6]         # and how many of their sums to write
+    Py_ssize_t row, column      # behind the last
+
+
+cdef struct Panel:              # 4 outputs or 8, one panel of them after another
+    const Conv* conv
+    Vectors at
+    real** later                # the places of the next tile's vectors
+    const real* weights
+    const real* bias
+    Py_ssize_t panels, y_channel
+
+
+cdef inline void add_taps(const int OUTPUTS, const int CHUNK, const int STRIDE, const int ROWS, Py_ssize_t taps,
+                          const Py_ssize_t* offset, Py_ssize_t row_step, const real* strip, const real* weights,
+                          vec* acc) noexcept nogil:
+    # Each tap is CHUNK kernel rows of a kernel column of a channel. Output rows lie STRIDE · row_step apart.
+    cdef vec w[14]
+    cdef vec x
+    cdef const real* source
+    cdef Py_ssize_t t
+    cdef int i, k, m, row
+    for t in range(taps):
+        source = strip + offset[t]
+        for k in range(OUTPUTS * CHUNK):
+            w[k] = vec_set(weights[k])
+        for row in range((ROWS - 1) * STRIDE + CHUNK):
+            x = vec_pin(vec_load(source + row * row_step))
+            for i in range(ROWS - 1, -1, -1):
+                k = row - i * STRIDE
+                if k >= 0 and k < CHUNK:
+                    for m in range(OUTPUTS):
+                        acc[m * ROWS + i] = acc[m * ROWS + i] + w[k * OUTPUTS + m] * x
+        weights += OUTPUTS * CHUNK
+
+
+cdef inline void ask(const Conv* conv, Ahead* ahead, Py_ssize_t vectors) noexcept nogil:
+    # Some processors bring the lines between when they see a stream, others do not.
+    cdef Py_ssize_t c
+    cdef const real* line
+    cdef const real* due
+    ahead.due += vectors * ahead.step
+    for c in range(conv.channels):
+        line, due = ahead.at + c * conv.x_channel, ahead.due + c * conv.x_channel
+        while line < due:
+            prefetch(line)
+            line += STREAM_LINES * LINE
+    ahead.at = line - (conv.channels - 1) * conv.x_channel
+
+
+cdef inline void sum_tiles(const int OUTPUTS, const int CHUNK, const int STRIDE, const int ROWS,
+                           const Tile* tile) noexcept nogil:
+    # ROWS output rows of OUTPUTS channels, a vector of columns at a time.
+    cdef vec acc[16]
+    cdef const Conv* conv = tile.conv
+    cdef const real* strip = tile.strip
+    cdef real* y = tile.y
+    cdef real* next = y + ROWS * tile.y_row
+    cdef Py_ssize_t left = tile.columns, n
+    cdef int i, m
+    while left > 0:
+        if tile.ahead != NULL:
+            ask(conv, tile.ahead, ROWS)
+        for m in range(OUTPUTS):
+            for i in range(ROWS * VL // LINE):
+                prefetch_write(next + m * tile.y_channel + i * LINE)
+            for i in range(ROWS):
+                acc[m * ROWS + i] = vec_set(tile.bias[m])
+        next += ROWS * VL
+        if CHUNK > 1:
+            add_taps(OUTPUTS, CHUNK, STRIDE, ROWS, conv.chunk_taps, conv.tap_offset, PITCH, strip, tile.weights, acc)
+        if CHUNK == 1 or conv.taps > conv.chunk_taps:   # row by row: any stride and dilation
+            add_taps(OUTPUTS, 1, 1, ROWS, conv.taps - conv.chunk_taps, conv.tap_offset + conv.chunk_taps,
+                     conv.stride_h * PITCH, strip, tile.weights + conv.chunk_taps * OUTPUTS * CHUNK, acc)
+        n = min(left, <Py_ssize_t>VL)
+        if n == VL and tile.rows == ROWS:
+            for m in range(OUTPUTS):
+                for i in range(ROWS):
+                    vec_store(y + m * tile.y_channel + i * tile.y_row, acc[m * ROWS + i])
+        else:
+            for m in range(OUTPUTS):
+                for i in range(ROWS):
+                    if i < tile.rows:
+                        vec_store_part(y + m * tile.y_channel + i * tile.y_row, acc[m * ROWS + i], n)
+        strip += VL
+        y += VL
+        left -= VL
+
+
+cdef inline void sum_panel(const int OUTPUTS, const int VECTORS, const Panel* tile) noexcept nogil:
+    # What is read again after a store stands in variables of its own: C takes it that a vector may lie anywhere.
+    cdef vec acc[24]
+    cdef vec x[6]
+    cdef vec w
+    cdef const real* strip[6]
+    cdef real* y[6]
+    cdef real* later[6]
+    cdef Py_ssize_t lanes[6]
+    cdef const real* weights = tile.weights
+    cdef const real* bias = tile.bias
+    cdef const Py_ssize_t* offset = tile.conv.row_tap_offset
+    cdef Py_ssize_t _, t, line, row, first = 0, products = tile.conv.products, y_channel = tile.y_channel
+    cdef Py_ssize_t asked = ceil_div(OUTPUTS * VECTORS, products)
+    cdef bint whole = True
+    cdef int j, m
+    for j in range(VECTORS):
+        strip[j], y[j], lanes[j], later[j] = tile.at.strip[j], tile.at.y[j], tile.at.lanes[j], tile.later[j]
+        whole = whole and lanes[j] == VL
+    for _ in range(tile.panels):
+        for m in range(OUTPUTS):
+            for j in range(VECTORS):
+                acc[m * VECTORS + j] = vec_set(bias[m])
+        line = 0
+        row = first
+        for t in range(products):       # the lines of the next tile, one by one: there are few that can be waited for
+            for _ in range(asked):
+                prefetch_far(later[line] + row)
+                line += 1
+                if line == VECTORS:
+                    line = 0
+                    row += y_channel
+            for j in range(VECTORS):
+                x[j] = vec_load(strip[j] + offset[t])
+            for m in range(OUTPUTS):
+                w = vec_set(weights[m])
+                for j in range(VECTORS):
+                    acc[m * VECTORS + j] = acc[m * VECTORS + j] + w * x[j]
+            weights += OUTPUTS
+        for m in range(OUTPUTS):
+            for j in range(VECTORS):
+                if whole:
+                    vec_store(y[j], acc[m * VECTORS + j])
+                else:
+                    vec_store_part(y[j], acc[m * VECTORS + j], lanes[j])
+                y[j] += y_channel
+        bias += OUTPUTS
+        first += OUTPUTS * y_channel
