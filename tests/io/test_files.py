@@ -438,7 +438,10 @@ def test_words_of_text_that_end_at_a_block(monkeypatch):
     [
         (make.tiff([np.zeros((2, 2), np.uint32)]), "TIFF of unsigned integers of 32 bits"),
         (make.tiff([np.zeros((2, 2, 5), np.uint8)]), "TIFF of 5 channels"),
-        (make.pieced(np.zeros((2, 2, 2), np.uint8), compression=5), "TIFF of gray with alpha of this making"),
+        (
+            make.pieced(np.zeros((2, 2, 2), np.float32), compression=5, predictor=3),
+            "TIFF of gray with alpha of this making",
+        ),
         (make.tiff([np.zeros((2, 2), np.uint8)], t258=4), "TIFF of 4 bits"),
         (make.bmp_of_masks(32, (0xFF, 0xFF00, 0xFF0000)), "BMP of 32 bits whose masks are 0xff, 0xff00"),
         (make.bmp_of_masks(16, (0xF00, 0xF0, 0xF)), "BMP of 16 bits whose masks are 0xf00"),

@@ -1,0 +1,128 @@
+"""Bytes out of the two plain compressions of TIFF: LZW and PackBits (Adobe's TIFF 6.0, sections 13 and 9).
+
+A string of LZW's table is one that was written before and the byte after it, so the table holds where in the output each
+string is, and how long; nothing is walked backwards. Strings are copied eight bytes at a time, into `SPARE` bytes of room
+behind the output.
+"""
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.string cimport memcpy, memset
+
+cdef enum:
+    SPARE = 8
+    CLEAR = 256
+    END = 257
+    FIRST = 258                 # the first string of a fresh table
+    MOST = 4096                 # strings
+    SHORTEST = 9                # bits of a code
+    LONGEST = 12
+
+
+cdef struct Table:
+    uint32_t place[MOST + 1]    # from where the table was cleared last: at most 4096 strings of 4096 bytes
+    uint16_t length[MOST + 1]
+    uint8_t single[CLEAR + SPARE]
+
+
+cdef Py_ssize_t undo_lzw(const uint8_t* stored, Py_ssize_t size, uint8_t* out, Py_ssize_t count,
+                         Table* table) noexcept nogil:
+    """How many bytes came of `stored`, `count` at most; -1: it has a code that stands for nothing."""
+    cdef uint64_t bits = 0      # those that were not looked at yet, from the highest on
+    cdef int held = 0, width = SHORTEST
+    cdef Py_ssize_t at = 0, done = 0, base = 0, length, i
+    cdef uint32_t code, following = FIRST
+    cdef bint has_last = False
+    cdef const uint8_t* source
+    for i in range(CLEAR):
+        table.single[i] = <uint8_t>i
+        table.length[i] = 1
+    memset(&table.single[CLEAR], 0, SPARE)
+    while done < count:
+        while held <= 56 and at < size:
+            bits |= <uint64_t>stored[at] << (56 - held)
+            held += 8
+            at += 1
+        if held < width:
+            break
+        code = <uint32_t>(bits >> (64 - width))
+        bits <<= width
+        held -= width
+        if code == CLEAR:
+            following, width, has_last, base = FIRST, SHORTEST, False, done
+            continue
+        if code == END:
+            break
+        if code > END and not (code < following or (code == following and has_last)):
+            return -1
+        length = table.length[code]
+        if length > count - done:
+            length = count - done
+        source = &table.single[code] if code < CLEAR else &out[base + table.place[code]]
+        i = 0
+        while True:
+            memcpy(out + done + i, source + i, SPARE)
+            i += SPARE
+            if i >= length:
+                break
+        if code == following:   # which ends in its own first byte
+            out[done + length - 1] = out[done]
+        if has_last and following < MOST:
+            following += 1
+            if following > (1U << width) - 2 and width < LONGEST:
+                width += 1
+        table.place[following] = <uint32_t>(done - base)
+        table.length[following] = <uint16_t>(length + 1)
+        has_last = True
+        done += length
+    return done
+
+
+cdef Py_ssize_t undo_packbits(const uint8_t* stored, Py_ssize_t size, uint8_t* out, Py_ssize_t count) noexcept nogil:
+    """How many bytes came of `stored`, `count` at most."""
+    cdef Py_ssize_t at = 0, done = 0, length
+    cdef int head
+    while done < count and at < size:
+        head = stored[at]
+        at += 1
+        if head < 128:          # so many bytes and one as they are
+            length = min(head + 1, size - at, count - done)
+            memcpy(out + done, stored + at, length)
+            at += head + 1
+        elif head > 128:        # one byte many times
+            if at == size:
+                break
+            length = min(257 - head, count - done)
+            memset(out + done, stored[at], length)
+            at += 1
+        else:
+            continue
+        done += length
+    return done
+
+
+def lzw(bytes data not None, Py_ssize_t at, Py_ssize_t size, Py_ssize_t count):
+    """The first `count` bytes that `size` bytes of `data` at `at` stand for; fewer if they end before.
+
+    A few bytes of no meaning follow them. `ValueError` where there is a code that stands for nothing.
+    """
+    cdef Table table
+    cdef Py_ssize_t done
+    cdef object out = PyBytes_FromStringAndSize(NULL, count + SPARE)
+    cdef uint8_t* target = <uint8_t*>PyBytes_AS_STRING(out)
+    cdef const uint8_t* stored = <const uint8_t*>PyBytes_AS_STRING(data) + at
+    with nogil:
+        done = undo_lzw(stored, size, target, count, &table)
+    if done < 0:
+        raise ValueError("a code of it stands for nothing")
+    return out if done == count else out[:done]
+
+
+def packbits(bytes data not None, Py_ssize_t at, Py_ssize_t size, Py_ssize_t count):
+    """The first `count` bytes that `size` bytes of `data` at `at` stand for; fewer if they end before."""
+    cdef Py_ssize_t done
+    cdef object out = PyBytes_FromStringAndSize(NULL, count)
+    cdef uint8_t* target = <uint8_t*>PyBytes_AS_STRING(out)
+    cdef const uint8_t* stored = <const uint8_t*>PyBytes_AS_STRING(data) + at
+    with nogil:
+        done = undo_packbits(stored, size, target, count)
+    return out if done == count else out[:done]
