@@ -1,4 +1,5 @@
-"""Bytes out of the two plain compressions of TIFF: LZW and PackBits (Adobe's TIFF 6.0, sections 13 and 9).
+"""Bytes out of the two plain compressions of TIFF: LZW and PackBits (Adobe's TIFF 6.0, sections 13 and 9); and whether
+the runs of a BMP are whole (Microsoft's "Bitmap Compression").
 
 A string of LZW's table is one that was written before and the byte after it, so the table holds where in the output each
 string is, and how long; nothing is walked backwards. Strings are copied eight bytes at a time, into `SPARE` bytes of room
@@ -16,6 +17,9 @@ cdef enum:
     MOST = 4096                 # strings
     SHORTEST = 9                # bits of a code
     LONGEST = 12
+    SHORT = 0                   # what `runs` tells
+    WHOLE = 1
+    SKIPPING = 2
 
 
 cdef struct Table:
@@ -98,6 +102,49 @@ cdef Py_ssize_t undo_packbits(const uint8_t* stored, Py_ssize_t size, uint8_t* o
             continue
         done += length
     return done
+
+
+cdef int follow_runs(const uint8_t* stored, Py_ssize_t size, Py_ssize_t width, Py_ssize_t height,
+                     bint narrow) noexcept nogil:
+    """See `runs`. Pixels that a row leaves out at its end count as told."""
+    cdef Py_ssize_t at = 0, x = 0, y = 0
+    cdef int count, code, found = WHOLE
+    while y < height - 1 or (y == height - 1 and x < width):
+        if at + 2 > size:
+            return SHORT
+        count, code = stored[at], stored[at + 1]
+        at += 2
+        if count:
+            x += count
+        elif code == 0:         # the row's end
+            x, y = 0, y + 1
+        elif code == 1:         # the picture's
+            return SHORT
+        elif code == 2:         # so far to the right and up
+            if at + 2 > size:
+                return SHORT
+            x, y = x + stored[at], y + stored[at + 1]
+            at += 2
+            found = SKIPPING
+        else:                   # so many pixels as they are, in whole words of two bytes
+            x += code
+            at += ((code + 1) // 2 if narrow else code) + 1 & ~1
+            if at > size:
+                return SHORT
+    return found
+
+
+def runs(bytes data not None, Py_ssize_t at, Py_ssize_t width, Py_ssize_t height, bint narrow):
+    """What becomes of the runs at `at`, of bytes or of their `narrow` halves.
+
+    0: they end before the last pixel; 1: they come to it; 2: they come to it and skip pixels.
+    """
+    cdef int found
+    cdef Py_ssize_t size = len(data) - at
+    cdef const uint8_t* stored = <const uint8_t*>PyBytes_AS_STRING(data) + at
+    with nogil:
+        found = follow_runs(stored, size, width, height, narrow)
+    return found
 
 
 def lzw(bytes data not None, Py_ssize_t at, Py_ssize_t size, Py_ssize_t count):
