@@ -28,6 +28,14 @@ cdef struct Table:
     uint8_t single[CLEAR + SPARE]
 
 
+cdef inline uint64_t eight(const uint8_t* at) noexcept nogil:
+    """Eight bytes as one number, the first on top."""
+    return (
+        <uint64_t>at[0] << 56 | <uint64_t>at[1] << 48 | <uint64_t>at[2] << 40 | <uint64_t>at[3] << 32
+        | <uint64_t>at[4] << 24 | <uint64_t>at[5] << 16 | <uint64_t>at[6] << 8 | <uint64_t>at[7]
+    )
+
+
 cdef Py_ssize_t undo_lzw(const uint8_t* stored, Py_ssize_t size, uint8_t* out, Py_ssize_t count,
                          Table* table) noexcept nogil:
     """How many bytes came of `stored`, `count` at most; -1: it has a code that stands for nothing."""
@@ -42,7 +50,11 @@ cdef Py_ssize_t undo_lzw(const uint8_t* stored, Py_ssize_t size, uint8_t* out, P
         table.length[i] = 1
     memset(&table.single[CLEAR], 0, SPARE)
     while done < count:
-        while held <= 56 and at < size:
+        if held < LONGEST and at + 8 <= size:
+            bits |= eight(stored + at) >> held
+            at += (63 - held) >> 3
+            held |= 56
+        while held < LONGEST and at < size:
             bits |= <uint64_t>stored[at] << (56 - held)
             held += 8
             at += 1

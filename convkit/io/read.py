@@ -379,11 +379,12 @@ def _copied(data: bytes, header: Header, raw: Raw) -> Array:
         shape, strides = shape[:2], strides[:2]
     rows: Array = np.ndarray(shape, dtype, data, raw.start, strides)
     image = empty(shape, STORED[header.dtype])
-    upright = image[::-1] if raw.upward else image
+    if raw.upward:  # fresh memory is filled from its start on: backwards it takes twice as long
+        rows = rows[::-1]
     if raw.blue_first:
-        swap_red_blue(rows, upright)
+        swap_red_blue(rows, image)
     else:
-        upright[...] = rows
+        image[...] = rows
     return image
 
 

@@ -176,15 +176,6 @@ def test_white_becomes_the_largest_number():
 # ---- runs of a BMP ----------------------------------------------------------------------------------
 
 
-def bmp_of_runs(runs, size, narrow, stored=None):
-    """A BMP of a gray palette."""
-    bits = 4 if narrow else 8
-    palette = b"".join(bytes([i, i, i, 0]) for i in range(1 << bits))
-    at, told = 54 + len(palette), len(runs) if stored is None else stored
-    header = struct.pack("<IiiHHIIIIII", 40, *size, 1, bits, 2 if narrow else 1, told, 0, 0, 0, 0)
-    return b"BM" + struct.pack("<IHHI", at + len(runs), 0, 0, at) + header + palette + runs
-
-
 @pytest.mark.parametrize("narrow", [False, True])
 def test_runs_of_a_bmp_that_end_early(narrow):
     rows = b"\7\x11\0\0", b"\0\7\1\2\3\4\5\6\7\0\0\0", b"\3\2\4\3\0\0"
@@ -195,8 +186,8 @@ def test_runs_of_a_bmp_that_end_early(narrow):
     if narrow:
         wanted = np.array([[0, 2, 0, 0, 3, 0, 3], [1, 2, 3, 4, 5, 6, 7], [1] * 7], np.uint8)
     for end in (b"\0\1", b""):
-        np.testing.assert_array_equal(ck.imread(bmp_of_runs(whole + end, (7, 3), narrow)), wanted)
-    skipping = bmp_of_runs(b"\0\2\0\2" + rows[2] + b"\0\1", (7, 3), narrow)
+        np.testing.assert_array_equal(ck.imread(make.bmp_of_runs(whole + end, (7, 3), narrow)), wanted)
+    skipping = make.bmp_of_runs(b"\0\2\0\2" + rows[2] + b"\0\1", (7, 3), narrow)
     if narrow:
         with pytest.raises(UnsupportedFormat, match="whose runs skip pixels"):
             ck.imread(skipping)
@@ -206,7 +197,7 @@ def test_runs_of_a_bmp_that_end_early(narrow):
     for data in (*cuts, *(cut + b"\0\1" for cut in cuts[::2])):
         for stored in (None, 0):
             with pytest.raises(CorruptImage):
-                ck.imread(bmp_of_runs(data, (7, 3), narrow, stored))
+                ck.imread(make.bmp_of_runs(data, (7, 3), narrow, stored))
 
 
 # ---- orientation ------------------------------------------------------------------------------------
