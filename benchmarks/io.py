@@ -27,9 +27,9 @@ KINDS = (
 )
 ABOUT = """\
 `imread` beside `cv2.imdecode(…, IMREAD_UNCHANGED)` of the same bytes, on one thread, by
-`python -m benchmarks io`. Medians of rounds in which they take turns. "more": what `imread` of bytes takes more,
-within a round, with the 95 % interval of its median; "from a path": what it takes more when it also reads them
-from a file, which the system has in memory. Looking whether a file is whole costs 0.05 to 0.2 ms."""
+`python -m benchmarks io`. Medians of rounds in which they take turns. "more": what `imread` of bytes takes
+more, within a round, with the 95 % interval of its median; "from a path": what it takes more when it also
+reads them from a file that is in memory. Looking whether a file is whole costs 0.02 to 0.2 ms."""
 
 
 def main(rounds: int, heights: list[int], output: Path | None) -> None:
