@@ -114,6 +114,8 @@ FAMILIES = [
     Family("convkit._native.layout", isas=UP_TO_AVX2),
     Family("convkit._native.red_blue", isas=UP_TO_AVX2, reals=("f32",)),
     Family("convkit._native.row_sums", isas=UP_TO_AVX2, reals=("u8",)),
+    Family("convkit._native.unpack", isas=UP_TO_AVX2, reals=("u8",)),
+    Family("convkit._native.segments", isas=("baseline",), reals=("u8",)),
     Family("convkit._native.peak", reals=("f32",)),
     Family("convkit._native.cpu", isas=("baseline",), reals=("",)),
 ]

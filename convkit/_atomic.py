@@ -7,14 +7,26 @@ import errno
 import os
 
 
-def put(place: str, data: bytes, overwrite: bool = True) -> None:
-    """Write `data` beside `place` and put it there in one step."""
+def check(place: str) -> None:
+    """Refuse a place where no file can be put."""
     if os.path.isdir(place):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     if os.path.exists(place) and not os.path.isfile(place):  # a device or a pipe would be gone
         raise OSError(errno.EINVAL, "Not a regular file")
     if os.path.exists(place) and not os.access(place, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+
+def replace(beside: str, place: str) -> None:
+    """Put the file `beside` in its place, with the permissions of the one that is there."""
+    with contextlib.suppress(FileNotFoundError):
+        os.chmod(beside, os.stat(place).st_mode & 0o7777)
+    os.replace(beside, place)
+
+
+def put(place: str, data: bytes, overwrite: bool = True) -> None:
+    """Write `data` beside `place` and put it there in one step."""
+    check(place)
     beside = os.path.join(os.path.dirname(place), f".convkit-{os.urandom(8).hex()}.tmp")
     try:
         with open(beside, "xb") as file:
@@ -22,9 +34,7 @@ def put(place: str, data: bytes, overwrite: bool = True) -> None:
             file.flush()
             os.fsync(file.fileno())
         if overwrite:
-            with contextlib.suppress(FileNotFoundError):
-                os.chmod(beside, os.stat(place).st_mode & 0o7777)
-            os.replace(beside, place)
+            replace(beside, place)
         else:
             os.link(beside, place)  # unlike a look beforehand, this cannot be overtaken
             os.unlink(beside)

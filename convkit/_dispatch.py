@@ -40,6 +40,8 @@ FAMILIES = {
     "layout": "convkit._native.layout",
     "red_blue": "convkit._native.red_blue",
     "row_sums": "convkit._native.row_sums",
+    "unpack": "convkit._native.unpack",
+    "segments": "convkit._native.segments",
     "narrow": "convkit._native.narrow",
     "box": "convkit._native.box",
     "box_narrow": "convkit._native.box_narrow",

@@ -133,18 +133,60 @@ def images(
 
 def below(folder: str, pattern: str | None = None) -> list[str]:
     """The files below `folder` that match `pattern`, else those named as an image format's, sorted."""
-    names = glob.glob(pattern or "**/*", root_dir=folder, recursive=True)
     return sorted(
         name
-        for name in names
+        for name in matching(pattern or "**/*", folder)
         if (pattern or name.lower().endswith(SUFFIXES)) and _is_file(os.path.join(folder, name))
     )
 
 
+def matching(pattern: str, folder: str = "") -> set[str]:
+    """What `glob` finds in `folder`, without what lies behind links that lead back: it goes in circles."""
+    parts = pattern.replace(os.altsep or os.sep, os.sep).split(os.sep)
+    if "**" not in parts:
+        return set(glob.glob(pattern, root_dir=folder or None))
+    at = parts.index("**")
+    while parts[at + 1 :][:1] == ["**"]:
+        del parts[at]
+    rest = os.sep.join(parts[at + 1 :]) or "*"
+    first = os.sep if parts[:at] == [""] else os.sep.join(parts[:at])
+    found = set()
+    for top in glob.glob(first, root_dir=folder or None) if first else [""]:
+        start = os.path.join(folder, top)
+        for inner in _folders(start, []):
+            names = matching(rest, os.path.join(start, inner))
+            found |= {os.path.join(top, inner, name) for name in names}
+    return found
+
+
+def _folders(top: str, errors: list[OSError]) -> Iterator[str]:
+    """Those in `top`, "" itself first, but for hidden ones; links are followed, unless they lead back."""
+    waiting: list[tuple[str, frozenset[tuple[int, int]]]] = [("", frozenset())]
+    while waiting:
+        inner, above = waiting.pop()
+        folder = os.path.join(top, inner) or os.curdir
+        try:
+            status = os.stat(folder)
+            place = status.st_dev, status.st_ino
+            if place in above:
+                continue
+            with os.scandir(folder) as entries:
+                names = [entry.name for entry in entries if entry.name[0] != "." and _is_folder(entry)]
+        except OSError as error:
+            errors.append(error)
+            continue
+        yield inner
+        waiting += [(os.path.join(inner, name), above | {place}) for name in names]
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    return entry.is_dir(follow_symlinks=False) or (entry.is_symlink() and os.path.isdir(entry.path))
+
+
 def unreadable(folder: str) -> list[OSError]:
-    """What keeps the folders below `folder` from being listed: `glob` passes over them."""
+    """What keeps the folders below `folder` from being listed: they are passed over."""
     errors: list[OSError] = []
-    for _ in os.walk(folder, onerror=errors.append):
+    for _ in _folders(folder, errors):
         pass
     return errors
 
@@ -171,7 +213,7 @@ def _names(source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) ->
         where = os.fsdecode(source)
         names = [where]
         if not os.path.isfile(where):  # whose name may have brackets
-            names = sorted(filter(_is_file, glob.glob(where, recursive=True)))
+            names = sorted(filter(_is_file, matching(where)))
     if not names:
         raise ImageNotFound(f"{where} has no images; expected a folder, or a pattern such as in/**/*.png")
     return names

@@ -35,6 +35,9 @@ MAX_BYTES = 1 << 30
 FILL = 128
 """What a JPEG's decoder fills missing pixels with."""
 
+SCRATCH = 3
+"""Times a picture's bytes that a decoder may take: that of progressive JPEGs keeps all coefficients."""
+
 STORED = {dtype.name: dtype for dtype in IMAGE_DTYPES}
 
 RGB_DECODERS = {*((kind, "uint8") for kind in headers.READERS if kind != "BMP"), ("PNG", "uint16")}
@@ -160,6 +163,8 @@ def imread(
         More than `max_pixels` or `max_bytes`.
     TypeError
         `dtype` does not hold the file's values; names the conversion.
+    MemoryError
+        The image is not too large for the limits, and there is no memory for it.
 
     Examples
     --------
@@ -334,22 +339,27 @@ def _by_opencv(data: bytes, header: Header, kind: str, name: str) -> Array:
     cv2 = opencv()
     asked = header.channels == 3 and (kind, header.dtype) in RGB_DECODERS
     flags, gives_rgb = _rgb_flags(cv2) if asked else (cv2.IMREAD_UNCHANGED, False)
+    pixels, reason = None, ""
     try:
         with quiet(cv2):
             pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error as error:
-        raise CorruptImage(f"{name} is a {kind} file that cannot be decoded: {error.err}") from error
+        reason = str(getattr(error, "err", error))
     if pixels is None:
-        raise _not_decoded(data, kind, name)
+        raise _not_decoded(data, header, kind, name, reason)
     return pixels if gives_rgb else _rgb(pixels)
 
 
-def _not_decoded(data: bytes, kind: str, name: str) -> CorruptImage:
+def _not_decoded(data: bytes, header: Header, kind: str, name: str, reason: str) -> Exception:
+    """Damage where it can be told, a lack of memory, which decoders seldom tell, or what this one says."""
     try:
         headers.damage(kind, data)
+        np.empty((SCRATCH, header.pixels, header.channels), STORED[header.dtype])
     except Broken as error:
         return CorruptImage(f"{name} is a {kind} file that is damaged: {error}")
-    return CorruptImage(f"{name} is a {kind} file that cannot be decoded")
+    except (MemoryError, ValueError):  # not even in an address
+        return MemoryError(f"no memory is left to decode the {_size([header])} pixels of {name}")
+    return CorruptImage(f"{name} is a {kind} file that cannot be decoded" + (reason and f": {reason}"))
 
 
 @functools.cache
@@ -369,11 +379,12 @@ def _copied(data: bytes, header: Header, raw: Raw) -> Array:
         shape, strides = shape[:2], strides[:2]
     rows: Array = np.ndarray(shape, dtype, data, raw.start, strides)
     image = empty(shape, STORED[header.dtype])
-    upright = image[::-1] if raw.upward else image
+    if raw.upward:  # fresh memory is filled from its start on: backwards it takes twice as long
+        rows = rows[::-1]
     if raw.blue_first:
-        swap_red_blue(rows, upright)
+        swap_red_blue(rows, image)
     else:
-        upright[...] = rows
+        image[...] = rows
     return image
 
 

@@ -12,7 +12,7 @@ from convkit.io.formats import Format, names, sniff
 Source = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
 
 HEAD = 4096
-"""Bytes that are read first: what is no image is not read to its end."""
+"""Bytes that are read first of what is long: what is no image is not read to its end."""
 
 PIECE = 1 << 20
 
@@ -35,12 +35,25 @@ def load(source: Source, max_bytes: int) -> tuple[bytes, Format, str]:
         with open(name, "rb", buffering=0) as file:
             status = os.fstat(file.fileno())
             if stat.S_ISREG(status.st_mode):
-                _check_size(status.st_size, max_bytes, name)
+                return _whole(file, status.st_size, max_bytes, name)
             return _read(file, max_bytes, name)
     except ImageFileError:
         raise
     except OSError as error:
         raise of_file(error, name) from None
+
+
+def _whole(file: Any, size: int, max_bytes: int, name: str) -> tuple[bytes, Format, str]:
+    """All of a file of a known size, into one piece of memory."""
+    _check_size(size, max_bytes, name)
+    if size > PIECE:
+        _format(file.read(HEAD), name)
+        file.seek(0)
+    data = file.read(size + 1)
+    if len(data) != size:  # it is being written, or the system makes it up or gives some at a time
+        file.seek(0)
+        return _read(file, max_bytes, name)
+    return data, _format(data, name), name
 
 
 def _read(file: Any, max_bytes: int, name: str) -> tuple[bytes, Format, str]:

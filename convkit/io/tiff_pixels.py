@@ -11,13 +11,17 @@ import numpy as np
 
 from convkit._checks import Array
 from convkit._dispatch import native
-from convkit.io.headers import Broken, Page, Pieces
+from convkit.io.headers import Broken, Page, Pieces, jpeg
 from convkit.io.headers.tiff import (
     BITS,
     BLACK_IS_0,
+    DEFLATE,
     EXTRA_SAMPLES,
     INTEGERS,
+    JPEG,
     LAYOUTS,
+    LZW,
+    NONE,
     PHOTOMETRIC,
     PLANAR,
     READ,
@@ -39,24 +43,26 @@ SPARE = 1 << 10
 
 
 def assemble(data: bytes, pieces: Pieces, image: Array) -> None:
-    """Fill the HWC `image` from strips or tiles, which are stored as they are or deflated."""
-    view, number = memoryview(data), 0
+    """Fill the HWC `image` from strips or tiles, stored as they are or as is undone here."""
+    number = 0
     channels = [image[..., i : i + 1] for i in range(pieces.samples)] if pieces.planar else [image]
     for plane in channels:
         for top in range(0, image.shape[0], pieces.height):
             rows = plane[top : top + pieces.height]
             for left in range(0, image.shape[1], pieces.width):
-                place, size = pieces.places[number], pieces.sizes[number]
-                _lay(view[place : place + size], pieces, rows[:, left : left + pieces.width])
+                _lay(data, number, pieces, rows[:, left : left + pieces.width])
                 number += 1
 
 
-def _lay(stored: bytes | memoryview, pieces: Pieces, part: Array) -> None:
+def _lay(data: bytes, number: int, pieces: Pieces, part: Array) -> None:
     """A piece's pixels into their `part` of the image; rows and columns beyond it are dropped."""
     rows, columns, samples = part.shape
-    if pieces.deflated:
+    stored: bytes | memoryview
+    if pieces.compression == NONE:
+        stored = memoryview(data)[pieces.places[number] :]
+    else:
         line = pieces.width * samples * part.itemsize
-        stored = _inflated(stored, line * rows, line * pieces.height)
+        stored = _unpacked(data, number, pieces, line * rows, line * pieces.height)
     found: Array = np.ndarray((rows, pieces.width, samples), pieces.dtype, stored)
     if not pieces.differences:
         part[...] = found[:, :columns]
@@ -68,12 +74,30 @@ def _lay(stored: bytes | memoryview, pieces: Pieces, part: Array) -> None:
 
 
 def check(data: bytes, pieces: Pieces, height: int, width: int) -> None:
-    """Refuse deflated pieces that are damaged or shorter than the pixels that the image has of them."""
-    view, across = memoryview(data), -(-width // pieces.width)
-    down = -(-height // pieces.height)
+    """Refuse pieces that are damaged or shorter than the pixels that the image has of them."""
+    across, down = -(-width // pieces.width), -(-height // pieces.height)
     for number, (place, size) in enumerate(zip(pieces.places, pieces.sizes, strict=True)):
+        if pieces.compression == JPEG:
+            jpeg.check(data, place, size)
+            continue
         rows = min(pieces.height, height - number // across % down * pieces.height)
-        _inflated(view[place : place + size], pieces.line * rows, pieces.line * pieces.height)
+        _unpacked(data, number, pieces, pieces.line * rows, pieces.line * pieces.height)
+
+
+def _unpacked(data: bytes, number: int, pieces: Pieces, least: int, most: int) -> bytes:
+    """The piece's bytes, `least` of them and up to `most`."""
+    place, size = pieces.places[number], pieces.sizes[number]
+    if pieces.compression in DEFLATE:
+        return _inflated(memoryview(data)[place : place + size], least, most)
+    unpack = native().family("unpack", np.uint8)
+    try:
+        undo = unpack.lzw if pieces.compression == LZW else unpack.packbits
+        found: bytes = undo(data, place, size, least)
+    except ValueError as error:
+        raise Broken(f"one of its pieces is damaged: {error}") from None
+    if len(found) < least:
+        raise Broken("one of its pieces ends before its pixels")
+    return found
 
 
 def _inflated(stored: bytes | memoryview, least: int, most: int) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 from collections.abc import Iterator
 from types import TracebackType
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from convkit import _atomic
 from convkit._checks import Array, as_array, positive
 from convkit._opencv import opencv, quiet
 from convkit.errors import CorruptImage, ImageFileError, UnsupportedFormat, of_file
@@ -128,6 +128,8 @@ def _packets(path: str) -> int:
 class VideoWriter:
     """Write RGB frames to a video file, which appears when the writer is closed.
 
+    A file that is there is replaced and keeps its permissions.
+
     Parameters
     ----------
     path : str or path-like
@@ -165,10 +167,10 @@ class VideoWriter:
         folder = os.path.dirname(self._place)
         self._beside = os.path.join(folder, f".convkit-{os.urandom(8).hex()}{suffix}")
         self._count = 0
+        self._closed = False
         self._writer: Any = None
         try:
-            if os.path.isdir(self._place):
-                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            _atomic.check(self._place)
             os.stat(os.path.join(folder, ""))
         except OSError as error:
             raise of_file(error, self.path) from None
@@ -193,6 +195,8 @@ class VideoWriter:
             image = np.repeat(image[..., None], 3, axis=2)
         if image.ndim != 3 or image.shape[2] != 3:
             raise ValueError(f"frame has shape {image.shape}; expected HW, or HWC with 3 channels")
+        if self._closed:
+            raise ValueError(f"the writer of {self.path} is closed")
         height, width = image.shape[:2]
         if self.size is None:
             self._start(height, width)
@@ -201,20 +205,29 @@ class VideoWriter:
                 f"frame has {height} rows of {width} pixels, and the first one had {self.size}; expected one "
                 "size: pass ck.resize(frame, writer.size)"
             )
-        if self._writer is None:
-            raise ValueError(f"the writer of {self.path} is closed")
         self._writer.write(rgb_to_bgr(image))
         self._count += 1
 
     def close(self) -> None:
-        """Finish the file and put it in its place."""
-        if self._writer is None:
+        """Finish the file and put it in its place; once more does nothing.
+
+        Raises
+        ------
+        ValueError
+            No frame was written, so there is no file.
+        ImageFileError
+            Not all frames are in the file.
+        """
+        if self._closed:
             return
+        self._closed = True
+        if self._writer is None:
+            raise ValueError(f"no frame was written to {self.path}; expected at least one: pass one to write")
         self._writer.release()
         self._writer = None
         try:
             self._check()
-            os.replace(self._beside, self._place)
+            _atomic.replace(self._beside, self._place)
         except ImageFileError:
             raise
         except OSError as error:
@@ -234,6 +247,7 @@ class VideoWriter:
 
     def _discard(self) -> None:
         """Leave no file."""
+        self._closed = True
         writer, self._writer = self._writer, None
         if writer is not None:
             writer.release()

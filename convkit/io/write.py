@@ -89,9 +89,9 @@ def _check_held(image: Array, target: Format) -> None:
         raise ValueError(f"image has shape {image.shape}; expected HW or HWC")
     channels = channel_count(image)
     if channels not in (1, 3, 4):
-        hint = ": pass ck.to_hwc(image)" if image.shape[0] in (1, 3, 4) else ""
         raise ValueError(
-            f"image has shape {image.shape}, {channels} channels; expected HW or HWC with 1, 3 or 4{hint}"
+            f"image has shape {image.shape}, {channels} channels; expected HW or HWC with 1, 3 or 4: "
+            f"pass {_count_mending(image, target)}"
         )
     if image.dtype.name not in target.dtypes:
         raise TypeError(
@@ -126,6 +126,15 @@ def _dtype_mending(image: Array, target: Format) -> str:
     if image.dtype not in IMAGE_DTYPES:
         return "ck.to_uint8(image.astype(np.float32), range=(0, 255)), or the range that it has"
     return "ck.to_uint8(image)"
+
+
+def _count_mending(image: Array, target: Format) -> str:
+    if image.shape[0] in (1, 3, 4):
+        return "ck.to_hwc(image)"
+    if image.shape[2] != 2:
+        return "image[..., :3] for three of them, or image[..., 0] for one"
+    alpha = "; image[..., [0, 0, 0, 1]] where the second is alpha" if 4 in target.channels else ""
+    return f"image[..., 0] for the first{alpha}"
 
 
 def _channel_mending(channels: int, target: Format) -> str:
@@ -181,7 +190,8 @@ def _encode(image: Array, target: Format, settings: list[int], name: str) -> byt
         with quiet(cv2):
             done, data = cv2.imencode(suffix, ordered, settings)
     except cv2.error as error:
-        raise ImageFileError(f"{name} cannot be encoded as {target.name}: {error.err}") from error
+        reason = getattr(error, "err", error)
+        raise ImageFileError(f"{name} cannot be encoded as {target.name}: {reason}") from error
     if not done:
         raise ImageFileError(
             f"{name} cannot be encoded as {target.name}: the encoder refused an image of shape {image.shape}"

@@ -63,6 +63,15 @@ def bmp_of_masks(bits, masks):
     return b"BM" + struct.pack("<IHHI", 70, 0, 0, 66) + header + bytes([1, 2, 3, 4])
 
 
+def bmp_of_runs(runs, size, narrow, stored=None):
+    """A BMP of a gray palette."""
+    bits = 4 if narrow else 8
+    palette = b"".join(bytes([i, i, i, 0]) for i in range(1 << bits))
+    at, told = 54 + len(palette), len(runs) if stored is None else stored
+    header = struct.pack("<IiiHHIIIIII", 40, *size, 1, bits, 2 if narrow else 1, told, 0, 0, 0, 0)
+    return b"BM" + struct.pack("<IHHI", at + len(runs), 0, 0, at) + header + palette + runs
+
+
 def tiff(images, order="<", big=False, **tags):
     """An uncompressed TIFF or BigTIFF of one strip a page; `tags` (t274=6) are added, or replaced."""
     mark, entry = ("HHQ", "Q") if big else ("HHI", "I")
@@ -134,6 +143,16 @@ def packbits(data):
     return b"".join(bytes([len(run) - 1]) + run for run in runs)
 
 
+def as_jpeg(width, flags=()):
+    """What packs rows of so many gray pixels as a JPEG."""
+
+    def compress(rows):
+        image = np.frombuffer(rows, np.uint8).reshape(-1, width)
+        return cv2.imencode(".jpg", image, list(flags))[1].tobytes()
+
+    return compress
+
+
 COMPRESSORS = {1: bytes, 5: lzw, 8: zlib.compress, 32773: packbits}
 
 
@@ -150,7 +169,7 @@ def differences(block, predictor, order):
     return block.astype(block.dtype.newbyteorder(order)).tobytes()
 
 
-def pieced(image, order="<", size=(3, None), planar=False, compression=1, predictor=1, **tags):
+def pieced(image, order="<", size=(3, None), planar=False, compression=1, predictor=1, compress=None, **tags):
     """A TIFF of strips of so many rows, or of tiles; `tags` (t274=6) are added, or replaced."""
     hwc = image.reshape(*image.shape[:2], -1)
     height, width, samples = hwc.shape
@@ -164,7 +183,7 @@ def pieced(image, order="<", size=(3, None), planar=False, compression=1, predic
                     missing = (0, down - block.shape[0]), (0, across - block.shape[1]), (0, 0)
                     block = np.pad(block, missing)
                 data = differences(np.ascontiguousarray(block), predictor, order)
-                blocks.append(COMPRESSORS[compression](data))
+                blocks.append((compress or COMPRESSORS[compression])(data))
     places = np.cumsum([8, *map(len, blocks)])[:-1].tolist()
     found = {
         256: width,
@@ -251,6 +270,11 @@ def build_corpus(folder):
     }.items():
         image = noise("uint16" if compression < 8 else "uint8", 4 if compression == 8 else 3)
         files[f"pieces {compression}.tiff"] = pieced(image, compression=compression, **settings), image
+    photo = noise(channels=1, size=(16, 24))
+    files["JPEG.tiff"] = pieced(photo, size=(8, None), compression=7, compress=as_jpeg(24)), None
+    runs = b"\7\x11\0\0\0\7\x12\x34\x56\x70%s\0\0\4\3\3\2\0\1"
+    files["runs.bmp"] = bmp_of_runs(runs % b"\1\2\3\0", (7, 3), False), None
+    files["narrow runs.bmp"] = bmp_of_runs(runs % b"", (7, 3), True), None
     files["text.pgm"] = (
         b"P2 # comment\n3 2 255\n0 10 255\n7 8 9\n",
         np.array([[0, 10, 255], [7, 8, 9]], np.uint8),

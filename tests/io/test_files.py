@@ -3,6 +3,8 @@
 import io
 import os
 import struct
+import subprocess
+import sys
 import tracemalloc
 
 import numpy as np
@@ -169,6 +171,33 @@ def test_white_becomes_the_largest_number():
     for data in (b"P5 1 1 9\n\x0a", b"P2 1 1 9\n10\n", b"P2 2 1 9\n1 x \n"):
         with pytest.raises(CorruptImage):
             ck.imread(data)
+
+
+# ---- runs of a BMP ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("narrow", [False, True])
+def test_runs_of_a_bmp_that_end_early(narrow):
+    rows = b"\7\x11\0\0", b"\0\7\1\2\3\4\5\6\7\0\0\0", b"\3\2\4\3\0\0"
+    if narrow:
+        rows = rows[0], b"\0\7\x12\x34\x56\x70\0\0", rows[2]
+    whole = b"".join(rows)
+    wanted = np.array([[2, 2, 2, 3, 3, 3, 3], [1, 2, 3, 4, 5, 6, 7], [17] * 7], np.uint8)
+    if narrow:
+        wanted = np.array([[0, 2, 0, 0, 3, 0, 3], [1, 2, 3, 4, 5, 6, 7], [1] * 7], np.uint8)
+    for end in (b"\0\1", b""):
+        np.testing.assert_array_equal(ck.imread(make.bmp_of_runs(whole + end, (7, 3), narrow)), wanted)
+    skipping = make.bmp_of_runs(b"\0\2\0\2" + rows[2] + b"\0\1", (7, 3), narrow)
+    if narrow:
+        with pytest.raises(UnsupportedFormat, match="whose runs skip pixels"):
+            ck.imread(skipping)
+    else:
+        np.testing.assert_array_equal(ck.imread(skipping), np.vstack([wanted[:1], np.zeros((2, 7))]))
+    cuts = [whole[:cut] for cut in range(len(whole) - 2)]
+    for data in (*cuts, *(cut + b"\0\1" for cut in cuts[::2])):
+        for stored in (None, 0):
+            with pytest.raises(CorruptImage):
+                ck.imread(make.bmp_of_runs(data, (7, 3), narrow, stored))
 
 
 # ---- orientation ------------------------------------------------------------------------------------
@@ -340,6 +369,32 @@ def test_an_endless_file_is_left(tmp_path):
         ck.imread(Endless(), max_bytes=5_000_000)
 
 
+ROOM = """
+import resource, sys, convkit as ck
+data = open(sys.argv[1], "rb").read()
+ck.imread(data)
+size = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (size + (int(sys.argv[2]) << 20),) * 2)
+try:
+    ck.imread(data)
+except MemoryError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="limits of memory")
+@pytest.mark.parametrize(("suffix", "megabytes"), [(".png", 4), (".jpg", 40), (".webp", 30), (".tiff", 4)])
+def test_no_memory_is_not_damage(tmp_path, suffix, megabytes):
+    cv2 = pytest.importorskip("cv2")
+    flags = [cv2.IMWRITE_JPEG_PROGRESSIVE, 1] if suffix == ".jpg" else []
+    data = cv2.imencode(suffix, np.zeros((3000, 4000, 3), np.uint8), flags)[1].tobytes()
+    (tmp_path / "a").write_bytes(data)
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    command = [sys.executable, "-c", ROOM, tmp_path / "a", str(megabytes)]
+    told = subprocess.run(command, env=environment, text=True, capture_output=True, check=True).stdout
+    assert "memory" in told or "Unable to allocate" in told
+
+
 # ---- limits, dtypes ---------------------------------------------------------------------------------
 
 
@@ -438,7 +493,10 @@ def test_words_of_text_that_end_at_a_block(monkeypatch):
     [
         (make.tiff([np.zeros((2, 2), np.uint32)]), "TIFF of unsigned integers of 32 bits"),
         (make.tiff([np.zeros((2, 2, 5), np.uint8)]), "TIFF of 5 channels"),
-        (make.pieced(np.zeros((2, 2, 2), np.uint8), compression=5), "TIFF of gray with alpha of this making"),
+        (
+            make.pieced(np.zeros((2, 2, 2), np.float32), compression=5, predictor=3),
+            "TIFF of gray with alpha of this making",
+        ),
         (make.tiff([np.zeros((2, 2), np.uint8)], t258=4), "TIFF of 4 bits"),
         (make.bmp_of_masks(32, (0xFF, 0xFF00, 0xFF0000)), "BMP of 32 bits whose masks are 0xff, 0xff00"),
         (make.bmp_of_masks(16, (0xF00, 0xF0, 0xF)), "BMP of 16 bits whose masks are 0xf00"),

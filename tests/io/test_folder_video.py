@@ -86,6 +86,26 @@ def test_links_to_nothing_are_told_and_pipes_left_out(photos):
     assert stat.S_ISFIFO(os.stat(photos / "pipe.png").st_mode)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="links")
+def test_links_that_lead_back_are_not_gone_round(photos, monkeypatch):
+    (photos / "sub" / "up").symlink_to("..")
+    (photos / "sub" / "self").symlink_to(".")
+    (photos / "aside").symlink_to("sub")
+    names = {*(f"{i:02}.png" for i in range(0, 12, 2))}
+    odd = {f"{i:02}.png" for i in range(1, 12, 2)}
+    everything = names | {f"{folder}/{name}" for folder in ("sub", "aside") for name in odd}
+    for pattern in ("", "/**/*.png", "/**/**/*.png"):
+        found = ck.images(f"{photos}{pattern}").paths
+        assert {os.path.relpath(path, photos) for path in found} == everything
+        assert len(found) == len(everything)
+    assert ck.io.folder.below(str(photos), "**/*.png") == sorted(everything)  # as `convkit apply` does
+    monkeypatch.chdir(photos)
+    assert {*ck.images("**/*.png").paths} == everything
+    upward = {f"sub/{name}" for name in odd} | {f"sub/up/{name}" for name in names}
+    assert {*ck.images("su?/**/*.png").paths} == upward
+    assert ck.images("./sub/**/01.png").paths == ("./sub/01.png",)
+
+
 def test_a_folder_becomes_a_batch(photos):
     batch = ck.to_bchw(ck.images(photos))
     assert batch.shape == (12, 1, 3, 4)
@@ -227,6 +247,37 @@ def test_no_room_for_a_video(tmp_path, suffix):
     assert f"{path} could not be written" in told
     assert os.listdir(tmp_path) == [path.name]
     assert len(list(ck.Video(path))) == 3
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions")
+def test_a_video_keeps_the_permissions_of_the_one_before(tmp_path):
+    path = tmp_path / "a.avi"
+    before = os.umask(0o027)
+    try:
+        write(path, ramp(1))
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    path.chmod(0o604)
+    write(path, ramp(2))
+    assert stat.S_IMODE(path.stat().st_mode) == 0o604
+    os.mkfifo(tmp_path / "pipe.avi")
+    with pytest.raises(ConvkitError, match="Not a regular file"):
+        ck.VideoWriter(tmp_path / "pipe.avi", 25)
+
+
+def test_a_video_without_a_frame_is_told(tmp_path):
+    writer = ck.VideoWriter(tmp_path / "a.avi", 25)
+    with pytest.raises(ValueError, match=r"no frame was written to .*a\.avi"):
+        writer.close()
+    writer.close()
+    with pytest.raises(ValueError, match=r"a\.avi is closed"):
+        writer.write(ramp(1)[0])
+    with pytest.raises(ValueError, match="no frame was written"), ck.VideoWriter(tmp_path / "b.avi", 25):
+        pass
+    with pytest.raises(KeyError), ck.VideoWriter(tmp_path / "b.avi", 25):
+        raise KeyError
+    assert os.listdir(tmp_path) == []
 
 
 def test_a_writer_that_is_left_or_has_no_place_leaves_no_file(tmp_path):

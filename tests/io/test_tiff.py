@@ -4,6 +4,7 @@ import itertools
 import struct
 import zlib
 
+import cv2
 import numpy as np
 import pytest
 import samples as make
@@ -61,7 +62,7 @@ def test_alpha_is_not_multiplied():
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])
 def test_gray_with_alpha_is_rgba(dtype):
     image = make.noise(dtype, 2, (9, 20))
-    for compression, size in itertools.product((1, 8), LAYOUTS):
+    for compression, size in itertools.product(make.COMPRESSORS, LAYOUTS):
         data = make.pieced(image, size=size, compression=compression, t338=2)
         np.testing.assert_array_equal(read(data), image[..., [0, 0, 0, 1]], strict=True)
         np.testing.assert_array_equal(ck.imread(data, "gray"), image[..., 0], strict=True)
@@ -139,7 +140,7 @@ def test_kinds_that_are_not_read_are_named(tags, message):
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("compression", [1, 5, 8])
+@pytest.mark.parametrize("compression", make.COMPRESSORS)
 def test_pieces_shorter_than_their_pixels(layout, compression, capfd):
     image = make.noise("uint8", 3, (20, 30))
     data = make.pieced(image, size=layout, compression=compression)
@@ -151,6 +152,56 @@ def test_pieces_shorter_than_their_pixels(layout, compression, capfd):
     with pytest.raises(CorruptImage):
         ck.imread(halved)
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("compression", [5, 8, 32773])
+@pytest.mark.parametrize("kind", ["palette", "inks", "float"])
+def test_pieces_of_other_kinds_shorter_than_their_pixels(kind, compression):
+    """Those that the decoder puts together."""
+    image = make.noise("float32" if kind == "float" else "uint8", 4 if kind == "inks" else 1, (6, 8))
+    tags = {"palette": {"t262": 3, "t320": list(range(768))}, "inks": {"t262": 5}, "float": {"predictor": 3}}
+    data = make.pieced(image, size=(6, None), compression=compression, **tags[kind])
+    ck.imread(data)
+    at = data.rindex(struct.pack("<HHI", 279, 4, 1)) + 8
+    (size,) = struct.unpack_from("<I", data, at)
+    for short in (1, size // 2, size - 8):
+        with pytest.raises(CorruptImage):
+            ck.imread(data[:at] + struct.pack("<I", short) + data[at + 4 :])
+
+
+@pytest.mark.parametrize("flags", [[], [cv2.IMWRITE_JPEG_PROGRESSIVE, 1], [cv2.IMWRITE_JPEG_RST_INTERVAL, 2]])
+def test_a_jpeg_in_a_tiff_that_is_cut_short(flags):
+    image, compress = make.noise("uint8", 1, (32, 48)), make.as_jpeg(48, flags)
+    data = make.pieced(image, size=(16, None), compression=7, compress=compress)
+    halves = [ck.imread(compress(half.tobytes())) for half in (image[:16], image[16:])]
+    np.testing.assert_array_equal(read(data), np.vstack(halves))
+    at = data.rindex(struct.pack("<HHI", 279, 4, 2)) + 8
+    (place,) = struct.unpack_from("<I", data, at)
+    for first in (0, 4):
+        (size,) = struct.unpack_from("<I", data, place + first)
+        for short in (0, 1, 20, size // 2, size - 1):
+            cut = data[: place + first] + struct.pack("<I", short) + data[place + first + 4 :]
+            with pytest.raises(CorruptImage):
+                ck.imread(cut)
+
+
+def test_lzw_of_codes_of_every_length():
+    """Tables that fill, strings that end in their own first byte, and rows that are cut off a tile."""
+    smooth = np.add.outer(np.arange(200), np.arange(300)).astype(np.uint8)
+    for image in (make.noise(channels=1, size=(200, 300)), smooth, np.full((200, 300), 7, np.uint8)):
+        for rows in (1, 7, 200):
+            flags = [cv2.IMWRITE_TIFF_COMPRESSION, 5, cv2.IMWRITE_TIFF_ROWSPERSTRIP, rows]
+            data = cv2.imencode(".tiff", image, flags)[1].tobytes()
+            np.testing.assert_array_equal(read(data), image)
+
+
+def test_a_code_of_lzw_that_stands_for_nothing(monkeypatch):
+    for codes in ((256, 258), (256, 7, 259), (256, 7, 8, 300)):
+        bits = "".join(f"{code:09b}" for code in codes).ljust(72, "0")
+        stored = int(bits, 2).to_bytes(9, "big")
+        monkeypatch.setitem(make.COMPRESSORS, 5, lambda data, stored=stored: stored)
+        with pytest.raises(CorruptImage, match="stands for nothing"):
+            ck.imread(make.pieced(make.noise("uint8", 1, (2, 8)), compression=5))
 
 
 def test_damage_of_a_deflated_piece_is_told(capfd):

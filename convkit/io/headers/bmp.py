@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import struct
 
+import numpy as np
+
+from convkit._dispatch import native
 from convkit.io.headers.header import Broken, Header, Raw, Unsupported, holds
 
 RLE8, RLE4, BITFIELDS = 1, 2, 3
+SHORT, SKIPPING = 0, 2  # what the kernel tells of runs
 MASKS = {
     16: {(0xF800, 0x7E0, 0x1F), (0x7C00, 0x3E0, 0x1F)},
     32: {(0xFF0000, 0xFF00, 0xFF)},
@@ -34,6 +38,8 @@ def read(data: bytes) -> Header:
     upward, height = height > 0, abs(height)
     line = (width * bits + 31) // 32 * 4
     holds(data, rows + (stored if compression in (RLE8, RLE4) else line * height))
+    if compression in (RLE8, RLE4):
+        _check_runs(data, rows, width, height, compression == RLE4)
     if compression == BITFIELDS:
         _check_masks(struct.unpack_from("<III", data, 54), bits, dib)
     channels = 3
@@ -45,6 +51,15 @@ def read(data: bytes) -> Header:
         channels = 4 if any(data[66:70]) else 3
     raw = Raw(rows, line, "u1", upward, blue_first=True) if bits == 24 and compression == 0 else None
     return Header(height, width, channels, "uint8", raw=raw)
+
+
+def _check_runs(data: bytes, at: int, width: int, height: int, narrow: bool) -> None:
+    """Refuse runs that end before the picture, whose rest the decoder makes up, and what it reads wrong."""
+    found = native().family("unpack", np.uint8).runs(data, at, width, height, narrow)
+    if found == SHORT:
+        raise Broken("its runs end before its pixels")
+    if found == SKIPPING and narrow:
+        raise Unsupported("BMP of 4 bits whose runs skip pixels")
 
 
 def _check_masks(masks: tuple[int, ...], bits: int, dib: int) -> None:

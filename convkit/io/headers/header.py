@@ -33,9 +33,10 @@ class Pieces(NamedTuple):
     """A piece holds one channel."""
     dtype: str
     """With its byte order."""
-    deflated: bool
+    compression: int
+    """By TIFF's number; 1: none."""
     differences: bool
-    """Deflated numbers are those to the pixel on the left."""
+    """Numbers are those to the pixel on the left."""
     line: int
     """Bytes of a row of a piece."""
 

@@ -37,8 +37,9 @@ WHITE_IS_0, BLACK_IS_0, RGB, PALETTE, INKS, SUBSAMPLED = 0, 1, 2, 3, 5, 6
 PLAIN_COLOURS = {WHITE_IS_0, BLACK_IS_0, RGB}
 COLOURS = {*PLAIN_COLOURS, PALETTE, INKS, SUBSAMPLED, CIE_LAB := 8, LOG_L := 32844, LOG_LUV := 32845}
 
-NONE, LZW, DEFLATE = 1, 5, (8, 32946)
-DECODED = {NONE, 2, 3, 4, LZW, 7, *DEFLATE, 32766, 32771, 32773, 32809, 34676, 34677}
+NONE, LZW, JPEG, PACKBITS, DEFLATE = 1, 5, 7, 32773, (8, 32946)
+UNPACKED = {LZW, PACKBITS, *DEFLATE}
+DECODED = {NONE, 2, 3, 4, JPEG, *UNPACKED, 32766, 32771, 32809, 34676, 34677}
 """Compressions that OpenCV's libtiff knows, or that are undone here."""
 COMPRESSIONS = {
     6: "JPEG of the old kind",
@@ -51,7 +52,7 @@ COMPRESSIONS = {
     50001: "WebP",
     50002: "JPEG XL",
 }
-LZW_BEGINS, LZW_ENDS = 0x80, 257
+LZW_BEGINS, LZW_ENDS = b"\x80", 257
 ELSEWHERE = "tifffile reads it"
 
 DTYPES = {
@@ -63,7 +64,7 @@ DTYPES = {
 }
 CODES = {"uint8": "u1", "uint16": "u2", "int16": "i2", "float32": "f4", "float64": "f8"}
 SUMMED = {"uint8", "uint16", "int16"}
-"""Deflated numbers that are put together here: the decoder passes over damage, and takes longer."""
+"""Numbers whose differences are summed here."""
 NUMBERS = 10  # of a tag that cost about as much as one directory entry
 Tags: TypeAlias = dict[int, tuple[int, ...]]
 
@@ -154,12 +155,12 @@ def _header(data: bytes, tags: Tags, at: int, order: str, is_first: bool) -> Hea
     channels = 3 if photometric in (PALETTE, INKS) else samples
     line = 0 if photometric == SUBSAMPLED else (width * (1 if planar else samples) * bits + 7) // 8
     tile, places, sizes = _pieces(data, tags, height, width, line, samples if planar else 1)
-    if compression == LZW:
-        _check_lzw(data, places, sizes)
     plain = photometric in PLAIN_COLOURS and bits == 8 * int(CODES[dtype][1])
-    deflated = compression in DEFLATE
-    ours = plain and first(FILL_ORDER, 1) == 1
-    ours = ours and (compression == NONE or (deflated and dtype in SUMMED))
+    predictor = first(PREDICTOR, 1) if compression in (LZW, *DEFLATE) else 1
+    in_order = first(FILL_ORDER, 1) == 1 and (compression != LZW or _starts(data, places) == LZW_BEGINS)
+    packed = in_order and compression in UNPACKED
+    ours = plain and in_order
+    ours = ours and (compression == NONE or (packed and (dtype in SUMMED or predictor == 1)))
     raw = pieces = unchecked = None
     if ours:
         code = order + CODES[dtype]
@@ -168,13 +169,14 @@ def _header(data: bytes, tags: Tags, at: int, order: str, is_first: bool) -> Hea
         if one_block and all(place == places[0] + i * step for i, place in enumerate(places)):
             raw = Raw(places[0], line, code)
         else:
-            differences = deflated and first(PREDICTOR, 1) == 2
-            pieces = Pieces(places, sizes, *tile, samples, planar, code, deflated, differences, line)
+            pieces = Pieces(places, sizes, *tile, samples, planar, code, compression, predictor == 2, line)
     elif samples == 2:
         raise Unsupported(f"TIFF of gray with alpha of this making ({ELSEWHERE})")
-    elif deflated and dtype == "uint8" and line and first(FILL_ORDER, 1) == 1:
-        across = -(-line * tile[1] // width) if TILES in tags else line
-        unchecked = Pieces(places, sizes, *tile, samples, planar, dtype, deflated, False, across)
+    elif dtype == "uint8" and ((packed and line) or compression == JPEG):
+        across = -(-line * tile[1] // width) if line and TILES in tags else line
+        unchecked = Pieces(places, sizes, *tile, samples, planar, dtype, compression, False, across)
+    elif compression == LZW:
+        _check_lzw(data, places, sizes)
     turned = first(ORIENTATION, 1)
     turned = turned if 1 <= turned <= 8 else 1
     page = None if ours else Page(at, _changes(tags, plain, turned), samples if plain and planar else 0)
@@ -289,12 +291,17 @@ def _end(places: tuple[int, ...], sizes: tuple[int, ...]) -> int:
     return end
 
 
+def _starts(data: bytes, places: tuple[int, ...]) -> bytes:
+    """The first byte of the first piece."""
+    return data[places[0] : places[0] + 1] if places else b""
+
+
 def _check_lzw(data: bytes, places: tuple[int, ...], sizes: tuple[int, ...]) -> None:
     """Refuse pieces that do not end in the code that ends them, of 9 bits or more: they are cut short."""
     if _follow_each_other(places, sizes):  # only the last may be shorter
         places, sizes = places[-1:], sizes[-1:]
     for place, size in zip(places, sizes, strict=True):
-        if size and data[place] != LZW_BEGINS:
+        if size and data[place : place + 1] != LZW_BEGINS:
             continue  # bits in another order
         number = int.from_bytes(data[max(place, place + size - 4) : place + size], "big")
         number //= (number & -number) or 1  # without the bits of nothing behind it
