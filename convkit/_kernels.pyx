@@ -18,7 +18,7 @@ from libc.string cimport memset
 
 from convkit._native.arith cimport ceil_div, elements
 from convkit._native.border cimport BORDER_CONSTANT, BORDER_REFLECT
-from convkit._native.conv cimport Conv, channel_block, planes_elements, tile_elements, widest
+from convkit._native.conv cimport MEMORY_BYTES, Conv, channel_block, planes_elements, tile_elements, widest
 from convkit._native.conv_offsets cimport Tables, fill_tables, lay_out_tables
 from convkit._native.conv_partition cimport partition
 from convkit._native.conv_weights cimport Weights, find_weights, pack_panel
@@ -49,7 +49,7 @@ def pack_weights(const real[:, :, :, :, :, :, :] weight_goppckk not None,
     weights.first, weights.packed = &weight_goppckk[0, 0, 0, 0, 0, 0, 0], &packed[0]
     weights.outputs = weight_goppckk.shape[1] * weight_goppckk.shape[2] * weight_goppckk.shape[3]
     weights.channels, weights.taps = weight_goppckk.shape[4], kernel_index.shape[1]
-    weights.block_channels = channel_block(weights.taps, weights.channels)
+    weights.block_channels = channel_block(weights.taps, weights.channels, weights.outputs)
     weights.panels = ceil_div(weights.outputs, GEMM_MR)
     weights.row = <Py_ssize_t*>scratch_alloc((weights.outputs + weights.taps) * sizeof(Py_ssize_t))
     if weights.row == NULL:
@@ -320,6 +320,7 @@ cdef void multiply_tile(const Conv* conv, const Unit* unit, const real* weights,
         pack_tile(conv, unit, depth, pixel, pixels)
     tile.pixels = unit.tile if packed else unit.block + pixel
     tile.offset = conv.narrow_offset if packed else conv.offset
+    tile.from_memory = conv.from_memory
     tile.depth = depth
     tile.weights = weights
     tile.y = unit.y + pixel if in_place else unit.sums if conv.in_place else unit.sums + pixel
@@ -360,7 +361,7 @@ cdef void multiply_line(const Conv* conv, const Unit* unit, Py_ssize_t depth, Py
     # end, as the processor foresees.
     cdef Py_ssize_t output = 0, rows
     cdef Tile tile
-    tile.depth, tile.offset, tile.later_offset = depth, conv.offset, conv.later_offset
+    tile.depth, tile.offset, tile.later_offset, tile.from_memory = depth, conv.offset, conv.later_offset, False
     tile.y_row, tile.addend_row, tile.addend_vector = conv.y_channel, VL, 0
     while output < unit.outputs:
         rows = min(unit.outputs - output, <Py_ssize_t>GEMM_MR)
@@ -485,7 +486,9 @@ cdef Py_ssize_t set_up(Conv* conv, const real[:, :, :, :] x_bchw, real[:, :, :, 
     conv.x_image = elements(x_bchw.strides[0])
     conv.y_image, conv.y_channel = elements(y_bchw.strides[0]), elements(y_bchw.strides[1])
     conv.y_row, conv.y_column = elements(y_bchw.strides[2]), elements(y_bchw.strides[3])
-    conv.block_channels = channel_block(conv.tap_rows * conv.tap_columns, conv.channels)
+    conv.from_memory = x_bchw.shape[0] * x_bchw.shape[1] * x_bchw.shape[2] * x_bchw.shape[3] > \
+        MEMORY_BYTES // <Py_ssize_t>sizeof(real)
+    conv.block_channels = channel_block(conv.tap_rows * conv.tap_columns, conv.channels, conv.outputs)
     conv.planes.height, conv.planes.width = x_bchw.shape[2], x_bchw.shape[3]
     conv.planes.x_channel = elements(x_bchw.strides[1])
     conv.planes.x_row, conv.planes.x_column = elements(x_bchw.strides[2]), elements(x_bchw.strides[3])
