@@ -335,17 +335,17 @@ cdef void multiply_tile(const Conv* conv, const Unit* unit, const real* weights,
         multiply_outputs(unit.outputs, ceil_div(pixels, VL), conv.direct and not packed, tile)
 
 
-cdef inline void multiply_run(Py_ssize_t rows, Py_ssize_t columns, Tile tile) noexcept nogil:
-    # One panel along a row of at least a tile's pixels. The last tile overlaps the one before it: both sums are the same.
-    # It is not of one vector, which would keep too few sums in flight: the last two have two each.
-    cdef Py_ssize_t vectors = ceil_div(columns % (GEMM_NV * VL), VL)
+cdef inline void multiply_run(Py_ssize_t rows, Py_ssize_t wide, Py_ssize_t columns, Tile tile) noexcept nogil:
+    # One panel along a row of at least a tile's pixels, `wide` vectors. The last tile overlaps the one before it: both
+    # sums are the same. It is not of one vector, which would keep too few sums in flight: the last two have two each.
+    cdef Py_ssize_t vectors = ceil_div(columns % (wide * VL), VL)
     cdef const real* pixels = tile.pixels
     cdef real* y = tile.y
-    cdef bint halved = vectors == 1 and GEMM_NV > 2
-    tile.count = columns // (GEMM_NV * VL) - halved
+    cdef bint halved = vectors == 1 and wide == 3
+    tile.count = columns // (wide * VL) - halved
     tile.weights_step = tile.addend_step = 0
-    tile.pixels_step = tile.y_step = tile.later_step = GEMM_NV * VL
-    multiply_panels(rows, GEMM_NV, &tile)
+    tile.pixels_step = tile.y_step = tile.later_step = wide * VL
+    multiply_panels(rows, <int>wide, &tile)
     tile.pixels += tile.count * tile.pixels_step
     tile.y += tile.count * tile.y_step
     tile.count = 1
@@ -354,6 +354,11 @@ cdef inline void multiply_run(Py_ssize_t rows, Py_ssize_t columns, Tile tile) no
         multiply_vectors(rows, 2, &tile)
     tile.pixels, tile.y = pixels + columns - vectors * VL, y + columns - vectors * VL
     multiply_vectors(rows, vectors, &tile)
+
+
+cdef inline bint in_lines(const Conv* conv, const Unit* unit) noexcept nogil:
+    # The last strip of a long row may be too short.
+    return conv.by_lines and unit.columns >= 2 * conv.tile_vectors * VL
 
 
 cdef void multiply_line(const Conv* conv, const Unit* unit, Py_ssize_t depth, Py_ssize_t row) noexcept nogil:
@@ -370,7 +375,7 @@ cdef void multiply_line(const Conv* conv, const Unit* unit, Py_ssize_t depth, Py
         tile.addend = unit.bias + output * VL
         tile.y = unit.y + output * conv.y_channel + row * conv.y_row
         tile.later = tile.y + GEMM_NV * VL
-        multiply_run(rows, unit.columns, tile)
+        multiply_run(rows, conv.tile_vectors, unit.columns, tile)
         if not conv.epilogue.plain:
             finish_rows(&conv.epilogue, tile.y, conv.y_channel, tile.y, conv.y_channel, rows, unit.columns)
         output += rows
@@ -398,7 +403,7 @@ cdef void multiply_block(const Conv* conv, Unit* unit, Py_ssize_t c0, Py_ssize_t
     else:
         unit.block = unit.planes
         pack_planes(&conv.planes, x, channels, unit.row, unit.column, unit.planes)
-    if conv.by_lines:
+    if in_lines(conv, unit):
         for row in range(unit.rows):
             multiply_line(conv, unit, depth, row)
         return
@@ -442,7 +447,7 @@ cdef void run_unit(const Conv* conv, Py_ssize_t index, real* scratch) noexcept n
     while c < conv.channels:
         multiply_block(conv, &unit, c, min(conv.block_channels, conv.channels - c))
         c += conv.block_channels
-    if not conv.by_lines:
+    if not in_lines(conv, &unit):
         store_sums(conv, &unit)
 
 
