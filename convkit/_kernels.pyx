@@ -18,7 +18,7 @@ from libc.string cimport memset
 
 from convkit._native.arith cimport ceil_div, elements
 from convkit._native.border cimport BORDER_CONSTANT, BORDER_REFLECT
-from convkit._native.conv cimport Conv, channel_block, planes_elements, tile_elements, widest
+from convkit._native.conv cimport MEMORY_BYTES, Conv, channel_block, planes_elements, tile_elements, widest
 from convkit._native.conv_offsets cimport Tables, fill_tables, lay_out_tables
 from convkit._native.conv_partition cimport partition
 from convkit._native.conv_weights cimport Weights, find_weights, pack_panel
@@ -49,7 +49,7 @@ def pack_weights(const real[:, :, :, :, :, :, :] weight_goppckk not None,
     weights.first, weights.packed = &weight_goppckk[0, 0, 0, 0, 0, 0, 0], &packed[0]
     weights.outputs = weight_goppckk.shape[1] * weight_goppckk.shape[2] * weight_goppckk.shape[3]
     weights.channels, weights.taps = weight_goppckk.shape[4], kernel_index.shape[1]
-    weights.block_channels = channel_block(weights.taps, weights.channels)
+    weights.block_channels = channel_block(weights.taps, weights.channels, weights.outputs)
     weights.panels = ceil_div(weights.outputs, GEMM_MR)
     weights.row = <Py_ssize_t*>scratch_alloc((weights.outputs + weights.taps) * sizeof(Py_ssize_t))
     if weights.row == NULL:
@@ -320,6 +320,7 @@ cdef void multiply_tile(const Conv* conv, const Unit* unit, const real* weights,
         pack_tile(conv, unit, depth, pixel, pixels)
     tile.pixels = unit.tile if packed else unit.block + pixel
     tile.offset = conv.narrow_offset if packed else conv.offset
+    tile.from_memory = conv.from_memory
     tile.depth = depth
     tile.weights = weights
     tile.y = unit.y + pixel if in_place else unit.sums if conv.in_place else unit.sums + pixel
@@ -334,17 +335,17 @@ cdef void multiply_tile(const Conv* conv, const Unit* unit, const real* weights,
         multiply_outputs(unit.outputs, ceil_div(pixels, VL), conv.direct and not packed, tile)
 
 
-cdef inline void multiply_run(Py_ssize_t rows, Py_ssize_t columns, Tile tile) noexcept nogil:
-    # One panel along a row of at least a tile's pixels. The last tile overlaps the one before it: both sums are the same.
-    # It is not of one vector, which would keep too few sums in flight: the last two have two each.
-    cdef Py_ssize_t vectors = ceil_div(columns % (GEMM_NV * VL), VL)
+cdef inline void multiply_run(Py_ssize_t rows, Py_ssize_t wide, Py_ssize_t columns, Tile tile) noexcept nogil:
+    # One panel along a row of at least a tile's pixels, `wide` vectors. The last tile overlaps the one before it: both
+    # sums are the same. It is not of one vector, which would keep too few sums in flight: the last two have two each.
+    cdef Py_ssize_t vectors = ceil_div(columns % (wide * VL), VL)
     cdef const real* pixels = tile.pixels
     cdef real* y = tile.y
-    cdef bint halved = vectors == 1 and GEMM_NV > 2
-    tile.count = columns // (GEMM_NV * VL) - halved
+    cdef bint halved = vectors == 1 and wide == 3
+    tile.count = columns // (wide * VL) - halved
     tile.weights_step = tile.addend_step = 0
-    tile.pixels_step = tile.y_step = tile.later_step = GEMM_NV * VL
-    multiply_panels(rows, GEMM_NV, &tile)
+    tile.pixels_step = tile.y_step = tile.later_step = wide * VL
+    multiply_panels(rows, <int>wide, &tile)
     tile.pixels += tile.count * tile.pixels_step
     tile.y += tile.count * tile.y_step
     tile.count = 1
@@ -355,12 +356,17 @@ cdef inline void multiply_run(Py_ssize_t rows, Py_ssize_t columns, Tile tile) no
     multiply_vectors(rows, vectors, &tile)
 
 
+cdef inline bint in_lines(const Conv* conv, const Unit* unit) noexcept nogil:
+    # The last strip of a long row may be too short.
+    return conv.by_lines and unit.columns >= 2 * conv.tile_vectors * VL
+
+
 cdef void multiply_line(const Conv* conv, const Unit* unit, Py_ssize_t depth, Py_ssize_t row) noexcept nogil:
     # All outputs of one row. Its pixels stay in the L1 cache, and each panel stores a few rows of the output from end to
     # end, as the processor foresees.
     cdef Py_ssize_t output = 0, rows
     cdef Tile tile
-    tile.depth, tile.offset, tile.later_offset = depth, conv.offset, conv.later_offset
+    tile.depth, tile.offset, tile.later_offset, tile.from_memory = depth, conv.offset, conv.later_offset, False
     tile.y_row, tile.addend_row, tile.addend_vector = conv.y_channel, VL, 0
     while output < unit.outputs:
         rows = min(unit.outputs - output, <Py_ssize_t>GEMM_MR)
@@ -369,7 +375,7 @@ cdef void multiply_line(const Conv* conv, const Unit* unit, Py_ssize_t depth, Py
         tile.addend = unit.bias + output * VL
         tile.y = unit.y + output * conv.y_channel + row * conv.y_row
         tile.later = tile.y + GEMM_NV * VL
-        multiply_run(rows, unit.columns, tile)
+        multiply_run(rows, conv.tile_vectors, unit.columns, tile)
         if not conv.epilogue.plain:
             finish_rows(&conv.epilogue, tile.y, conv.y_channel, tile.y, conv.y_channel, rows, unit.columns)
         output += rows
@@ -397,7 +403,7 @@ cdef void multiply_block(const Conv* conv, Unit* unit, Py_ssize_t c0, Py_ssize_t
     else:
         unit.block = unit.planes
         pack_planes(&conv.planes, x, channels, unit.row, unit.column, unit.planes)
-    if conv.by_lines:
+    if in_lines(conv, unit):
         for row in range(unit.rows):
             multiply_line(conv, unit, depth, row)
         return
@@ -441,7 +447,7 @@ cdef void run_unit(const Conv* conv, Py_ssize_t index, real* scratch) noexcept n
     while c < conv.channels:
         multiply_block(conv, &unit, c, min(conv.block_channels, conv.channels - c))
         c += conv.block_channels
-    if not conv.by_lines:
+    if not in_lines(conv, &unit):
         store_sums(conv, &unit)
 
 
@@ -485,7 +491,9 @@ cdef Py_ssize_t set_up(Conv* conv, const real[:, :, :, :] x_bchw, real[:, :, :, 
     conv.x_image = elements(x_bchw.strides[0])
     conv.y_image, conv.y_channel = elements(y_bchw.strides[0]), elements(y_bchw.strides[1])
     conv.y_row, conv.y_column = elements(y_bchw.strides[2]), elements(y_bchw.strides[3])
-    conv.block_channels = channel_block(conv.tap_rows * conv.tap_columns, conv.channels)
+    conv.from_memory = x_bchw.shape[0] * x_bchw.shape[1] * x_bchw.shape[2] * x_bchw.shape[3] > \
+        MEMORY_BYTES // <Py_ssize_t>sizeof(real)
+    conv.block_channels = channel_block(conv.tap_rows * conv.tap_columns, conv.channels, conv.outputs)
     conv.planes.height, conv.planes.width = x_bchw.shape[2], x_bchw.shape[3]
     conv.planes.x_channel = elements(x_bchw.strides[1])
     conv.planes.x_row, conv.planes.x_column = elements(x_bchw.strides[2]), elements(x_bchw.strides[3])

@@ -5,7 +5,11 @@ from convkit._native.planes cimport Planes
 from convkit._native.simd cimport GEMM_DEPTH, GEMM_MR, GEMM_NV, GEMM_WIDE, VL, real
 
 cdef enum:
-    DIRECT_CHANNELS = 96        # of a block of K that is read where it lies, a page for each: the first TLB holds them
+    # Channels of a block of K that is read where it lies, each in a page of its own: as many as the first translation
+    # buffer holds. Where few outputs share what is read, small tiles wait for it, and the processor foresees fewer streams.
+    DIRECT_CHANNELS = 96
+    FEW_DIRECT_CHANNELS = 32
+    MEMORY_BYTES = 8 << 20      # of an input from which on no cache near this core keeps it
 
 
 cdef struct Conv:
@@ -24,6 +28,7 @@ cdef struct Conv:
     Py_ssize_t block_channels                           # of a block of K
     Py_ssize_t* offset                                  # in the planes, of each k of a block
     Py_ssize_t tile_vectors                             # of the largest tile
+    bint from_memory                                    # the input is larger than a cache
     bint direct                                         # no planes: the taps' pixels lie so in the input itself
     bint narrow                                         # tiles are packed once more, without gaps
     bint gathered                                       # direct, but a tile is packed before many panels pass over it
@@ -36,10 +41,11 @@ cdef struct Conv:
     Epilogue epilogue
 
 
-cdef inline Py_ssize_t channel_block(Py_ssize_t taps, Py_ssize_t channels) noexcept nogil:
+cdef inline Py_ssize_t channel_block(Py_ssize_t taps, Py_ssize_t channels, Py_ssize_t outputs) noexcept nogil:
     # Channels of a block of K: all taps of some, about GEMM_DEPTH products. A tile's pixels of it stay in the L1 cache
     # while all panels pass over them; partial sums keep rounding errors small.
-    return even_parts(channels, max(<Py_ssize_t>1, GEMM_DEPTH // taps) if taps > 1 else <Py_ssize_t>DIRECT_CHANNELS)
+    cdef Py_ssize_t direct = FEW_DIRECT_CHANNELS if GEMM_MR == 4 and outputs <= 2 * GEMM_MR else DIRECT_CHANNELS
+    return even_parts(channels, max(<Py_ssize_t>1, GEMM_DEPTH // taps) if taps > 1 else direct)
 
 
 cdef inline Py_ssize_t widest(Py_ssize_t rows) noexcept nogil:

@@ -21,6 +21,7 @@ cdef struct Tile:
     const real* addend
     Py_ssize_t addend_row
     Py_ssize_t addend_vector    # VL, or 0 where one vector serves the row
+    bint from_memory            # where its pixels come from, not from a cache
     const real* later           # what a large tile asks for meanwhile: a line for each k
     const Py_ssize_t* later_offset
     Py_ssize_t weights_step     # from one time to the next
@@ -32,9 +33,10 @@ cdef struct Tile:
 
 cdef inline void multiply(const int MR, const int NV, const bint FAR, const Tile* tile) noexcept nogil:
     # All but `tile` are constants once inlined; MR and NV at most 8. Where offsets lie FAR apart, each time asks for a
-    # line of the next tile, or of the one after it where tiles are large. A small one asks for the lines that it
-    # stores before it sums, a large one for later ones meanwhile. The outer loop lives in here
-    # because gcc unrolls the loops over `acc` early enough to keep it in registers only where they are nested in another.
+    # line of the next tile, or for both of the one after it from memory; of that one too where tiles are large. A small
+    # one asks for the lines that it stores before it sums, a large one for later ones meanwhile. The outer loop lives in
+    # here because gcc unrolls the loops over `acc` early enough to keep it in registers only where they are nested in
+    # another.
     cdef vec acc[24]
     cdef vec x[8]
     cdef vec w[8]
@@ -47,7 +49,7 @@ cdef inline void multiply(const int MR, const int NV, const bint FAR, const Tile
     cdef real* row
     cdef Py_ssize_t y_row = tile.y_row, addend_row = tile.addend_row, addend_vector = tile.addend_vector
     cdef const real* later = tile.later
-    cdef Py_ssize_t _, k, far
+    cdef Py_ssize_t _, k, far, farther = 0
     cdef int i, j
     for _ in range(tile.count):
         for i in range(MR):
@@ -56,7 +58,8 @@ cdef inline void multiply(const int MR, const int NV, const bint FAR, const Tile
         if GEMM_MR > 4:
             far = (2 * NV + _ % NV) * VL
         else:
-            far = NV * VL + _ % 2 * LINE
+            far = 2 * NV * VL if tile.from_memory else NV * VL + _ % 2 * LINE
+            farther = far + LINE if tile.from_memory else 0
             for i in range(MR):
                 prefetch_write(y + i * y_row)
                 prefetch_write(y + i * y_row + NV * VL - 1)
@@ -69,6 +72,7 @@ cdef inline void multiply(const int MR, const int NV, const bint FAR, const Tile
                 prefetch_far(pixels + far)
             elif FAR:
                 prefetch(pixels + far)
+                prefetch(pixels + farther)
             if MR < NV:         # the fewer of the two stay in registers
                 for i in range(MR):
                     w[i] = vec_set(weights[k * MR + i])

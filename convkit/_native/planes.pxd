@@ -7,7 +7,7 @@
 # all planes are `pitch` apart: an output pixel has one place in the band, and a tap one offset from it.
 from convkit._native.arith cimport ceil_div
 from convkit._native.border cimport BORDER_CONSTANT, border_index
-from convkit._native.simd cimport (VL, real, vec, vec_even, vec_load, vec_load_even, vec_load_part,
+from convkit._native.simd cimport (LINE, VL, prefetch_far, real, vec, vec_even, vec_load, vec_load_even, vec_load_part,
                                    vec_load_third, vec_odd, vec_set, vec_store)
 
 
@@ -137,6 +137,14 @@ cdef inline const real* find_row(const Planes* planes, const real* x, Py_ssize_t
     return x + row * planes.x_row if row >= 0 else <const real*>0
 
 
+cdef inline void ask_for(const Planes* planes, const real* row) noexcept nogil:
+    # The next channel's row, which lies too far for the processor to foresee it.
+    cdef Py_ssize_t i = 0
+    while i < planes.width:
+        prefetch_far(row + planes.x_channel + i)
+        i += LINE
+
+
 cdef inline void pack_plane(const Planes* planes, const real* x, Py_ssize_t row, const Span* span, real* to) noexcept nogil:
     cdef Py_ssize_t slot
     cdef const real* source
@@ -145,6 +153,7 @@ cdef inline void pack_plane(const Planes* planes, const real* x, Py_ssize_t row,
         if source == <const real*>0:
             pack_constant(to, vec_set(planes.cval), planes.pitch)
         else:
+            ask_for(planes, source)
             pack_row(planes, source, span, to)
         to += planes.pitch
     pack_constant(to, vec_set(planes.cval), planes.shared)
@@ -160,6 +169,7 @@ cdef inline void pack_pair_of_planes(const Planes* planes, const real* x, Py_ssi
             pack_constant(to, vec_set(planes.cval), planes.pitch)
             pack_constant(to + planes.plane, vec_set(planes.cval), planes.pitch)
         else:
+            ask_for(planes, source)
             pack_row_of_pairs(planes, source, even, odd, to)
         to += planes.pitch
     pack_constant(to, vec_set(planes.cval), planes.shared)

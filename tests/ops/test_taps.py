@@ -83,3 +83,15 @@ def test_pixels_that_are_read_where_they_lie_or_packed_before_many_outputs(isa, 
     w = rng.integers(-9, 9, (outputs, 130, 1, 1)).astype(np.float32)
     y = ck.conv2d(x, w, algorithm="gemm", num_threads=threads)
     np.testing.assert_array_equal(y, np.einsum("bchw,oc->bohw", x, w[:, :, 0, 0]))
+
+
+@pytest.mark.parametrize("outputs", [1, 3, 6, 11])
+@pytest.mark.parametrize("channels", [1, 3, 9, 33])
+@pytest.mark.parametrize("size", [(7, 7), (71, 73), (1, 10245)])
+def test_pixels_of_few_channels_pass_in_strips(isa, threads, size, channels, outputs):
+    rng = np.random.default_rng(3)
+    x = rng.integers(-9, 9, (2, 2 * channels, *size)).astype(np.float32)
+    w = rng.integers(-9, 9, (2 * outputs, channels, 1, 1)).astype(np.float32)
+    y = ck.conv2d(x, w, groups=2, activation="relu", algorithm="gemm", num_threads=threads)
+    sums = np.einsum("bgchw,goc->bgohw", x.reshape(2, 2, channels, *size), w.reshape(2, outputs, channels))
+    np.testing.assert_array_equal(y, np.maximum(sums, 0).reshape(y.shape))
