@@ -328,6 +328,7 @@ INLINE void load_bytes(stored *line, const uint8_t *p, ptrdiff_t n) { memcpy(lin
 #define LANES(F, p) F(0, p), F(1, p)
 #endif
 #define LANE_BIT(i, p) 1 << (i)
+#define LANE_NUMBER(i, p) i
 #define LANE_HALF(i, p) 2 * (i) + (p)
 #define LANE_ZIP(i, p) (i) / 2 + (p) * (VL / 2) + (i) % 2 * VL
 #define LANE_SHIFT(i, p) (i) < VL - 1 ? (i) + 1 : 2 * VL - 1 - (p)
@@ -563,6 +564,10 @@ INLINE vec vec_load_part(const real *p, ptrdiff_t n) {
   return (vec)_mm512_maskz_loadu_pd((__mmask8)((1u << n) - 1), p);
 #elif defined(__AVX512F__)
   return (vec)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
+#elif defined(__AVX2__) && defined(CONVKIT_FLOAT64)
+  return (vec)_mm256_maskload_pd(p, (__m256i)((vec_bits){LANES(LANE_NUMBER, 0)} < (real_bits)n));
+#elif defined(__AVX2__)
+  return (vec)_mm256_maskload_ps(p, (__m256i)((vec_bits){LANES(LANE_NUMBER, 0)} < (real_bits)n));
 #else
   real lanes[VL] = {0};
   if (n == VL) return vec_load(p);

@@ -105,6 +105,9 @@ def reading(axis: Axis) -> Reading:
 LINE_BYTES = 20 << 10
 """Of the pixels under a row of outputs that may be summed where they are stored."""
 
+LINE_CHANNELS = 32
+"""Of a 1×1 kernel, whose pixels pass in such rows."""
+
 PACKING = 16
 """Multiply-adds that take as long as packing a weight."""
 
@@ -195,13 +198,14 @@ def work(problem: Problem, lanes: int) -> Work:
         problem.itemsize * problem.channels * above.taps * beside.phases * (horizontal.output + beside.reach)
     )
     by_lines = rows > 0 and depth <= 192 and horizontal.output >= 6 * lanes and slab <= LINE_BYTES
+    by_lines |= in_place and problem.channels <= LINE_CHANNELS and problem.pixels >= 6 * lanes
     return {
         "plan": 1,
         "weights": problem.weights,
         "call": 1,
         "products": products * (problem.outputs > 2),
         "thin products": products * (problem.outputs <= 2),
-        "tiles": maps * panels * -(-pixels // (3 * lanes)),
+        "tiles": maps * panels * -(-pixels // (3 * lanes)) * (not by_lines),
         "rows": rows,
         **packing(rows * (horizontal.output + beside.reach), horizontal.stride),
         "repacked": maps * depth * pixels * narrow,
