@@ -563,6 +563,12 @@ INLINE vec vec_load_part(const real *p, ptrdiff_t n) {
   return (vec)_mm512_maskz_loadu_pd((__mmask8)((1u << n) - 1), p);
 #elif defined(__AVX512F__)
   return (vec)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
+#elif defined(__AVX2__) && defined(CONVKIT_FLOAT64)
+  static const int64_t lanes[2 * VL] = {-1, -1, -1, -1};
+  return (vec)_mm256_maskload_pd(p, _mm256_loadu_si256((const __m256i *)(lanes + VL - n)));
+#elif defined(__AVX2__) && !defined(CONVKIT_INT16)
+  static const int32_t lanes[2 * VL] = {-1, -1, -1, -1, -1, -1, -1, -1};
+  return (vec)_mm256_maskload_ps(p, _mm256_loadu_si256((const __m256i *)(lanes + VL - n)));
 #else
   real lanes[VL] = {0};
   if (n == VL) return vec_load(p);
