@@ -37,6 +37,10 @@ def as_array(value: Any, name: str, dtype: np.dtype[Any] | None = None) -> Array
     ``__array__`` or DLPack on the CPU. Python's own numbers carry no dtype: lists of them become `dtype`,
     where it is given.
     """
+    if type(value) is np.ndarray and value.dtype.kind == "f" and value.dtype.isnative and value.size:
+        flags = value.flags
+        if flags.c_contiguous and flags.aligned:
+            return value  # nothing to refuse: small arrays are computed in less time than it takes to ask
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{name} is a masked array; pass {name}.filled(...) to say what masked pixels hold")
     if isinstance(value, np.ndarray):
@@ -327,6 +331,8 @@ def integer(value: Any, name: str, minimum: int | None = None) -> int:
 
 def is_sequence(value: Any) -> TypeGuard[Sequence[Any]]:
     """Whether `value` has items to be read one by one: not a number, a 0-d array or a text."""
+    if type(value) in (tuple, list):
+        return True
     if isinstance(value, np.ndarray):
         return value.ndim > 0
     return isinstance(value, Sequence) and not isinstance(value, (str, bytes, bytearray))

@@ -9,22 +9,26 @@ and the 6×6 input pixels d under them,
 so that the products at a position of the transformed tiles are a GEMM whose inner dimension is the tiles. Its register
 tile is GEMM_MR output channels, broadcast, by vectors of input channels.
 
-The tiles are cut into chunks. Some chunks at a time are transformed, by all threads together, into one scratch: pixels
-are transposed, so that channels lie side by side (borders are resolved there, and nowhere else), then no transform needs
-a shuffle. Units of work multiply them, each a part of the outputs × a part of the channels × a share of the positions,
-while the next chunks are transformed into another scratch: threads that share a processor seldom wait for each other.
-Sums wait in scratch from one time to the next, and are transformed at the end. A dilated convolution is several without:
-each row phase is a map of its own, column phases take turns in a line.
+The tiles are cut into chunks. Pixels of a chunk are transposed, so that channels lie side by side (borders are resolved
+there, and nowhere else), then no transform needs a shuffle. A dilated convolution is several without: each row phase is
+a map of its own, column phases take turns in a line. Threads meet twice, one of two ways:
 
-The chunks depend on the sizes alone, and every weight is summed by one thread, chunk after chunk: no bit depends on
-the number of threads, on parts and shares, or on how many chunks are transformed at a time.
+- Many tiles: a unit of work is a stretch of chunks × a block of outputs × a block of channels. Its thread transforms
+  them chunk by chunk, sums their products in its own scratch and transforms the sums back: a gradient by the weights
+  from a part of the tiles. These are added, in the order of the stretches.
+- Few tiles, which fit into a cache that threads share: all are transformed, then multiplied. A unit of work is first a
+  vector of channels in a chunk, then the weights of a part of the outputs × a part of the channels.
+
+Which way, chunks and stretches depend on the sizes alone, and every weight is summed chunk after chunk: no bit depends
+on the number of threads.
 """
 from cython.parallel cimport prange, threadid
 from libc.string cimport memset
 
 from convkit._native.arith cimport ceil_div, elements, even_parts
 from convkit._native.border cimport BORDER_CONSTANT, border_index
-from convkit._native.simd cimport (GEMM_MR, GEMM_NV, LINE, VL, prefetch, real, scratch_alloc, scratch_free, vec, vec_load,
+from convkit._native.grad_winograd_products cimport Products, multiply_position
+from convkit._native.simd cimport (GEMM_MR, LINE, VL, prefetch, real, scratch_alloc, scratch_free, vec, vec_load,
                                    vec_load_part, vec_set, vec_store, vec_store_part, vec_transpose)
 from convkit._native.winograd_tile cimport ROOT_HALF, ROOT_TWO, forward
 
@@ -37,8 +41,11 @@ cdef enum:
     DEPTH = 64                  # tiles of a chunk, at most where a line of them is no longer
     WIDE = 16                   # tiles of a line
     MOST_CHANNELS = 64          # of a part, of inputs and of outputs: its sums stay in the L2 cache
-    MOST_WAITING = 160          # of a block, where sums of all its parts wait
-    TILES_BYTES = 2 << 20       # of transformed tiles, which threads share
+    MOST_BLOCK = 160            # of a block, whose parts' sums wait for the next chunk
+    SHARED_BYTES = 3 << 20      # of transformed tiles that are few; twice as many rather than blocks
+    UNITS = 16                  # of work, where the tiles are many
+    FEWEST_CHUNKS = 4           # of a stretch, where it is not one of two: each writes its sums
+    GRADIENTS_BYTES = 4 << 20   # of stretches
 
 
 cdef struct Source:             # what tiles are cut from: the input, or the output's gradient
@@ -52,7 +59,6 @@ cdef struct Source:             # what tiles are cut from: the input, or the out
     real cval
     Py_ssize_t block, part, parts               # channels of a block, and of a part; parts of a block
     Py_ssize_t pitch, position                  # of transformed tiles: from tile to tile, from position to position
-    real* tiles                                 # [chunk][part][position][tile][channel]
 
 
 cdef struct Grad:
@@ -60,12 +66,18 @@ cdef struct Grad:
     Py_ssize_t dilation_h, dilation_w
     Py_ssize_t down, across                             # tiles of a row phase; of all column phases together, as one
     Py_ssize_t chunk_maps, chunk_rows, chunk_columns    # maps: images × row phases
-    Py_ssize_t chunks, together, steps                  # in all; that are transformed together; how many times
+    Py_ssize_t chunks, stretches
+    bint shared                                         # the tiles of all chunks and groups
+    Py_ssize_t blocks, parts                            # in all; of a block
     Source x, g
     real* y
-    Py_ssize_t shares                                   # of the positions
-    real* sums                                          # [part, or thread where none waits][position][output][channel]
-    Py_ssize_t position                                 # of sums: from one to the next
+    Py_ssize_t weights                                  # of all groups
+    real* gradients                                     # as y, whose is that of the first stretch
+    Py_ssize_t gradient_size
+    real* tiles                                         # [group, chunk, or thread][x, g][part][position][tile][channel]
+    Py_ssize_t chunk_size
+    real* sums                                          # [thread][part][position][output][channel]
+    Py_ssize_t position, sums_size                      # of a part: from one position to the next; of a thread
     real* pixels                                        # [thread][line][column][channel] of a vector of channels
     Py_ssize_t pixels_size
 
@@ -74,25 +86,14 @@ cdef struct Chunk:
     Py_ssize_t map, maps, row, rows, column, columns
 
 
-cdef struct Step:               # some chunks of a block
+cdef struct Block:
     Py_ssize_t group, output, outputs, channel, channels
-    Py_ssize_t first, chunks
-    Py_ssize_t buffer           # of transformed tiles, 0 or 1
 
 
 cdef struct Part:               # of a block
     Py_ssize_t output, outputs, channel, channels
+    Py_ssize_t u, v             # where its outputs and channels lie among the tiles of a chunk
     real* sums
-
-
-cdef struct Products:           # of one position
-    Py_ssize_t outputs, depth
-    const real* u
-    Py_ssize_t u_pitch
-    const real* v
-    Py_ssize_t v_pitch
-    real* sums
-    bint first                  # nothing has been summed yet
 
 
 # ---- pixels --------------------------------------------------------------------------------------------
@@ -240,105 +241,55 @@ cdef void transform_gradient(const Grad* grad, const Chunk* chunk, const real* p
 
 cdef Py_ssize_t find_chunk(const Grad* grad, Py_ssize_t index, Chunk* chunk) noexcept nogil:
     # Chunk number `index`, and its tiles.
-    cdef Py_ssize_t down = ceil_div(grad.down, grad.chunk_rows), across = ceil_div(grad.across, grad.chunk_columns)
-    chunk.map = index // across // down * grad.chunk_maps
-    chunk.row = index // across % down * grad.chunk_rows
+    cdef Py_ssize_t maps = grad.images * grad.dilation_h
+    cdef Py_ssize_t map_cuts = ceil_div(maps, grad.chunk_maps), cuts = ceil_div(grad.down, grad.chunk_rows)
+    cdef Py_ssize_t across = ceil_div(grad.across, grad.chunk_columns), i = index // across
     chunk.column = index % across * grad.chunk_columns
-    chunk.maps = min(grad.chunk_maps, grad.images * grad.dilation_h - chunk.map)
-    chunk.rows = min(grad.chunk_rows, grad.down - chunk.row)
     chunk.columns = min(grad.chunk_columns, grad.across - chunk.column)
+    chunk.row = i % cuts * grad.down // cuts
+    chunk.rows = (i % cuts + 1) * grad.down // cuts - chunk.row
+    chunk.map = i // cuts * maps // map_cuts
+    chunk.maps = (i // cuts + 1) * maps // map_cuts - chunk.map
     return chunk.maps * chunk.rows * chunk.columns * grad.dilation_w
 
 
-cdef inline real* part_of(const Grad* grad, const Source* source, const Step* step, Py_ssize_t chunk,
-                          Py_ssize_t part) noexcept nogil:
-    chunk += step.buffer * grad.together
-    return source.tiles + (chunk * source.parts + part) * POSITIONS * source.position
+cdef Py_ssize_t gradient_tiles(const Grad* grad) noexcept nogil:
+    # Where those of the output's gradient begin.
+    return grad.x.parts * POSITIONS * grad.x.position
 
 
-cdef void transform_vector(const Grad* grad, const Step* step, Py_ssize_t unit, Py_ssize_t thread) noexcept nogil:
+cdef void transform_vector(const Grad* grad, const Block* block, Py_ssize_t index, Py_ssize_t vector, real* tiles,
+                           Py_ssize_t thread) noexcept nogil:
     # A vector of channels, of input or output, in one chunk.
-    cdef Py_ssize_t inputs = ceil_div(step.channels, VL), vectors = inputs + ceil_div(step.outputs, VL)
-    cdef Py_ssize_t k = unit // vectors, c = unit % vectors * VL, channels, channel, m, index, tiles
+    cdef Py_ssize_t inputs = ceil_div(block.channels, VL) * VL, c = vector * VL, channels, channel, m, count
     cdef const Source* source = &grad.x
     cdef const real* pixels
     cdef real* scratch = grad.pixels + thread * grad.pixels_size
-    cdef real* to
     cdef Chunk chunk
-    channels, channel = step.channels, step.group * grad.channels + step.channel
-    if c >= inputs * VL:
-        c -= inputs * VL
+    channels, channel = block.channels, block.group * grad.channels + block.channel
+    if c >= inputs:
+        c -= inputs
         source = &grad.g
-        channels, channel = step.outputs, step.group * grad.outputs + step.output
-    tiles = find_chunk(grad, step.first + k, &chunk) // chunk.maps
+        channels, channel = block.outputs, block.group * grad.outputs + block.output
+        tiles += gradient_tiles(grad)
+    count = find_chunk(grad, index, &chunk) // chunk.maps
     pixels = source.pixels + (channel + c) * source.channel
-    to = part_of(grad, source, step, k, c // source.part) + c % source.part
-    for m in range(chunk.maps):
-        index = chunk.map + m
-        lay_pixels(grad, source, &chunk, pixels + index // grad.dilation_h * source.image, index % grad.dilation_h,
+    tiles += c // source.part * POSITIONS * source.position + c % source.part
+    for m in range(chunk.map, chunk.map + chunk.maps):
+        lay_pixels(grad, source, &chunk, pixels + m // grad.dilation_h * source.image, m % grad.dilation_h,
                    min(channels - c, <Py_ssize_t>VL), scratch)
         if source == &grad.x:
-            transform_input(grad, &chunk, scratch, to)
+            transform_input(grad, &chunk, scratch, tiles)
         else:
-            transform_gradient(grad, &chunk, scratch, to)
-        to += tiles * source.pitch
+            transform_gradient(grad, &chunk, scratch, tiles)
+        tiles += count * source.pitch
 
 
-# ---- products ------------------------------------------------------------------------------------------
-
-cdef inline void multiply(const int MR, const int NV, const Products* at, Py_ssize_t column) noexcept nogil:
-    # NV vectors of channels from `column` on. The loop over outputs lives in here because gcc unrolls the loops over
-    # `acc` early enough to keep it in registers only where they are nested in another.
-    cdef vec acc[24]
-    cdef vec x[3]
-    cdef vec w
-    cdef const real* u
-    cdef const real* v
-    cdef real* sums = at.sums + column
-    cdef Py_ssize_t u_pitch = at.u_pitch, v_pitch = at.v_pitch, depth = at.depth, o, _
-    cdef bint first = at.first
-    cdef int i, j
-    for o in range(ceil_div(at.outputs, MR)):
-        u, v = at.u + o * MR, at.v + column
-        for i in range(MR * NV):
-            acc[i] = vec_set(0)
-        for _ in range(depth):
-            for j in range(NV):
-                x[j] = vec_load(v + j * VL)
-            for i in range(MR):
-                w = vec_set(u[i])
-                for j in range(NV):
-                    acc[i * NV + j] = acc[i * NV + j] + w * x[j]
-            u += u_pitch
-            v += v_pitch
-        for i in range(MR):
-            for j in range(NV):
-                if first:
-                    vec_store(sums + j * VL, acc[i * NV + j])
-                else:
-                    vec_store(sums + j * VL, vec_load(sums + j * VL) + acc[i * NV + j])
-            sums += v_pitch
+cdef Py_ssize_t vectors_of(const Block* block) noexcept nogil:
+    return ceil_div(block.channels, VL) + ceil_div(block.outputs, VL)
 
 
-cdef void multiply_position(const Products* at, Py_ssize_t channels) noexcept nogil:
-    # By GEMM_NV vectors of channels, but the last four of three as two and two.
-    cdef Py_ssize_t c = 0, left = ceil_div(channels, VL)
-    while left > 0:
-        if GEMM_NV > 2 and (left == GEMM_NV or left > GEMM_NV + 1):
-            multiply(GEMM_MR, GEMM_NV, at, c)
-            c += GEMM_NV * VL
-            left -= GEMM_NV
-        elif left > 1:
-            multiply(GEMM_MR, 2, at, c)
-            c += 2 * VL
-            left -= 2
-        else:
-            multiply(2 * GEMM_MR, 1, at, c)
-            c += VL
-            left -= 1
-
-
-# ---- a part ------------------------------------------------------------------------------------
+# ---- sums -------------------------------------------------------------------------------------------
 
 cdef void write_kernels(const vec* taps, Py_ssize_t channels, real* y) noexcept nogil:
     # [tap][channel] to [channel][tap].
@@ -362,16 +313,16 @@ cdef void write_kernels(const vec* taps, Py_ssize_t channels, real* y) noexcept 
         k += VL
 
 
-cdef void write_sums(const Grad* grad, const Step* step, const Part* part, Py_ssize_t first,
-                     Py_ssize_t outputs) noexcept nogil:
-    # Gᵀ sums G, of some outputs of a part.
+cdef void write_sums(const Grad* grad, const Block* block, const Part* part, real* y) noexcept nogil:
+    # Gᵀ sums G.
     cdef vec s[6]
     cdef vec lines[18]          # [row of the kernel][point]
     cdef vec taps[9]
     cdef Py_ssize_t o, c, place
     cdef int a, b
-    for o in range(first, first + outputs):
-        place = (step.group * grad.outputs + step.output + part.output + o) * grad.channels + step.channel + part.channel
+    for o in range(part.outputs):
+        place = ((block.group * grad.outputs + block.output + part.output + o) * grad.channels + block.channel
+                 + part.channel)
         c = 0
         while c < part.channels:
             for b in range(POINTS):
@@ -382,81 +333,133 @@ cdef void write_sums(const Grad* grad, const Step* step, const Part* part, Py_ss
                     lines[a * POINTS + b] = taps[a]
             for a in range(3):
                 gather(lines + a * POINTS, taps + 3 * a)
-            write_kernels(taps, min(part.channels - c, <Py_ssize_t>VL), grad.y + (place + c) * 9)
+            write_kernels(taps, min(part.channels - c, <Py_ssize_t>VL), y + (place + c) * 9)
             c += VL
 
 
-cdef bint sums_wait(const Grad* grad) noexcept nogil:
-    return grad.shares > 1 or grad.together < grad.chunks
-
-
-cdef bint find_part(const Grad* grad, const Step* step, Py_ssize_t index, Py_ssize_t thread, Part* part) noexcept nogil:
+cdef bint find_part(const Grad* grad, const Block* block, Py_ssize_t index, Part* part) noexcept nogil:
     # Whether it has any weights: a block may be smaller than others.
-    part.output = index // grad.x.parts * grad.g.part
-    part.channel = index % grad.x.parts * grad.x.part
-    part.outputs = min(grad.g.part, step.outputs - part.output)
-    part.channels = min(grad.x.part, step.channels - part.channel)
-    part.sums = grad.sums + (index if sums_wait(grad) else thread) * POSITIONS * grad.position
+    cdef Py_ssize_t output = index // grad.x.parts, channel = index % grad.x.parts
+    part.output, part.channel = output * grad.g.part, channel * grad.x.part
+    part.outputs = min(grad.g.part, block.outputs - part.output)
+    part.channels = min(grad.x.part, block.channels - part.channel)
+    part.u = gradient_tiles(grad) + output * POSITIONS * grad.g.position
+    part.v = channel * POSITIONS * grad.x.position
     return part.outputs > 0 and part.channels > 0
 
 
-cdef void multiply_share(const Grad* grad, const Step* step, Py_ssize_t unit, Py_ssize_t thread) noexcept nogil:
-    # The products of a part at a share of the positions; where these are all, its weights after the last chunk.
-    cdef Py_ssize_t index = unit // grad.shares, share = unit % grad.shares, p, k
-    cdef Part part
+cdef void multiply_part(const Grad* grad, const Part* part, Py_ssize_t first, Py_ssize_t chunks, const real* tiles,
+                        bint begun) noexcept nogil:
+    # The products of so many chunks, whose tiles follow one another.
+    cdef Py_ssize_t p, k
     cdef Products products
     cdef Chunk chunk
-    if not find_part(grad, step, index, thread, &part):
-        return
     products.outputs, products.u_pitch, products.v_pitch = part.outputs, grad.g.pitch, grad.x.pitch
-    for p in range(share * POSITIONS // grad.shares, (share + 1) * POSITIONS // grad.shares):
+    for p in range(POSITIONS):
         products.sums = part.sums + p * grad.position
-        for k in range(step.chunks):
-            products.depth, products.first = find_chunk(grad, step.first + k, &chunk), step.first + k == 0
-            products.u = part_of(grad, &grad.g, step, k, index // grad.x.parts) + p * grad.g.position
-            products.v = part_of(grad, &grad.x, step, k, index % grad.x.parts) + p * grad.x.position
+        for k in range(chunks):
+            products.depth, products.first = find_chunk(grad, first + k, &chunk), k == 0 and not begun
+            products.u = tiles + k * grad.chunk_size + part.u + p * grad.g.position
+            products.v = tiles + k * grad.chunk_size + part.v + p * grad.x.position
             multiply_position(&products, part.channels)
-    if grad.shares == 1 and step.first + step.chunks == grad.chunks:
-        write_sums(grad, step, &part, 0, part.outputs)
 
 
-cdef Py_ssize_t vectors_of(const Step* step) noexcept nogil:
-    return step.chunks * (ceil_div(step.channels, VL) + ceil_div(step.outputs, VL))
+# ---- units of work: many tiles -------------------------------------------------------------------------
+
+cdef void find_block(const Grad* grad, Py_ssize_t index, Block* block) noexcept nogil:
+    cdef Py_ssize_t blocks = ceil_div(grad.channels, grad.x.block), output_blocks = ceil_div(grad.outputs, grad.g.block)
+    block.channel = index % blocks * grad.x.block
+    block.channels = min(grad.x.block, grad.channels - block.channel)
+    index //= blocks
+    block.output = index % output_blocks * grad.g.block
+    block.outputs = min(grad.g.block, grad.outputs - block.output)
+    block.group = index // output_blocks
 
 
-cdef void run_unit(const Grad* grad, const Step* step, const Step* next_step, Py_ssize_t unit, Py_ssize_t products,
-                   Py_ssize_t thread) noexcept nogil:
-    # The products of a step, then, smaller ones last, the transforms of the next.
-    if unit < products:
-        multiply_share(grad, step, unit, thread)
-    else:
-        transform_vector(grad, next_step, unit - products, thread)
-
-
-cdef void write_share(const Grad* grad, const Step* step, Py_ssize_t unit) noexcept nogil:
-    # The weights of a share of a part's outputs.
-    cdef Py_ssize_t share = unit % grad.shares, first
+cdef void sum_stretch(const Grad* grad, Py_ssize_t unit, Py_ssize_t thread) noexcept nogil:
+    # The gradient of a block by a stretch.
+    cdef Py_ssize_t stretch = unit % grad.stretches, first = stretch * grad.chunks // grad.stretches, chunk, i
+    cdef real* tiles = grad.tiles + thread * grad.chunk_size
+    cdef real* y = grad.y if stretch == 0 else grad.gradients + (stretch - 1) * grad.gradient_size
+    cdef Block block
     cdef Part part
-    if find_part(grad, step, unit // grad.shares, 0, &part):
-        first = share * part.outputs // grad.shares
-        write_sums(grad, step, &part, first, (share + 1) * part.outputs // grad.shares - first)
+    find_block(grad, unit // grad.stretches, &block)
+    for chunk in range(first, (stretch + 1) * grad.chunks // grad.stretches):
+        for i in range(vectors_of(&block)):
+            transform_vector(grad, &block, chunk, i, tiles, thread)
+        for i in range(grad.parts):
+            if find_part(grad, &block, i, &part):
+                part.sums = grad.sums + thread * grad.sums_size + i * POSITIONS * grad.position
+                multiply_part(grad, &part, chunk, 1, tiles, chunk > first)
+    for i in range(grad.parts):
+        if find_part(grad, &block, i, &part):
+            part.sums = grad.sums + thread * grad.sums_size + i * POSITIONS * grad.position
+            write_sums(grad, &block, &part, y)
+
+
+cdef void add_gradients(const Grad* grad, Py_ssize_t unit, Py_ssize_t units) noexcept nogil:
+    # Those of all stretches, at a share of the weights.
+    cdef Py_ssize_t vectors = ceil_div(grad.weights, VL), i = unit * vectors // units * VL, stretch, count
+    cdef vec sum
+    while i < (unit + 1) * vectors // units * VL:
+        count = min(grad.weights - i, <Py_ssize_t>VL)
+        sum = vec_load_part(grad.y + i, count)
+        for stretch in range(grad.stretches - 1):
+            sum = sum + vec_load(grad.gradients + stretch * grad.gradient_size + i)
+        vec_store_part(grad.y + i, sum, count)
+        i += VL
+
+
+# ---- units of work: few tiles --------------------------------------------------------------------------
+
+cdef void transform_shared(const Grad* grad, Py_ssize_t unit, Py_ssize_t thread) noexcept nogil:
+    cdef Block block
+    cdef Py_ssize_t vectors, chunk
+    find_block(grad, 0, &block)
+    vectors = vectors_of(&block)
+    chunk = unit // vectors
+    block.group = chunk // grad.chunks
+    transform_vector(grad, &block, chunk % grad.chunks, unit % vectors, grad.tiles + chunk * grad.chunk_size, thread)
+
+
+cdef void multiply_shared(const Grad* grad, Py_ssize_t unit, Py_ssize_t thread) noexcept nogil:
+    # The weights of a part.
+    cdef Block block
+    cdef Part part
+    find_block(grad, unit // grad.parts, &block)
+    if find_part(grad, &block, unit % grad.parts, &part):
+        part.sums = grad.sums + thread * grad.sums_size
+        multiply_part(grad, &part, 0, grad.chunks, grad.tiles + block.group * grad.chunks * grad.chunk_size, False)
+        write_sums(grad, &block, &part, grad.y)
+
+
+cdef void run_unit(const Grad* grad, int phase, Py_ssize_t unit, Py_ssize_t units, Py_ssize_t thread) noexcept nogil:
+    if grad.shared and phase == 0:
+        transform_shared(grad, unit, thread)
+    elif grad.shared:
+        multiply_shared(grad, unit, thread)
+    elif phase == 0:
+        sum_stretch(grad, unit, thread)
+    else:
+        add_gradients(grad, unit, units)
+
+
+cdef Py_ssize_t count_units(const Grad* grad, int phase, Py_ssize_t threads) noexcept nogil:
+    cdef Block block
+    find_block(grad, 0, &block)
+    if grad.shared and phase == 0:
+        return grad.groups * grad.chunks * vectors_of(&block)
+    if grad.shared:
+        return grad.groups * grad.parts
+    if phase == 0:
+        return grad.blocks * grad.stretches
+    return threads if grad.stretches > 1 else 0
 
 
 # ---- sizes ---------------------------------------------------------------------------------------------
 
 cdef Py_ssize_t even_vectors(Py_ssize_t n, Py_ssize_t most) noexcept nogil:
     return ceil_div(even_parts(n, most), VL) * VL
-
-
-cdef void partition(Grad* grad, Py_ssize_t threads) noexcept nogil:
-    # The parts of a block, and as many shares of their positions as keep all threads busy.
-    cdef Py_ssize_t parts
-    grad.g.part, grad.x.part = even_vectors(grad.g.block, MOST_CHANNELS), even_vectors(grad.x.block, MOST_CHANNELS)
-    grad.g.parts, grad.x.parts = ceil_div(grad.g.block, grad.g.part), ceil_div(grad.x.block, grad.x.part)
-    parts = grad.g.parts * grad.x.parts
-    grad.shares = 1
-    while grad.shares < POSITIONS and parts * grad.shares < 4 * threads and parts * grad.shares % threads != 0:
-        grad.shares += 1
 
 
 cdef void cut(Grad* grad, Py_ssize_t rows, Py_ssize_t columns) noexcept nogil:
@@ -470,6 +473,8 @@ cdef void cut(Grad* grad, Py_ssize_t rows, Py_ssize_t columns) noexcept nogil:
     grad.chunk_maps = 1
     if grad.chunk_rows == grad.down and grad.chunk_columns == grad.across:
         grad.chunk_maps = even_parts(maps, max(<Py_ssize_t>1, DEPTH // tiles))
+    grad.chunks = (ceil_div(maps, grad.chunk_maps) * ceil_div(grad.down, grad.chunk_rows)
+                   * ceil_div(grad.across, grad.chunk_columns))
 
 
 cdef Py_ssize_t apart(Py_ssize_t size) noexcept nogil:
@@ -477,63 +482,58 @@ cdef Py_ssize_t apart(Py_ssize_t size) noexcept nogil:
     return (ceil_div(size, LINE) | 1) * LINE
 
 
-cdef void space(Grad* grad) noexcept nogil:
-    # Where tiles and sums lie in scratch.
+cdef void divide(Source* source, Py_ssize_t channels, Py_ssize_t most_block, Py_ssize_t most) noexcept nogil:
+    # Into blocks, and those into parts.
+    source.block = min(channels, even_vectors(channels, most_block))
+    source.part = even_vectors(source.block, most)
+    source.parts = ceil_div(source.block, source.part)
+
+
+cdef void divide_both(Grad* grad, Py_ssize_t most_block, Py_ssize_t most_channels, Py_ssize_t most_outputs) noexcept nogil:
+    # And where tiles and sums of parts lie in scratch.
     cdef Py_ssize_t tiles = grad.chunk_maps * grad.chunk_rows * grad.chunk_columns * grad.dilation_w
     cdef Py_ssize_t rows = max(<Py_ssize_t>VL, <Py_ssize_t>(2 * GEMM_MR))
+    divide(&grad.x, grad.channels, most_block, most_channels)
+    divide(&grad.g, grad.outputs, most_block, most_outputs)
+    grad.blocks = grad.groups * ceil_div(grad.outputs, grad.g.block) * ceil_div(grad.channels, grad.x.block)
+    grad.parts = grad.x.parts * grad.g.parts
     grad.x.pitch, grad.g.pitch = grad.x.part, ceil_div(grad.g.part, rows) * rows
     grad.x.position, grad.g.position = apart(tiles * grad.x.pitch), apart(tiles * grad.g.pitch)
     grad.position = apart(grad.g.pitch * grad.x.pitch)
+    grad.chunk_size = POSITIONS * (grad.x.parts * grad.x.position + grad.g.parts * grad.g.position)
+
+
+cdef void plan(Grad* grad, Py_ssize_t threads) noexcept nogil:
+    cdef Py_ssize_t whole = max(grad.channels, grad.outputs), channels = MOST_CHANNELS, outputs = MOST_CHANNELS
+    cdef Py_ssize_t limit = SHARED_BYTES if whole <= MOST_BLOCK else 2 * SHARED_BYTES
+    cut(grad, grad.g.height, grad.g.width)
+    divide_both(grad, whole, channels, outputs)
+    grad.stretches = 1
+    grad.shared = grad.groups * grad.chunks * grad.chunk_size * <Py_ssize_t>sizeof(real) <= limit
+    while grad.shared and grad.groups * grad.parts < 2 * threads and channels > 2 * LINE:    # parts for all threads
+        if outputs == channels:
+            outputs //= 2
+        else:
+            channels //= 2
+        divide_both(grad, whole, channels, outputs)
+    if not grad.shared:
+        divide_both(grad, MOST_BLOCK, channels, outputs)
+        grad.stretches = max(<Py_ssize_t>(2 if grad.blocks == 1 else 1), grad.chunks // FEWEST_CHUNKS)
+        grad.stretches = min(grad.chunks, grad.stretches, ceil_div(UNITS, grad.blocks),
+                             1 + GRADIENTS_BYTES // (grad.weights * <Py_ssize_t>sizeof(real)))
+    grad.gradient_size = apart(grad.weights)
+    grad.sums_size = POSITIONS * grad.position * (1 if grad.shared else grad.parts)
     grad.pixels_size = ((TILE * grad.chunk_rows + grad.x.beyond) * (TILE * grad.chunk_columns + grad.x.beyond)
                         * grad.dilation_w * VL)
 
 
-cdef void plan(Grad* grad, Py_ssize_t threads) noexcept nogil:
-    # All chunks together where their tiles are few; else blocks whose sums may wait.
-    cut(grad, grad.g.height, grad.g.width)
-    grad.chunks = (ceil_div(grad.images * grad.dilation_h, grad.chunk_maps) * ceil_div(grad.down, grad.chunk_rows)
-                   * ceil_div(grad.across, grad.chunk_columns))
-    grad.x.block, grad.g.block, grad.together = grad.channels, grad.outputs, grad.chunks
-    partition(grad, threads)
-    space(grad)
-    if grad.chunks * chunk_size(grad) * <Py_ssize_t>sizeof(real) <= TILES_BYTES:
-        return
-    grad.x.block = min(grad.channels, even_vectors(grad.channels, MOST_WAITING))
-    grad.g.block = min(grad.outputs, even_vectors(grad.outputs, MOST_WAITING))
-    partition(grad, threads)
-    space(grad)
-    grad.together = min(grad.chunks, max(<Py_ssize_t>1, TILES_BYTES // (chunk_size(grad) * <Py_ssize_t>sizeof(real))))
-
-
-cdef Py_ssize_t chunk_size(const Grad* grad) noexcept nogil:
-    # Elements of a chunk's tiles.
-    return POSITIONS * (grad.x.parts * grad.x.position + grad.g.parts * grad.g.position)
-
-
 cdef Py_ssize_t lay_out(Grad* grad, Py_ssize_t threads, char* at) noexcept nogil:
     # The bytes of the scratch.
-    cdef Py_ssize_t chunks = grad.together * min(grad.steps, <Py_ssize_t>2)
-    cdef Py_ssize_t sums = grad.x.parts * grad.g.parts if sums_wait(grad) else threads
-    grad.x.tiles = <real*>at
-    grad.g.tiles = grad.x.tiles + chunks * POSITIONS * grad.x.parts * grad.x.position
-    grad.sums = grad.g.tiles + chunks * POSITIONS * grad.g.parts * grad.g.position
-    grad.pixels = grad.sums + sums * POSITIONS * grad.position
-    return <char*>(grad.pixels + threads * grad.pixels_size) - at
-
-
-cdef void find_step(const Grad* grad, Py_ssize_t index, Step* step) noexcept nogil:
-    cdef Py_ssize_t steps = ceil_div(grad.chunks, grad.together), blocks = ceil_div(grad.channels, grad.x.block)
-    cdef Py_ssize_t output_blocks = ceil_div(grad.outputs, grad.g.block)
-    step.buffer = index % 2
-    step.first = index % steps * grad.together
-    step.chunks = min(grad.together, grad.chunks - step.first)
-    index //= steps
-    step.channel = index % blocks * grad.x.block
-    step.channels = min(grad.x.block, grad.channels - step.channel)
-    index //= blocks
-    step.output = index % output_blocks * grad.g.block
-    step.outputs = min(grad.g.block, grad.outputs - step.output)
-    step.group = index // output_blocks
+    grad.tiles = <real*>at
+    grad.sums = grad.tiles + (grad.groups * grad.chunks if grad.shared else threads) * grad.chunk_size
+    grad.pixels = grad.sums + threads * grad.sums_size
+    grad.gradients = grad.pixels + threads * grad.pixels_size
+    return <char*>(grad.gradients + (grad.stretches - 1) * grad.gradient_size) - at
 
 
 cdef void describe(Source* source, const real[:, :, :, :] pixels_bchw) noexcept nogil:
@@ -552,14 +552,14 @@ def weight_gradient(const real[:, :, :, :] x_bchw not None, const real[:, :, :, 
     Columns of both lie side by side.
     """
     cdef Grad grad
-    cdef Step step, next_step
-    cdef Py_ssize_t i, u, products, units
+    cdef Py_ssize_t u, units
+    cdef int phase
     cdef char* scratch
     memset(&grad, 0, sizeof(Grad))
     grad.images, grad.groups = x_bchw.shape[0], groups
     grad.channels, grad.outputs = x_bchw.shape[1] // groups, g_bchw.shape[1] // groups
     grad.dilation_h, grad.dilation_w = dilation[0], dilation[1]
-    grad.y = &y_ockk[0, 0, 0, 0]
+    grad.y, grad.weights = &y_ockk[0, 0, 0, 0], 9 * groups * grad.outputs * grad.channels
     describe(&grad.x, x_bchw)
     describe(&grad.g, g_bchw)
     grad.x.before_h, grad.x.before_w, grad.x.border, grad.x.cval = before[0], before[1], border, cval
@@ -568,27 +568,17 @@ def weight_gradient(const real[:, :, :, :] x_bchw not None, const real[:, :, :, 
     grad.x.end_h = grad.g.height + grad.x.beyond * grad.dilation_h
     grad.x.end_w = grad.g.width + grad.x.beyond * grad.dilation_w
     plan(&grad, num_threads)
-    grad.steps = (grad.groups * ceil_div(grad.outputs, grad.g.block) * ceil_div(grad.channels, grad.x.block)
-                  * ceil_div(grad.chunks, grad.together))
     scratch = <char*>scratch_alloc(lay_out(&grad, num_threads, NULL))
     if scratch == NULL:
         raise MemoryError("no memory for the scratch of a weight gradient")
     with nogil:
         lay_out(&grad, num_threads, scratch)
-        step.chunks = 0
-        for i in range(grad.steps + 1):
-            products, units = grad.g.parts * grad.x.parts * grad.shares if i > 0 else 0, 0
-            if i < grad.steps:
-                find_step(&grad, i, &next_step)
-                units = vectors_of(&next_step)
+        for phase in range(2):
+            units = count_units(&grad, phase, num_threads)
             if num_threads == 1:    # no team: also what a forked child must do
-                for u in range(products + units):
-                    run_unit(&grad, &step, &next_step, u, products, 0)
-            else:
-                for u in prange(products + units, num_threads=num_threads, schedule="dynamic"):
-                    run_unit(&grad, &step, &next_step, u, products, threadid())
-                if grad.shares > 1 and i > 0 and step.first + step.chunks == grad.chunks:
-                    for u in prange(products, num_threads=num_threads, schedule="dynamic"):
-                        write_share(&grad, &step, u)
-            step = next_step
+                for u in range(units):
+                    run_unit(&grad, phase, u, units, 0)
+            elif units > 0:
+                for u in prange(units, num_threads=num_threads, schedule="dynamic"):
+                    run_unit(&grad, phase, u, units, threadid())
         scratch_free(scratch)

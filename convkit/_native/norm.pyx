@@ -11,12 +11,14 @@ cdef enum:
     LANES = 16
 
 
-cdef inline double add_up(const double* lanes) noexcept nogil:
-    cdef double total = 0
+cdef inline double add_up(double* lanes) noexcept nogil:
+    # Half to half: short runs would else wait for one long chain of additions.
     cdef int i
-    for i in range(LANES):
-        total += lanes[i]
-    return total
+    for i in range(8):
+        lanes[i] += lanes[8 + i]
+    for i in range(4):
+        lanes[i] += lanes[4 + i]
+    return (lanes[0] + lanes[2]) + (lanes[1] + lanes[3])
 
 
 cdef double find_sum(const real* x, Py_ssize_t n) noexcept nogil:

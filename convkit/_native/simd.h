@@ -328,7 +328,6 @@ INLINE void load_bytes(stored *line, const uint8_t *p, ptrdiff_t n) { memcpy(lin
 #define LANES(F, p) F(0, p), F(1, p)
 #endif
 #define LANE_BIT(i, p) 1 << (i)
-#define LANE_NUMBER(i, p) i
 #define LANE_HALF(i, p) 2 * (i) + (p)
 #define LANE_ZIP(i, p) (i) / 2 + (p) * (VL / 2) + (i) % 2 * VL
 #define LANE_SHIFT(i, p) (i) < VL - 1 ? (i) + 1 : 2 * VL - 1 - (p)
@@ -565,9 +564,11 @@ INLINE vec vec_load_part(const real *p, ptrdiff_t n) {
 #elif defined(__AVX512F__)
   return (vec)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
 #elif defined(__AVX2__) && defined(CONVKIT_FLOAT64)
-  return (vec)_mm256_maskload_pd(p, (__m256i)((vec_bits){LANES(LANE_NUMBER, 0)} < (real_bits)n));
-#elif defined(__AVX2__)
-  return (vec)_mm256_maskload_ps(p, (__m256i)((vec_bits){LANES(LANE_NUMBER, 0)} < (real_bits)n));
+  static const int64_t lanes[2 * VL] = {-1, -1, -1, -1};
+  return (vec)_mm256_maskload_pd(p, _mm256_loadu_si256((const __m256i *)(lanes + VL - n)));
+#elif defined(__AVX2__) && !defined(CONVKIT_INT16)
+  static const int32_t lanes[2 * VL] = {-1, -1, -1, -1, -1, -1, -1, -1};
+  return (vec)_mm256_maskload_ps(p, _mm256_loadu_si256((const __m256i *)(lanes + VL - n)));
 #else
   real lanes[VL] = {0};
   if (n == VL) return vec_load(p);

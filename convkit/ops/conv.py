@@ -377,15 +377,20 @@ def ask(problem: Problem, algorithm: str, once: bool) -> Question:
 
 
 def axes_of(size: Size, kernel: Size, stride: Any, padding: Any, dilation: Any) -> tuple[Axis, Axis]:
-    """Both axes of a convolution; remembered where it was asked for in single numbers, as it usually is."""
-    if type(stride) is type(padding) is type(dilation) is int:
+    """Both axes of a convolution; remembered where it was asked for in plain numbers, as it usually is."""
+    if is_plain(stride) and is_plain(padding) and is_plain(dilation):
         return _remembered_axes(size, kernel, stride, padding, dilation)
     vertical, horizontal = shapes.conv_axes(size, kernel, stride, padding, dilation)
     return vertical, horizontal
 
 
+def is_plain(value: Any) -> bool:
+    """Whether `value` is an int or a tuple of them, and no number that merely equals one."""
+    return type(value) is int or (type(value) is tuple and all(type(n) is int for n in value))
+
+
 @lru_cache(maxsize=1024)
-def _remembered_axes(size: Size, kernel: Size, stride: int, padding: int, dilation: int) -> tuple[Axis, Axis]:
+def _remembered_axes(size: Size, kernel: Size, stride: Any, padding: Any, dilation: Any) -> tuple[Axis, Axis]:
     vertical, horizontal = shapes.conv_axes(size, kernel, stride, padding, dilation)
     return vertical, horizontal
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 EPS = 1e-5
+WORK = 16
+"""Multiply-adds that take as long as a number takes."""
 
 
 # ---- batch norm ----------------------------------------------------------------------------------------
@@ -113,7 +115,7 @@ def batch_norm(
     training = _checks.flag(training, "training")
     eps = check_eps(eps)
     runs = channel_runs(x)
-    threads = threads_for(4 * x.size, num_threads)
+    threads = threads_for(WORK * x.size, num_threads)
     if training:
         mean, var = batch_moments(x, runs, threads)
     elif running_mean is None or running_var is None:
@@ -122,9 +124,7 @@ def batch_norm(
         mean = check_moments(running_mean, "running_mean", x.shape[1:2])
         var = check_moments(running_var, "running_var", x.shape[1:2])
     y = _checks.output(out, x.shape, x.dtype, x)
-    shape = x.shape[:2]
-    factor = w / np.sqrt(var + eps)
-    scale(x, runs, [np.broadcast_to(a, shape) for a in (mean, factor, b)], y, threads)
+    scale(x, x.shape[:2], [mean, w / np.sqrt(var + eps), b], y, threads)
     return (y, mean, var) if return_moments else y
 
 
@@ -173,7 +173,7 @@ def batch_norm_grad(
     means, variances = (
         check_moments(value, name, x.shape[1:2]) for value, name in ((mean, "mean"), (var, "var"))
     )
-    threads = threads_for(4 * x.size, num_threads)
+    threads = threads_for(WORK * x.size, num_threads)
     runs, shape = channel_runs(x), x.shape[:2]
     rate = 1 / np.sqrt(variances + eps)
     plain, moved = products(g, x, runs, np.broadcast_to(means, shape), threads)
@@ -181,7 +181,7 @@ def batch_norm_grad(
     count = x.size // x.shape[1] if training else np.inf
     by_x, shift = -w * rate * rate * by_weight / count, -w * rate * by_bias / count
     y = _checks.empty(x.shape, x.dtype)
-    combine(g, x, runs, [np.broadcast_to(a, shape) for a in (means, w * rate, by_x, shift)], y, threads)
+    combine(g, x, shape, [means, w * rate, by_x, shift], y, threads)
     return y, by_weight.astype(x.dtype), by_bias.astype(x.dtype)
 
 
@@ -246,10 +246,10 @@ def group_norm(
     x, w, b = check_arrays(input, weight, bias, channels_of(input), 2)
     groups = check_groups(groups, x)
     eps = check_eps(eps)
-    threads = threads_for(4 * x.size, num_threads)
+    threads = threads_for(WORK * x.size, num_threads)
     means, rate = group_moments(x, groups, eps, threads)
     y = _checks.output(out, x.shape, x.dtype, x)
-    scale(x, channel_runs(x), [means, rate * w, np.broadcast_to(b, x.shape[:2])], y, threads)
+    scale(x, x.shape[:2], [means, rate * w, b], y, threads)
     return y
 
 
@@ -290,7 +290,7 @@ def group_norm_grad(
     g, x, w = check_gradients(grad_output, input, weight, channels_of(input), 2)
     groups = check_groups(groups, x)
     eps = check_eps(eps)
-    threads = threads_for(4 * x.size, num_threads)
+    threads = threads_for(WORK * x.size, num_threads)
     means, rate = group_moments(x, groups, eps, threads)
     plain, moved = products(g, x, channel_runs(x), means, threads)
     count = x.size // x.shape[0] // groups
@@ -300,7 +300,7 @@ def group_norm_grad(
         for sums in (plain, moved)
     )
     y = _checks.empty(x.shape, x.dtype)
-    combine(g, x, channel_runs(x), [means, rate * w, -(rate**3) * by_rate, -rate * by_mean], y, threads)
+    combine(g, x, x.shape[:2], [means, rate * w, -(rate**3) * by_rate, -rate * by_mean], y, threads)
     return y, (moved * rate).sum(0).astype(x.dtype), plain.sum(0).astype(x.dtype)
 
 
@@ -365,10 +365,10 @@ def layer_norm(
     x, w, b = check_arrays(input, weight, bias, shape, 1)
     runs = check_last(x.shape, shape)
     eps = check_eps(eps)
-    threads = threads_for(4 * x.size, num_threads)
+    threads = threads_for(WORK * x.size, num_threads)
     means, rate = layer_moments(x, runs, eps, threads)
     y = _checks.empty(x.shape, x.dtype)
-    scale(x, runs, [means, rate, np.zeros_like(means)], y, threads)
+    scale(x, runs[:1], [means, rate, 0], y, threads)
     if weight is not None:
         y *= w.astype(x.dtype)
     if bias is not None:
@@ -414,14 +414,14 @@ def layer_norm_grad(
     g, x, w = check_gradients(grad_output, input, weight, shape, 1)
     runs = check_last(x.shape, shape)
     eps = check_eps(eps)
-    threads = threads_for(4 * x.size, num_threads)
+    threads = threads_for(WORK * x.size, num_threads)
     means, rate = layer_moments(x, runs, eps, threads)
     weighted = g if weight is None else g * w.astype(x.dtype)
     plain, moved = products(weighted, x, runs, means, threads)
     terms = [means, rate, -(rate**3) * moved.ravel() / runs[1], -rate * plain.ravel() / runs[1]]
     y, normal = _checks.empty(x.shape, x.dtype), _checks.empty(x.shape, x.dtype)
-    combine(weighted, x, runs, terms, y, threads)
-    scale(x, runs, [means, rate, np.zeros_like(means)], normal, threads)
+    combine(weighted, x, runs[:1], terms, y, threads)
+    scale(x, runs[:1], [means, rate, 0], normal, threads)
     rows = g.reshape(-1, *shape)
     by_weight = np.einsum("ij,ij->j", rows.reshape(runs), normal.reshape(runs), dtype=np.float64)
     by_bias = rows.sum(0, dtype=np.float64)
@@ -464,18 +464,27 @@ def products(g: Array, x: Array, runs: tuple[int, int], means: Array, threads: i
     return found[:, 0].reshape(means.shape), found[:, 1].reshape(means.shape)
 
 
-def scale(x: Array, runs: tuple[int, int], terms: list[Array], y: Array, threads: int) -> None:
-    """Write (x - mean)·factor + shift, with each run's mean, factor and shift."""
-    table = np.stack([term.reshape(-1) for term in terms], axis=1).astype(x.dtype)
+def tabulated(x: Array, shape: tuple[int, ...], terms: list[Any]) -> tuple[tuple[int, int], Array]:
+    """The runs of `x`, one for each number of `shape`, and a row of terms for each."""
+    table = np.empty((*shape, len(terms)), x.dtype)
+    for i, term in enumerate(terms):
+        table[..., i] = term
+    runs = prod(shape)
+    return (runs, x.size // runs), table.reshape(runs, len(terms))
+
+
+def scale(x: Array, shape: tuple[int, ...], terms: list[Any], y: Array, threads: int) -> None:
+    """Write (x - mean)·factor + shift; mean, factor and shift of the runs take `shape` by broadcasting."""
+    runs, table = tabulated(x, shape, terms)
     to = y if y.flags.c_contiguous else _checks.empty(y.shape, y.dtype)
     _dispatch.native().family("norm", x.dtype).affine(in_runs(x, runs), table, to.reshape(runs), threads)
     if to is not y:
         y[...] = to
 
 
-def combine(g: Array, x: Array, runs: tuple[int, int], terms: list[Array], y: Array, threads: int) -> None:
-    """Write g·by_g + (x - mean)·by_x + shift, with each run's mean, by_g, by_x and shift."""
-    table = np.stack([term.reshape(-1) for term in terms], axis=1).astype(x.dtype)
+def combine(g: Array, x: Array, shape: tuple[int, ...], terms: list[Any], y: Array, threads: int) -> None:
+    """Write g·by_g + (x - mean)·by_x + shift; mean, by_g, by_x and shift as in `scale`."""
+    runs, table = tabulated(x, shape, terms)
     kernels = _dispatch.native().family("norm", x.dtype)
     kernels.affine_of_two(in_runs(g, runs), in_runs(x, runs), table, y.reshape(runs), threads)
 

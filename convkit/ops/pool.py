@@ -14,6 +14,9 @@ from convkit._threads import threads_for
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
+# Multiply-adds that take as long as a pixel takes, of the input, that is compared, or gets its gradient.
+LARGEST, SPREAD = 64, 8
+
 OutputSize = int | tuple[int | None, int | None]
 
 
@@ -270,7 +273,7 @@ def find_largest(
     rows, columns = (axis.places for axis in windows)
     shape = (*x.shape[:-2], len(rows), len(columns))
     y, index = _checks.empty(shape, x.dtype), _checks.empty(shape, np.dtype(np.int64))
-    threads = threads_for(4 * x.size, num_threads)
+    threads = threads_for(LARGEST * x.size, num_threads)
     kernels = _dispatch.native().family("pool", x.dtype)
     kernels.max_pool(maps_of(x), maps_of(y), maps_of(index), x.shape[-1], rows, columns, *step, threads)
     return y, index
@@ -332,7 +335,7 @@ def max_pool2d_grad(
         )
     y = _checks.output(out, shape, g.dtype, g, index)
     to = y if y.flags.c_contiguous else _checks.empty(shape, y.dtype)
-    threads = threads_for(2 * y.size, num_threads)
+    threads = threads_for(SPREAD * y.size, num_threads)
     kernels = _dispatch.native().family("pool", g.dtype)
     kernels.max_pool_gradient(maps_of(g), maps_of(index.astype(np.int64, copy=False)), maps_of(to), threads)
     if to is not y:
