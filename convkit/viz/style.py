@@ -199,7 +199,7 @@ def wrapped(text: str, inches: float, size: float, weight: str = "normal", famil
     for line in text.splitlines():
         columns = len(line)
         parts = [line]
-        while columns > 1 and not all(_width(part, size, weight, family) <= inches for part in parts):
+        while columns > 1 and not all(inches_of(part, size, weight, family) <= inches for part in parts):
             columns -= max(1, columns // 20)
             parts = textwrap.wrap(line, columns)
         lines += parts
@@ -210,12 +210,12 @@ def fitting(
     text: str, inches: float, size: float, weight: str = "normal", family: str = "sans-serif"
 ) -> float:
     """The points, at most `size`, of which `text` is no longer than so many inches."""
-    longest = max(_width(line, size, weight, family) for line in text.splitlines())
+    longest = max(inches_of(line, size, weight, family) for line in text.splitlines())
     return size * min(1.0, inches / longest)
 
 
-def _width(line: str, size: float, weight: str, family: str) -> float:
-    """Of one line, in inches."""
+def inches_of(line: str, size: float, weight: str = "normal", family: str = "sans-serif") -> float:
+    """The width of one line."""
     from matplotlib.font_manager import FontProperties
 
     font = FontProperties(family=family, size=size, weight=weight)
@@ -233,6 +233,12 @@ def extent(ax: Axes) -> tuple[float, float]:
     """Width and height of `ax`, in inches."""
     box = ax.get_window_extent()
     return float(box.width / ax.figure.dpi), float(box.height / ax.figure.dpi)
+
+
+def noted(ax: Axes, note: str) -> None:
+    """Write below the axes what a picture cannot show; nothing where there is nothing to say."""
+    if note:
+        ax.set_xlabel(note.removeprefix(", "), color=FAINT, fontsize=8, labelpad=5)
 
 
 # ---- in words ---------------------------------------------------------------------------------------
