@@ -78,8 +78,9 @@ def conv_geometry(
 ) -> Figure:
     """Draw a convolution as a window that slides over the padded input, and the output that it fills.
 
-    The window of output pixel `step` is orange, its next stop is outlined. A transposed convolution is drawn
-    as what it is equal to: a convolution without stride over the input with holes between its pixels.
+    The window of output pixel `step` is orange, its next stop is outlined, pixels that lie under no window
+    are hatched. A transposed convolution is drawn as what it is equal to: a convolution without stride over
+    the input with holes between its pixels.
 
     Parameters
     ----------
@@ -123,12 +124,13 @@ def conv_geometry(
     text = _in_words(kernel, stride, padding, dilation, output_padding, transposed)
     _draw(axes, sides, row, column, title if title is not None else text, transposed)
     h, w = sides[0], sides[1]
-    kind = "A transposed convolution with a" if transposed else "A"
+    window = f"{_article(h.kernel)} {h.kernel}×{w.kernel} window"
+    kind = f"A transposed convolution with {window}" if transposed else window[0].upper() + window[1:]
     return described(
         axes,
-        f"{kind} {h.kernel}×{w.kernel} window slides over a {h.size}×{w.size} input "
+        f"{kind} slides over {_article(h.size)} {h.size}×{w.size} input "
         f"with {text.partition(', ')[2]}: "
-        f"the output is {h.output}×{w.output}",
+        f"the output is {h.output}×{w.output}{'' if transposed else _said(sides)}",
     )
 
 
@@ -286,6 +288,11 @@ def _in_words(
     return ", ".join(parts)
 
 
+def _article(number: int) -> str:
+    """Before a number that is read out: an 8, an 11, an 18."""
+    return "an" if str(number).startswith("8") or number in (11, 18) else "a"
+
+
 def _short(value: Any) -> str:
     return "×".join(map(str, value)) if isinstance(value, (tuple, list)) else str(value)
 
@@ -306,6 +313,8 @@ def _draw(ax: Axes, sides: tuple[Side, Side], row: int, column: int, title: str,
     _cells(ax, real, PAPER, "#8fa3bf", thin)
     if not transposed and (top < 0 or left < 0 or v.last >= v.size or h.last >= h.size):
         _outline(ax, 0, 0, h.size, v.size, "#51657f", 1.2, "-")
+    if not transposed:
+        _unread(ax, v, h, thin)
     _cells(ax, [(x, y) for y in v.taps(row) for x in h.taps(column)], AMBER, INK, max(thin, 0.6), alpha=0.75)
     gap = h.last + _gap(ax, _extent(h) + h.output)
     middle = (v.first + v.last) / 2
@@ -354,6 +363,31 @@ def _point(ax: Axes, wide: tuple[float, float], high: tuple[float, float]) -> fl
     """Pixels of the drawing that are as long as a point, in axes with room for writing."""
     width, height = extent(ax)
     return 1 / (72 * min(width / (wide[1] - wide[0]), max(height - 0.4, height / 2) / (high[1] - high[0])))
+
+
+def _left_over(side: Side) -> set[int]:
+    """The places of the canvas that no window reads, along one axis."""
+    read = {tap for index in range(side.output) for tap in side.taps(index)}
+    return set(range(min(side.first, 0), side.last + 1)) - read
+
+
+def _unread(ax: Axes, v: Side, h: Side, width: float) -> None:
+    """Hatch the pixels that lie under no window: where the stride does not end at the border, or leaps."""
+    from matplotlib.collections import PatchCollection
+    from matplotlib.patches import Rectangle
+
+    rows, columns = _left_over(v), _left_over(h)
+    places = [(y, x) for y in range(min(v.first, 0), v.last + 1) for x in range(min(h.first, 0), h.last + 1)]
+    squares = [Rectangle((x - 0.5, y - 0.5), 1, 1) for y, x in places if y in rows or x in columns]
+    style: dict[str, Any] = {"facecolor": "none", "edgecolor": "#8a95a5", "linewidth": width, "hatch": "////"}
+    ax.add_collection(PatchCollection(squares, **style), autolim=False)
+
+
+def _said(sides: tuple[Side, Side]) -> str:
+    """Which rows and columns lie under no window, in words."""
+    counts = [len(_left_over(side)) for side in sides]
+    parts = [f"{n} {name}{'s' * (n > 1)}" for n, name in zip(counts, ("row", "column"), strict=True) if n]
+    return f"; {' and '.join(parts)} lie{'s' * (sum(counts) == 1)} under no window" if parts else ""
 
 
 def _stops(ax: Axes, v: Side, h: Side, row: int, column: int, point: float) -> None:

@@ -185,6 +185,17 @@ def headed(figure: Figure | SubFigure, title: Any, size: float = 12, bold: bool 
         text = wrapped(str(title), inches, size, weight)
         _grow(figure, text.count("\n"), size)
         figure.suptitle(text, color=INK, fontsize=size, fontweight=weight, parse_math=False)
+        if figure.get_layout_engine() is None:
+            _make_room(figure, text.count("\n") + 1, size)
+
+
+def _make_room(figure: Figure | SubFigure, lines: int, size: float) -> None:
+    """Move the axes of a figure that no layout arranges down, below a heading and their own titles."""
+    inches = figure.bbox.height / figure.dpi
+    top = 1 - 0.02 - (1.4 * lines * size + 24) / 72 / inches
+    pars = figure.subplotpars
+    if pars.bottom + 0.2 < top < pars.top:
+        figure.subplots_adjust(top=top)
 
 
 def _grow(figure: Any, lines: int, size: float) -> None:

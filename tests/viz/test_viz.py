@@ -583,3 +583,34 @@ def test_what_is_not_finite_is_told_of_a_difference():
     figure = viz.compare(before, after)
     assert figure.axes[2].get_xlabel() == "largest 2, root mean square 2, 1 not finite"
     assert viz.alt_text(figure).endswith("and their difference, 1 not finite")
+
+
+def test_the_largest_difference_has_its_sign():
+    before = np.full((4, 5), 250, np.uint8)
+    after = before.copy()
+    after[1, 2] = 5
+    assert viz.compare(before, after).axes[2].get_xlabel().startswith("largest -245, ")
+
+
+def test_pixels_under_no_window_are_hatched_and_told():
+    figure = viz.conv_geometry(8, kernel=3, stride=2, padding=1)
+    (hatched,) = [c for c in figure.axes[0].collections if c.get_hatch()]
+    assert len(hatched.get_paths()) == 19  # a row and a column of 10
+    assert viz.alt_text(figure).startswith("A 3×3 window slides over an 8×8 input")
+    assert viz.alt_text(figure).endswith("4×4; 1 row and 1 column lie under no window")
+    whole = viz.conv_geometry(7, kernel=3, stride=2, padding=1)
+    assert not [path for c in whole.axes[0].collections if c.get_hatch() for path in c.get_paths()]
+    assert "under no window" not in viz.alt_text(whole)
+    assert viz.alt_text(viz.conv_geometry((5, 9), 1, 2)).endswith(
+        "; 2 rows and 4 columns lie under no window"
+    )
+
+
+@pytest.mark.parametrize("draw", [lambda part: viz.frequency_response("box(size=3)", figure=part)])
+def test_a_heading_keeps_its_distance(draw):
+    whole = Figure(figsize=(9, 8))
+    part, _ = whole.subfigures(2, 1)
+    draw(part)
+    viz.rendered(whole)
+    heading = part._suptitle.get_window_extent()
+    assert all(ax.title.get_window_extent().y1 < heading.y0 - 3 for ax in part.axes)
