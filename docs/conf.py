@@ -57,7 +57,7 @@ sphinx_gallery_conf = {
     "show_memory": False,
     "min_reported_time": 1,
     "remove_config_comments": True,
-    "within_subsection_order": "FileNameSortKey",
+    "within_subsection_order": "lessons.Order",
     "doc_module": ("convkit",),
     "backreferences_dir": None,
     "write_computation_times": False,
