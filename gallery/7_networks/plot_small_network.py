@@ -36,7 +36,7 @@ examples = viz.show(images[:25], limits=(-0.5, 1.2), title="what it is shown")
 examples
 
 # %%
-# Convolutions that halve the map, a mean over what is left, and a layer for the four scores.
+# Convolutions, pools that halve the map, the greatest of what is left, and a layer for the four scores.
 model = nn.Sequential(
     nn.Conv2d(1, 8, 5, padding=2, generator=rng),
     nn.ReLU(),
