@@ -1,8 +1,21 @@
 """The exceptions that are convkit's own; bad arguments raise Python's `ValueError` and `TypeError`."""
 
+from __future__ import annotations
+
+from typing import Any, cast
+
 
 class ConvkitError(Exception):
     """Whatever convkit itself refuses: a file, a machine, a missing system library."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """What it says and holds, without a second call of ``__init__``, whose arguments are others."""
+        kind, said, *held = cast("tuple[Any, ...]", super().__reduce__())
+        return _as_it_was, (kind, *said), *held
+
+
+def _as_it_was(kind: type[ConvkitError], *said: Any) -> ConvkitError:
+    return kind.__new__(kind, *said)
 
 
 class UnsupportedMachine(ConvkitError, RuntimeError):

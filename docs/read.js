@@ -13,6 +13,13 @@
     if (image.classList.contains("sphx-glr-single-img") && scale < 0.59) told.push(`${image.src} is shrunk to ${scale.toFixed(2)}`);
   }
 
+  dispatchEvent(new Event("resize"));
+  for (const box of document.querySelectorAll("pre, .figure-frame")) {
+    const scrolls = ["auto", "scroll"].includes(getComputedStyle(box).overflowX) && box.scrollWidth > box.clientWidth + 1;
+    if (scrolls && box.tabIndex < 0) told.push(`scrolled by no key: ${where(box)}`);
+  }
+  if (document.getElementById("search-results")?.textContent.trim() === "") told.push("a search page without a field");
+
   const numbers = (colour) => {
     const parts = colour.match(/[\d.]+/g).map(Number);
     const scale = colour.startsWith("color(") ? 255 : 1;

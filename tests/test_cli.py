@@ -441,6 +441,30 @@ def test_a_large_kernel_is_printed_by_its_ends(tmp_path, capsys):
     assert last.startswith("161×161, sum 1;")
 
 
+def test_a_kernel_is_no_wider_than_the_terminal(tmp_path, capsys, monkeypatch):
+    for columns, printed in (("80", 7), ("40", 3), ("200", 17)):
+        monkeypatch.setenv("COLUMNS", columns)
+        assert cli.main(["kernel", "gaussian(sigma=2)", "-o", str(tmp_path / "kernel.png")]) == 0
+        *table, _ = capsys.readouterr().out.splitlines()
+        assert (len(table), len(table[0].split())) == (17, printed)
+        assert max(map(len, table)) <= int(columns)
+
+
+def test_a_kernel_that_is_too_large_tells_what_is_not(tmp_path, capsys):
+    assert cli.main(["kernel", "box(size=500)", "-o", str(tmp_path / "kernel.png")]) == 2
+    assert "501×501 weights; expected at most 401 in one direction" in capsys.readouterr().err
+    assert cli.main(["kernel", "box(size=(1, 401))", "-o", str(tmp_path / "kernel.png")]) == 0
+
+
+@pytest.mark.parametrize("words", [["show", "in.png"], ["trace", "relu", "--input", "3x8x8"]])
+def test_an_empty_name_is_refused(tmp_path, capsys, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    ck.imwrite("in.png", np.zeros((4, 5), np.uint8))
+    assert cli.main([*words, "-o", ""]) == 2
+    assert "expected one of .png" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["in.png"]
+
+
 def test_kernel_prints_and_draws(tmp_path, capsys):
     target = tmp_path / "kernel.png"
     assert cli.main(["kernel", "sobel('x')", "-o", str(target)]) == 0

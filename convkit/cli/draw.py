@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import base64
 import io
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,9 @@ def show(arguments: argparse.Namespace) -> Told:
     from convkit import viz
 
     chain = None if arguments.pipeline is None else pipeline.parse(arguments.pipeline)
-    output = arguments.output or (None if arguments.terminal else SHOWN)
+    output = arguments.output
+    if output is None and not arguments.terminal:
+        output = SHOWN
     if output is not None:
         for_name(output)
     image = imread(arguments.input)
@@ -72,17 +75,24 @@ def kernel(arguments: argparse.Namespace) -> Told:
 
 
 def _table(weights: Array) -> str:
-    rows, columns = (_printed(n) for n in weights.shape)
-    cells = [["…" if None in (i, j) else f"{weights[i, j]:.4g}" for j in columns] for i in rows]
-    width = max(len(cell) for row in cells for cell in row)
+    """The weights, no wider than the terminal, where there is one: of longer rows both ends."""
+    fit = shutil.get_terminal_size(fallback=(10_000, 24)).columns
+    rows = _printed(weights.shape[0], None)
+    for edge in (None, *range(EDGE, 0, -1)):
+        columns = _printed(weights.shape[1], edge)
+        cells = [["…" if None in (i, j) else f"{weights[i, j]:.4g}" for j in columns] for i in rows]
+        width = max(len(cell) for row in cells for cell in row)
+        if len(columns) * (width + 2) - 2 <= fit:
+            break
     return "\n".join("  ".join(cell.rjust(width) for cell in row) for row in cells)
 
 
-def _printed(extent: int) -> list[int | None]:
+def _printed(extent: int, edge: int | None) -> list[int | None]:
     """The places of an axis that are printed; None stands for those between both ends of many."""
-    if extent <= 4 * EDGE + 1:
+    if extent <= (4 * EDGE + 1 if edge is None else 2 * edge + 1):
         return [*range(extent)]
-    return [*range(EDGE), None, *range(extent - EDGE, extent)]
+    edge = edge or EDGE
+    return [*range(edge), None, *range(extent - edge, extent)]
 
 
 # ---- trace ------------------------------------------------------------------------------------------
@@ -103,7 +113,7 @@ def trace(arguments: argparse.Namespace) -> Told:
         lines += [f"because: {last.note}", f"mend: {last.mend}"]
     else:
         lines.append(f"{count(len(steps), 'layer')}, {sum(s.parameters for s in steps):,} parameters")
-    if arguments.output:
+    if arguments.output is not None:
         for_name(arguments.output)
         imwrite(arguments.output, viz.rendered(viz.shape_trace(steps, given)))
         lines.append(f"drawn in {arguments.output}")

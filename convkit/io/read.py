@@ -52,8 +52,9 @@ class ImageInfo:
     ----------
     format : str
         "PNG", "JPEG", "TIFF", "WebP", "BMP", "PGM", "PPM", "PNM" or "PFM".
-    height, width : int
-        As stored, before the orientation is applied.
+    height : int
+        As stored, before the orientation is applied; `width` too.
+    width : int
     channels : int
         1, 3 or 4.
     dtype : numpy.dtype

@@ -31,8 +31,10 @@ class History:
 
     Attributes
     ----------
-    loss, validation_loss : list of float
-        Means over the examples.
+    loss : list of float
+        Mean over the training's examples.
+    validation_loss : list of float
+        Mean over the validation's, empty where there are none.
     metrics : dict of str to list of float
         Of the validation data, or of the training data where there is none.
     lr : list of float

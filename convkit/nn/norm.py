@@ -39,8 +39,10 @@ class BatchNorm2d(Pointwise):
 
     Attributes
     ----------
-    weight, bias : Parameter, (C,), or None
-    running_mean, running_var : ndarray, (C,), or None
+    weight : Parameter, (C,), or None
+    bias : Parameter, (C,), or None
+    running_mean : ndarray, (C,), or None
+    running_var : ndarray, (C,), or None
     num_batches_tracked : ndarray of one int64, or None
     """
 
@@ -156,7 +158,8 @@ class GroupNorm(Module):
 
     Attributes
     ----------
-    weight, bias : Parameter, (C,), or None
+    weight : Parameter, (C,), or None
+    bias : Parameter, (C,), or None
     """
 
     def __init__(
@@ -207,7 +210,8 @@ class LayerNorm(Module):
 
     Attributes
     ----------
-    weight, bias : Parameter, `normalized_shape`, or None
+    weight : Parameter, `normalized_shape`, or None
+    bias : Parameter, `normalized_shape`, or None
     """
 
     def __init__(

@@ -34,6 +34,7 @@ from convkit.nn.trace import (
     recorded,
     says,
     shape_after,
+    takes_one_input,
     tensor_of,
 )
 
@@ -190,6 +191,10 @@ def summary(model: Module, input_shape: Sequence[int]) -> Summary:
     ------
     LayerError
         A layer refuses; tells the shapes up to it, the likely cause and what mends it.
+    TypeError
+        No model, or one whose `forward` takes more than one input.
+    MemoryError
+        The maps do not fit; `trace_shapes` needs none.
 
     Examples
     --------
@@ -208,7 +213,19 @@ def summary(model: Module, input_shape: Sequence[int]) -> Summary:
         raise TypeError(f"model is {type(model).__name__}; expected a convkit.nn.Module")
     given = numbers_of(input_shape, "input_shape", "(B, C, H, W), or (C, H, W) for one image")
     shape = _batched([model], given)
+    takes_one_input(model)
     dtype = next((p.dtype for p in model.parameters()), np.dtype(np.float32))
+    try:
+        return _counted(model, shape, dtype)
+    except MemoryError as error:
+        raise MemoryError(
+            f"input_shape is {given}: {error}; expected one whose maps fit into memory: "
+            f"nn.trace_shapes(model, {given}) tells the shapes without them"
+        ) from error
+
+
+def _counted(model: Module, shape: Shape, dtype: Any) -> Summary:
+    """The table of a model that is run on zeros."""
     start = Tensor(np.zeros(shape, dtype))
     table = _Table(Fields(start))
     removers = [remove for name, module in model.named_modules() for remove in table.hooks(name, module)]

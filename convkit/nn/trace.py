@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from inspect import signature
 from itertools import pairwise
 from pathlib import Path
 from traceback import FrameSummary, extract_tb
@@ -53,8 +55,10 @@ class LayerError(ConvkitError, ValueError):
     ----------
     trace : list of Step
         Every layer that ran, and last the one that refused.
-    cause, mend : str
-        What it most likely is, and the line that mends it.
+    cause : str
+        What it most likely is.
+    mend : str
+        The line that mends it.
     """
 
     def __init__(self, reason: str, trace: Iterable[Step], cause: str, mend: str) -> None:
@@ -88,7 +92,7 @@ def explained(error: Exception, layer: Any, given: Shape, inputs: tuple[Any, ...
     steps.append(Step(_named(layer), given, None))
     cause, mend = diagnosis(refusal)
     kind = LayerTypeError if isinstance(error, TypeError) else LayerError
-    return kind(reason.partition(": pass ")[0], steps, cause, mend)  # one mend is enough
+    return kind(re.split("[:;] pass ", reason)[0], steps, cause, mend)  # one mend is enough
 
 
 def explained_between(error: ValueError, module: Any, given: Shape) -> LayerError:
@@ -189,6 +193,7 @@ def shape_after(layer: Any, shape: Shape) -> Shape:
 
 def _of_zeros(layer: Any, shape: Shape) -> Shape:
     """The shape of what `layer`, in `eval` mode, makes of zeros."""
+    takes_one_input(layer)
     dtype = next((p.dtype for p in layer.parameters()), np.dtype(np.float32))
     mode = layer.training
     layer.eval()
@@ -202,6 +207,26 @@ def _of_zeros(layer: Any, shape: Shape) -> Shape:
     finally:
         layer.train(mode)
     return tuple(tensor_of(layer, zeros, output).shape)
+
+
+def takes_one_input(model: Any) -> None:
+    """Refuse a model whose `forward` needs more than an image.
+
+    Raises
+    ------
+    TypeError
+        Names what it takes.
+    """
+    takes = signature(model.forward).parameters.values()
+    needed = [
+        p.name for p in takes if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+    ]
+    if len(needed) > 1:
+        name = type(model).__name__
+        raise TypeError(
+            f"{name}.forward takes {', '.join(needed)}; expected one input: pass a module around it, whose "
+            f"forward(self, {needed[0]}) makes the rest and returns self.model({', '.join(needed)})"
+        )
 
 
 def says(layer: Any, name: str) -> bool:

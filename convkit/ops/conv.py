@@ -42,8 +42,10 @@ class Conv2dPlan:
         The algorithm that the plan runs.
     activation : str or None
         What it applies to the sums.
-    input_shape, output_shape : tuple of int
+    input_shape : tuple of int
         BCHW, or CHW where the plan was made for CHW.
+    output_shape : tuple of int
+        In the same layout.
     dtype : numpy.dtype
         float32 or float64, of input, weights and output.
     """

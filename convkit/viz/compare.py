@@ -36,8 +36,9 @@ def compare(
     names : (str, str)
         Of both.
     difference : bool, optional
-        Whether to draw ``after - before`` too, red where it is positive, blue where it is negative, with its
-        largest value and its root mean square. Default: where both have one shape and dtype.
+        Whether to draw ``after - before`` too, red where it is positive, blue where it is negative, with
+        the value that is furthest from 0 and its root mean square. Default: where both have one shape and
+        dtype.
     title : str, optional
     figure : matplotlib Figure or SubFigure, optional
         Default: a new one.
@@ -94,7 +95,8 @@ def _difference(ax: Axes, first: Array, second: Array) -> None:
     gap = second.astype(np.float64) - first.astype(np.float64)
     values = strongest(gap[..., :3]) if gap.ndim == 3 else gap
     known = gap[np.isfinite(gap)]
-    largest, mean = np.abs(known).max(initial=0.0), np.mean(known * known) if known.size else 0.0
+    largest = float(known.flat[np.abs(known).argmax()]) if known.size else 0.0
+    mean = np.mean(known * known) if known.size else 0.0
     note = f"largest {largest:.4g}, root mean square {math.sqrt(mean):.4g}{missing(gap)}"
     limit = float(np.abs(values[np.isfinite(values)]).max(initial=0.0)) or 1.0
     drawn = _image(ax, values, {"cmap": DIVERGING, "vmin": -limit, "vmax": limit}, "difference", note)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 SIGN = "⚠  "
 NOTES = ("colours of a pixel lie together", "a plane for each colour", "what layers take")
+WIDE, TOP, BOTTOM = (-0.7, 11.8), 4.2, -2.6
 COLOURS = ("#d55e00", "#009e73", "#0072b2", "#8a8f98")
 
 
@@ -69,48 +70,65 @@ def layout_diagram(
     if channels > len(COLOURS):
         raise ValueError(f"shape is {sizes}, {channels} channels; expected 1 to {len(COLOURS)}, at the end")
     axes = axes_for(ax, 9.6, 4.4)
-    unit = 0.81 if ax is None else min(extent(ax)[0] / 11.6, extent(ax)[1] / 6.8)  # inches
     hwc, chw = (height, width, channels), (channels, height, width)
     bchw = (1, *chw)
+    warning = f"{SIGN}reshape{chw} gives this shape too, {_reshaped(sizes)}"
+    unit = 0.77 if ax is None else _unit(axes, BOTTOM)
+    size = max(9 * min(1.0, unit / 0.7), LEAST + 1)
+    lines = wrapped(warning, 11.2 * unit, size)
+    bottom = min(BOTTOM, -2.05 - (lines.count("\n") + 1) * 1.3 * size / 72 / unit)
+    unit = 0.77 if ax is None else _unit(axes, bottom)
     _pixels(axes, 0.0, channels)
     _planes(axes, 4.1, channels)
-    _planes(axes, 8.2, channels)
-    _batch(axes, 8.2, channels, 9 * min(1.0, unit / 0.5))
-    small = fitting(NOTES[0], 3.8 * unit, 8.5)
-    for x, name, numbers, note in (
-        (0.0, "H W C", hwc, NOTES[0]),
-        (4.1, "C H W", chw, NOTES[1]),
-        (8.2, "B C H W", bchw, NOTES[2]),
+    _planes(axes, 8.5, channels)
+    _batch(axes, 8.5, channels, unit)
+    small = fitting(NOTES[0], 3.5 * unit, 8.5)
+    for x, name, numbers, note, room in (
+        (0.0, "H W C", hwc, NOTES[0], 3.5),
+        (4.1, "C H W", chw, NOTES[1], 3.8),
+        (8.5, "B C H W", bchw, NOTES[2], 4.2),
     ):
         _write(axes, unit, x + 1.1, -0.75, name, 3.4, 14, INK, fontweight="bold", family="monospace")
-        _write(axes, unit, x + 1.1, -1.2, f"{numbers}", 3.8, 9.5, INK, family="monospace")
-        _write(axes, unit, x + 1.1, -1.58, note, 3.8, small, FAINT)
+        _write(axes, unit, x + 1.1, -1.2, f"{numbers}", room, 9.5, INK, family="monospace")
+        _write(axes, unit, x + 1.1, -1.58, note, room, small, FAINT)
     thin = min(1.0, unit / 0.5)
-    lines = {"arrowstyle": "-|>", "lw": 1.8 * thin, "mutation_scale": 15 * thin}
+    arrow = {"arrowstyle": "-|>", "lw": 1.8 * thin, "mutation_scale": 15 * thin}
     for x, call, plain, room in (
-        (2.72, "ck.to_chw(x)", "transpose(2, 0, 1)", 1.7),
-        (6.82, "x[None]", "a batch of one", 1.4),
+        (2.62, "ck.to_chw(x)", "transpose(2, 0, 1)", 1.65),
+        (6.85, "x[None]", "a batch of one", 1.5),
     ):
-        axes.annotate("", (x + 1.05, 1.1), (x, 1.1), arrowprops=lines | {"color": INK})
+        axes.annotate("", (x + 1.05, 1.1), (x, 1.1), arrowprops=arrow | {"color": INK})
         _write(axes, unit, x + 0.5, 1.32, call, room, 8.6, BLUE, family="monospace")
         _write(axes, unit, x + 0.5, 0.72, plain, room, 8, FAINT)
     axes.annotate(
-        "", (9.2, 2.95), (1.1, 2.95),
-        arrowprops=lines | {"color": GREEN, "connectionstyle": "arc3,rad=-0.13"},
+        "", (9.5, 2.95), (1.1, 2.95),
+        arrowprops=arrow | {"color": GREEN, "connectionstyle": "arc3,rad=-0.13"},
     )  # fmt: skip
-    _write(axes, unit, 5.2, 3.75, "ck.to_bchw(image): in one pass", 11, 10, "#00684b", family="monospace")
-    warning = f"{SIGN}reshape{chw} gives this shape too, and scrambles the pixels: it moves no axis"
-    size = max(9 * min(1.0, unit / 0.7), LEAST + 1)
-    axes.text(
-        5.2, -2, wrapped(warning, 11.4 * unit, size), ha="center", va="top", fontsize=size, color="#a33f00"
-    )
-    axes.set_xlim(-0.4, 11.2)
-    axes.set_ylim(-2.6, 4.2)
+    _write(axes, unit, 5.3, 3.75, "ck.to_bchw(image): in one pass", 11, 10, "#00684b", family="monospace")
+    axes.text(sum(WIDE) / 2, -2, lines, ha="center", va="top", fontsize=size, color="#a33f00")
+    axes.set_xlim(*WIDE)
+    axes.set_ylim(bottom, TOP)
     axes.set_aspect("equal")
     bare(axes)
     titled(axes, title, 12)
     ways = f"HWC {hwc} to CHW {chw} with ck.to_chw, to BCHW {bchw} with ck.to_bchw"
     return described(axes, f"{ways}; {warning.removeprefix(SIGN)}")
+
+
+def _reshaped(shape: Sequence[int]) -> str:
+    """What becomes of the pixels where axes were to be moved: numbers in one row have no order of axes."""
+    height, width, channels = shape
+    if channels == 1:
+        return "and for one channel the same pixels; of more it scrambles them: it moves no axis"
+    if height * width == 1:
+        return "and for one pixel the same numbers; of more it scrambles them: it moves no axis"
+    return "and scrambles the pixels: it moves no axis"
+
+
+def _unit(ax: Axes, bottom: float) -> float:
+    """Inches of one unit of the drawing, as large as `ax` holds."""
+    width, height = extent(ax)
+    return min(width / (WIDE[1] - WIDE[0]), height / (TOP - bottom))
 
 
 def _write(
@@ -120,7 +138,7 @@ def _write(
     weight, family = font.get("fontweight", "normal"), font.get("family", "sans-serif")
     fits = min(fitting(text, room * unit, size, weight, family), 0.36 * 72 * unit)
     if fits >= LEAST:
-        ax.text(x, y, text, ha="center", fontsize=fits, color=color, **font)
+        ax.text(x, y, text, fontsize=fits, color=color, **{"ha": "center"} | font)
 
 
 def _pixels(ax: Axes, x: float, channels: int) -> None:
@@ -152,7 +170,7 @@ def _planes(ax: Axes, x: float, channels: int) -> None:
                 )  # fmt: skip
 
 
-def _batch(ax: Axes, x: float, channels: int, points: float) -> None:
+def _batch(ax: Axes, x: float, channels: int, unit: float) -> None:
     from matplotlib.patches import FancyBboxPatch
 
     size = 1.6 + 0.22 * (channels - 1)
@@ -168,4 +186,5 @@ def _batch(ax: Axes, x: float, channels: int, points: float) -> None:
             ls="--",
         )
     )
-    ax.text(x + size + 0.32, size / 2, "B = 1", fontsize=points, color=INK, va="center")
+    right = x + size + 0.4
+    _write(ax, unit, right, size / 2, "B = 1", WIDE[1] - right - 0.2, 9, INK, ha="left", va="center")

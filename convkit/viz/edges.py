@@ -9,7 +9,7 @@ import numpy as np
 from convkit._checks import Array
 from convkit.layout import to_gray
 from convkit.viz.display import display, image_array, interpolation, strongest
-from convkit.viz.style import ORANGE, axes_for, described, draws, quiet, titled
+from convkit.viz.style import ORANGE, axes_for, described, draws, missing, noted, quiet, titled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -67,7 +67,8 @@ def edges_overlay(
             'pass edges of this image, found with any border but "valid"'
         )
     gray, style = _gray(base)
-    strength = np.abs(found.astype(np.float64))
+    none = missing(found)
+    strength = np.where(np.isfinite(found), np.abs(found.astype(np.float64)), 0)
     top = float(np.percentile(strength, 99)) or float(strength.max()) or 1.0
     ink = np.empty((*found.shape, 4))
     ink[..., :3] = _rgb(color)
@@ -78,8 +79,10 @@ def edges_overlay(
     axes.imshow(ink, interpolation=interpolation(gray))
     quiet(axes)
     titled(axes, title)
+    noted(axes, none)
     share = 100 * float((strength > 0.5 * top).mean())
-    return described(axes, f"{title or 'Edges over the image'}, on {share:.1f} % of its pixels")
+    what = f"{title}: edges over the image" if title else "Edges over the image"
+    return described(axes, f"{what}, on {share:.1f} % of its pixels{none}")
 
 
 def _gray(image: Array) -> tuple[Array, dict[str, Any]]:

@@ -8,7 +8,19 @@ from typing import TYPE_CHECKING, Any
 from convkit import shapes
 from convkit._checks import Pair, flag, integer, pair
 from convkit.shapes import Padding, Size
-from convkit.viz.style import AMBER, BLUE, GREEN, INK, axes_for, bare, described, draws, titled
+from convkit.viz.style import (
+    AMBER,
+    BLUE,
+    GREEN,
+    INK,
+    axes_for,
+    bare,
+    described,
+    draws,
+    extent,
+    inches_of,
+    titled,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,6 +31,7 @@ if TYPE_CHECKING:
 
 MAX_SIZE = 128  # of the input with its padding and holes: no output is larger
 MAX_FRAMES = 400
+ARROW = 26  # points between input and output
 PAPER, PAD, HOLE = "#e8eef6", "#ffffff", "#f4f4f1"
 
 
@@ -65,8 +78,9 @@ def conv_geometry(
 ) -> Figure:
     """Draw a convolution as a window that slides over the padded input, and the output that it fills.
 
-    The window of output pixel `step` is orange, its next stop is outlined. A transposed convolution is drawn
-    as what it is equal to: a convolution without stride over the input with holes between its pixels.
+    The window of output pixel `step` is orange, its next stop is outlined, pixels that lie under no window
+    are hatched. A transposed convolution is drawn as what it is equal to: a convolution without stride over
+    the input with holes between its pixels.
 
     Parameters
     ----------
@@ -110,12 +124,13 @@ def conv_geometry(
     text = _in_words(kernel, stride, padding, dilation, output_padding, transposed)
     _draw(axes, sides, row, column, title if title is not None else text, transposed)
     h, w = sides[0], sides[1]
-    kind = "A transposed convolution with a" if transposed else "A"
+    window = f"{_article(h.kernel)} {h.kernel}×{w.kernel} window"
+    kind = f"A transposed convolution with {window}" if transposed else window[0].upper() + window[1:]
     return described(
         axes,
-        f"{kind} {h.kernel}×{w.kernel} window slides over a {h.size}×{w.size} input "
+        f"{kind} slides over {_article(h.size)} {h.size}×{w.size} input "
         f"with {text.partition(', ')[2]}: "
-        f"the output is {h.output}×{w.output}",
+        f"the output is {h.output}×{w.output}{'' if transposed else _said(sides)}",
     )
 
 
@@ -273,6 +288,11 @@ def _in_words(
     return ", ".join(parts)
 
 
+def _article(number: int) -> str:
+    """Before a number that is read out: an 8, an 11, an 18."""
+    return "an" if str(number).startswith("8") or number in (11, 18) else "a"
+
+
 def _short(value: Any) -> str:
     return "×".join(map(str, value)) if isinstance(value, (tuple, list)) else str(value)
 
@@ -293,9 +313,10 @@ def _draw(ax: Axes, sides: tuple[Side, Side], row: int, column: int, title: str,
     _cells(ax, real, PAPER, "#8fa3bf", thin)
     if not transposed and (top < 0 or left < 0 or v.last >= v.size or h.last >= h.size):
         _outline(ax, 0, 0, h.size, v.size, "#51657f", 1.2, "-")
+    if not transposed:
+        _unread(ax, v, h, thin)
     _cells(ax, [(x, y) for y in v.taps(row) for x in h.taps(column)], AMBER, INK, max(thin, 0.6), alpha=0.75)
-    _stops(ax, v, h, row, column)
-    gap = h.last + 4.2
+    gap = h.last + _gap(ax, _extent(h) + h.output)
     middle = (v.first + v.last) / 2
     start = (min(v.first, 0) + v.last) / 2 - (v.output - 1) / 2
     _cells(
@@ -306,38 +327,91 @@ def _draw(ax: Axes, sides: tuple[Side, Side], row: int, column: int, title: str,
         thin,
     )
     _cells(ax, [(gap + column, start + row)], GREEN, INK, max(thin, 0.6))
+    space = (gap - h.last) / 4.2
     ax.annotate(
-        "", (gap - 1.0, middle), (h.last + 1.0, middle),
+        "", (gap - space, middle), (h.last + space, middle),
         arrowprops={"arrowstyle": "-|>", "color": INK, "lw": 1.6, "mutation_scale": 14},
     )  # fmt: skip
-    below = max(v.last, start + v.output - 1) + 0.9
+    wide = left - 0.9, max(gap + h.output, gap + 2) + 0.4
+    high, end = min(top, start) - 0.9, max(v.last, start + v.output - 1)
+    point = _point(ax, wide, (high, end))
+    below = end + 0.5 + 4 * point
+    ax.set_xlim(*wide)
+    ax.set_ylim(below + 13 * point, high - 10 * point)
     note = "input with holes" if transposed and max(v.spread, h.spread) > 1 else "input"
-    ax.text(
-        (left + h.last) / 2, below, f"{note} {v.size}×{h.size}", ha="center", va="top", color=INK, fontsize=9
-    )
-    ax.text(
-        gap + (h.output - 1) / 2, below, f"output {v.output}×{h.output}",
-        ha="center", va="top", color=INK, fontsize=9, fontweight="bold",
-    )  # fmt: skip
-    ax.set_xlim(left - 0.9, max(gap + h.output, gap + 2) + 0.4)
-    ax.set_ylim(below + 0.12 * (below - top) + 0.4, min(top, start) - 0.9)
+    for centre, text, weight in (
+        ((left + h.last) / 2, f"{note} {v.size}×{h.size}", "normal"),
+        (gap + (h.output - 1) / 2, f"output {v.output}×{h.output}", "bold"),
+    ):
+        half = 36 * point * inches_of(text, 9, weight) + 4 * point
+        place = min(max(centre, wide[0] + half), wide[1] - half)
+        ax.text(place, below, text, ha="center", va="top", color=INK, fontsize=9, fontweight=weight)
+    _stops(ax, v, h, row, column, point)
     ax.set_aspect("equal")
     bare(ax)
-    formula = h.formula if v.formula == h.formula else f"{v.formula};  {h.formula}"
+    formula = ";  ".join(dict.fromkeys(side.formula.replace(" ", "\u00a0") for side in sides))
     titled(ax, f"{title}\n{formula}", 9.5, 4, 2)
 
 
-def _stops(ax: Axes, v: Side, h: Side, row: int, column: int) -> None:
-    """Outlines of this window and the next in its row, and the hop between them."""
+def _gap(ax: Axes, pixels: int) -> float:
+    """Pixels of the drawing from the input's last to the output's first: room for an arrow, at any scale."""
+    width = 72 * extent(ax)[0]
+    return max(4.2, ARROW * pixels / max(width - ARROW, ARROW))
+
+
+def _point(ax: Axes, wide: tuple[float, float], high: tuple[float, float]) -> float:
+    """Pixels of the drawing that are as long as a point, in axes with room for writing."""
+    width, height = extent(ax)
+    return 1 / (72 * min(width / (wide[1] - wide[0]), max(height - 0.4, height / 2) / (high[1] - high[0])))
+
+
+def _left_over(side: Side) -> set[int]:
+    """The places of the canvas that no window reads, along one axis."""
+    read = {tap for index in range(side.output) for tap in side.taps(index)}
+    return set(range(min(side.first, 0), side.last + 1)) - read
+
+
+def _unread(ax: Axes, v: Side, h: Side, width: float) -> None:
+    """Hatch the pixels that lie under no window: where the stride does not end at the border, or leaps."""
+    from matplotlib.collections import PatchCollection
+    from matplotlib.patches import Rectangle
+
+    rows, columns = _left_over(v), _left_over(h)
+    places = [(y, x) for y in range(min(v.first, 0), v.last + 1) for x in range(min(h.first, 0), h.last + 1)]
+    squares = [Rectangle((x - 0.5, y - 0.5), 1, 1) for y, x in places if y in rows or x in columns]
+    style: dict[str, Any] = {"facecolor": "none", "edgecolor": "#8a95a5", "linewidth": width, "hatch": "////"}
+    ax.add_collection(PatchCollection(squares, **style), autolim=False)
+
+
+def _said(sides: tuple[Side, Side]) -> str:
+    """Which rows and columns lie under no window, in words."""
+    counts = [len(_left_over(side)) for side in sides]
+    parts = [f"{n} {name}{'s' * (n > 1)}" for n, name in zip(counts, ("row", "column"), strict=True) if n]
+    return f"; {' and '.join(parts)} lie{'s' * (sum(counts) == 1)} under no window" if parts else ""
+
+
+def _stops(ax: Axes, v: Side, h: Side, row: int, column: int, point: float) -> None:
+    """Outlines of this window and the next in its row, and the hop from one's end to the other's."""
     height, width = (d.dilation * (d.kernel - 1) + 1 for d in (v, h))
     y, x = v.taps(row)[0], h.taps(column)[0]
     if column + 1 < h.output:
         _outline(ax, x + h.hop, y, width, height, BLUE, 1.3, (0, (3, 2)))
-        ax.annotate(
-            "", (x + h.hop - 0.5, y - 0.75), (x - 0.5, y - 0.75),
-            arrowprops={"arrowstyle": "-|>", "color": BLUE, "lw": 1.3, "shrinkA": 0, "shrinkB": 0},
-        )  # fmt: skip
+        end = x + width - 0.5 + h.hop
+        _arrow(ax, end - h.hop, end, y - 0.5 - 6 * point, point)
+        if row == 0:
+            ax.text(end + 3 * point, y - 0.5 - 6 * point, f"+{h.hop}", color=BLUE, fontsize=8, va="center")
     _outline(ax, x, y, width, height, "#a35c00", 2.0, "-")
+
+
+def _arrow(ax: Axes, start: float, end: float, y: float, point: float) -> None:
+    """From `start` to `end` to scale, and no longer: a short one is all head."""
+    from matplotlib.patches import Polygon
+
+    head, shaft = min(7 * point, end - start), 0.8 * point
+    half = max(head / 2, 1.6 * point)
+    neck = end - head
+    above = [(start, y - shaft), (neck, y - shaft), (neck, y - half), (end, y)]
+    ax.add_patch(Polygon(above + [(x, 2 * y - up) for x, up in above[-2::-1]], color=BLUE, lw=0, zorder=5))
 
 
 def _cells(ax: Axes, places: list[Any], face: str, edge: str, width: float, alpha: float = 1.0) -> None:

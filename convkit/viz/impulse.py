@@ -44,7 +44,10 @@ def kernel_of(chain: Any) -> Array:
         raise ValueError(f"{pipeline} needs the whole image, and has no kernel; expected a linear filter")
     rows, columns = max(halo.top, halo.bottom), max(halo.left, halo.right)
     if max(rows, columns) > MAX_SHOWN // 2:
-        raise ValueError(f"{pipeline} has a kernel larger than {MAX_SHOWN} in one direction")
+        raise ValueError(
+            f"{pipeline} has a kernel of {2 * rows + 1}×{2 * columns + 1} weights; expected at most "
+            f"{MAX_SHOWN} in one direction, which can be seen: pass a smaller size or sigma"
+        )
     dot = np.zeros((4 * rows + 1, 4 * columns + 1))
     dot[2 * rows, 2 * columns] = 1
     answer = pipeline(dot)

@@ -15,9 +15,11 @@ from convkit.viz.style import (
     DIVERGING,
     FAINT,
     INK,
+    LEAST,
     axes_for,
     described,
     draws,
+    extent,
     headed,
     ink_on,
     panels,
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 
 NUMBERS_UP_TO = 9
+PRINTED, WIDEST = 6.0, 16.0  # points of numbers that were asked for, and inches that they may take
 
 
 @draws
@@ -44,7 +47,9 @@ def kernel(
     kernel : array_like of two axes (or one: a row), str, or Pipeline
         Weights, or a linear filter such as ``"gaussian(sigma=2)"``, as in `kernel_of`.
     annotate : bool, optional
-        Whether to write the weights into their squares. Default: up to 9×9.
+        Whether to write the weights into their squares; a figure of its own grows for them. Where they
+        would be too small to read they are left out, and a note says so. Default: up to 9×9, where they can
+        be read.
     title : str, optional
         Default: the filter's text.
     ax : matplotlib axes, optional
@@ -67,13 +72,16 @@ def kernel(
     """
     weights = weights_of(kernel)
     rows, columns = weights.shape
-    axes = axes_for(ax, 4.2, min(max(4.2 * rows / columns, 1.0), 8) + 0.6)
-    _draw(
-        axes, weights, max(rows, columns) <= NUMBERS_UP_TO if annotate is None else flag(annotate, "annotate")
-    )
+    wanted = annotate is not None and flag(annotate, "annotate")
+    width = max(4.2, min(columns * _room(weights, PRINTED), WIDEST)) if wanted else 4.2
+    height = min(max(width * rows / columns, 1.0), 8 if width == 4.2 else WIDEST)
+    axes = axes_for(ax, width, height + 0.6)
+    numbers = max(rows, columns) <= NUMBERS_UP_TO if annotate is None else wanted
+    written = _draw(axes, weights, numbers, (width - 0.12, height) if ax is None else extent(axes))
     titled(axes, title if title is not None or not isinstance(kernel, str) else kernel)
+    note = "" if written or not wanted else ", numbers too small to read left out"
     axes.set_xlabel(
-        f"{rows}×{columns}, sum {round(float(weights.sum()), 9) + 0.0:.3g}", color=FAINT, fontsize=8.5
+        f"{rows}×{columns}, sum {round(float(weights.sum()), 9) + 0.0:.3g}{note}", color=FAINT, fontsize=8.5
     )
     what = title or (kernel if isinstance(kernel, str) else "")
     text = f"of {rows}×{columns} weights from {weights.min():.3g} to {weights.max():.3g}"
@@ -125,7 +133,7 @@ def kernel_bank(
     down = math.ceil(len(found) / across)
     axes = panels(figure, down, across, 2.1 * across, 2.45 * down + (0.6 if title else 0.1))
     for ax, (name, weights) in zip(axes, found.items(), strict=False):
-        _draw(ax, weights, max(weights.shape) <= 5)
+        _draw(ax, weights, max(weights.shape) <= 5, extent(ax))
         ax.set_title(textwrap.fill(name, 24), color=INK, fontsize=9, pad=5, parse_math=False)
         ax.set_xlabel(f"{weights.shape[0]}×{weights.shape[1]}", color=FAINT, fontsize=8)
     for ax in axes[len(found) :]:
@@ -135,20 +143,27 @@ def kernel_bank(
     return told(host, f"{title or 'A bank'}: the kernels {', '.join(found)}")
 
 
-def _draw(ax: Axes, weights: Array, annotate: bool) -> None:
+def _draw(ax: Axes, weights: Array, annotate: bool, inches: tuple[float, float]) -> bool:
+    """Squares of weights, and whether their numbers are in them: if one can read them."""
     limit = float(np.abs(weights).max()) or 1.0
     drawn = ax.imshow(weights, cmap=DIVERGING, vmin=-limit, vmax=limit, interpolation="nearest")
     quiet(ax)
-    if not annotate:
-        return
-    longest = max(len(_number(weight)) for weight in weights.flat)
-    cell = 72 * ax.get_window_extent().width / ax.figure.dpi / weights.shape[1]  # points
-    size = min(max(15 - 1.1 * max(weights.shape), 7.5), cell / (0.68 * longest))
+    rows, columns = weights.shape
+    cell = min(inches[0] / columns, inches[1] / rows)
+    size = min(max(15 - 1.1 * max(rows, columns), 7.5), cell / _room(weights, 1), 54 * cell)
+    if not annotate or size < LEAST:
+        return False
     for (row, column), weight in np.ndenumerate(weights):
         colour = ink_on(drawn.to_rgba(weight))
-        ax.text(column, row, _number(weight), ha="center", va="center", color=colour, fontsize=max(size, 5))
+        ax.text(column, row, _number(weight), ha="center", va="center", color=colour, fontsize=size)
+    return True
+
+
+def _room(weights: Array, points: float) -> float:
+    """Inches that the longest number takes, of so many points."""
+    return 0.68 * max(len(_number(weight)) for weight in weights.flat) * points / 72
 
 
 def _number(weight: float) -> str:
-    text = f"{weight:.2g}" if abs(weight) < 100 else f"{weight:.0f}"
+    text = f"{weight:.0f}" if 99.5 <= abs(weight) < 99_999.5 else f"{weight:.2g}"
     return text.replace("-0.", "-.").removeprefix("0") if text.startswith(("0.", "-0.")) else text

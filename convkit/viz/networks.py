@@ -126,6 +126,9 @@ def _layer(model: Any, layer: Any) -> tuple[str, Any]:
 def _network(model: Any) -> Any:
     if not hasattr(model, "named_modules"):
         raise TypeError(f"model is {type(model).__name__}; expected a convkit.nn.Module")
+    from convkit.nn.trace import takes_one_input
+
+    takes_one_input(model)
     return model
 
 
@@ -243,6 +246,7 @@ def weights(
         names = [f"{i // per}" if per == 1 else f"{i // per}, {i % per}" for i in range(len(tiles))]
         style = {"cmap": DIVERGING, "vmin": -limit, "vmax": limit}
     cut = f", {most} of {len(tiles)} tiles" if len(tiles) > most else ""
+    cut += missing(array)
     host = _tiles(tiles[:most].astype(np.float64), columns, figure, names, style)
     headed(host, (title or text) + cut, 10.5, bold=False)
     return told(host, f"{title or 'Weights'}: {text}{cut}")
@@ -449,8 +453,9 @@ def history(fit: Any, *, title: str | None = None, figure: Figure | SubFigure | 
     axes = panels(figure, 1, count, 4.8 * count, 3.4)
     losses = {"training": list(fit.loss), "validation": list(fit.validation_loss)}
     _curves(axes[0], {name: values for name, values in losses.items() if values}, "loss")
-    values = [value for each in losses.values() for value in each]
-    if min(values) > 0 and max(values) > 10 * min(values):
+    every = np.array([*losses["training"], *losses["validation"]], np.float64)
+    values = every[np.isfinite(every)]
+    if values.size and values.min() > 0 and values.max() > 10 * values.min():
         axes[0].set_yscale("log")
     if len(fit.loss) > 1:
         axes[0].axvline(fit.best_epoch + 1, color=FAINT, lw=0.9, ls=":")
@@ -458,22 +463,41 @@ def history(fit: Any, *, title: str | None = None, figure: Figure | SubFigure | 
         _curves(axes[1], dict(fit.metrics), "metrics")
     host = axes[0].figure
     headed(axes[0].figure, title)
+    none = missing(np.concatenate([every, *map(np.asarray, fit.metrics.values())]))
     return told(
         host,
         f"{title or 'Training'}: the loss went from {fit.loss[0]:.3g} to {fit.loss[-1]:.3g} "
-        f"in {len(fit.loss)} epochs",
+        f"in {len(fit.loss)} epochs{none}",
     )
 
 
 def _curves(ax: Axes, curves: dict[str, list[float]], label: str) -> None:
     """A line for each name, told apart by colour, mark and dashes."""
-    from convkit.viz.style import BLUE, GREEN, RED
+    from matplotlib.ticker import MaxNLocator
 
-    looks = [(BLUE, "o", "-"), (ORANGE, "s", "--"), (GREEN, "^", "-."), (RED, "d", ":")]
+    from convkit.viz.style import BLUE, GREEN, INK, RED
+
+    looks = [(BLUE, "o"), (ORANGE, "s"), (GREEN, "^"), (RED, "d"), (INK, "v")]
+    dashes = ["-", "--", "-.", ":"]
     for i, (name, values) in enumerate(curves.items()):
-        color, marker, dashes = looks[i % len(looks)]
-        ax.plot(range(1, len(values) + 1), values, color=color, marker=marker, ls=dashes, ms=3.5, label=name)
-    ax.set_xlabel("epoch", color=FAINT, fontsize=9)
+        color, marker = looks[i % len(looks)]
+        line = dashes[i % len(dashes)]  # 5 colours and 4 dashes: no two of 20 curves are alike
+        epochs = np.arange(1, len(values) + 1)
+        ax.plot(epochs, values, color=color, marker=marker, ls=line, ms=3.5, label=name)
+        lost = epochs[~np.isfinite(values)]
+        style: dict[str, Any] = {
+            "color": color,
+            "marker": "x",
+            "ls": "",
+            "transform": ax.get_xaxis_transform(),
+        }
+        if lost.size:
+            ax.plot(lost, np.full(lost.shape, 0.04), **style)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    none = missing(np.concatenate([np.asarray(values) for values in curves.values()]))
+    ax.set_xlabel(f"epoch{none and none + ': ×'}", color=FAINT, fontsize=9)
     ax.set_ylabel(label, color=FAINT, fontsize=9)
     ax.grid(color=LINE, lw=0.5)
-    ax.legend(frameon=False, fontsize=9)
+    ax.legend(
+        loc="lower center", bbox_to_anchor=(0.5, 1), ncols=min(len(curves), 3), frameon=False, fontsize=9
+    )

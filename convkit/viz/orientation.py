@@ -9,7 +9,7 @@ import numpy as np
 
 from convkit._checks import Array, as_array
 from convkit.viz.display import interpolation
-from convkit.viz.style import INK, axes_for, described, draws, quiet, titled
+from convkit.viz.style import INK, axes_for, described, draws, missing, noted, quiet, titled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -76,6 +76,7 @@ def orientation(
         swapped = magnitude is not None and float(np.nan_to_num(np.abs(strength)).max()) <= TURN
         mend = "orientation(angle, magnitude), in this order" if swapped else "np.deg2rad(angle)"
         raise ValueError(f"angle holds {widest:.4g}, more than a whole turn; expected radians: pass {mend}")
+    none = missing(np.where(np.isfinite(strength), angles, np.nan))
     strength = np.where(np.isfinite(strength) & np.isfinite(angles), np.abs(strength.astype(np.float64)), 0)
     top = float(np.percentile(strength, 99)) or float(strength.max()) or 1.0
     height, width = angles.shape
@@ -84,9 +85,10 @@ def orientation(
     axes.imshow(shown, interpolation=interpolation(shown))
     quiet(axes)
     titled(axes, title)
+    noted(axes, none)
     _wheel(axes)
     what = title or "Directions"
-    return described(axes, f"{what}, as colours: right is blue, left yellow, down light, up dark")
+    return described(axes, f"{what}, as colours: right is blue, left yellow, down light, up dark{none}")
 
 
 def coloured(angle: Array, strength: Array) -> Array:

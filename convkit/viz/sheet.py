@@ -37,9 +37,9 @@ def contact_sheet(
         At least one, each one image of any layout that `show` takes. uint8, uint16, bool, and floats within
         [0, 1] that have channels are shown as they are, the few that sharpening or resampling takes just
         outside cut to it.
-        Other floats and int16 are shown in false colours: diverging around 0 where negative, else from 0 up,
-        either cut at the 99.5th percentile of the magnitude; where they have channels, the strongest of each
-        pixel.
+        Other floats and integers are shown in false colours: diverging around 0 where negative, else from 0
+        up, either cut at the 99.5th percentile of the magnitude; where they have channels, the strongest of
+        each pixel.
     columns : int, optional
         Default: about a square.
     title : str, optional

@@ -32,7 +32,7 @@ def show(
     Parameters
     ----------
     image : array_like
-        Real numbers. Integers of 8 and 16 bits, masks, and coloured floats within [0, 1], but for a few just
+        Real numbers. uint8, uint16, masks, and coloured floats within [0, 1], but for a few just
         outside, are shown as they are, and so are colours of a wider dtype within 0 … 255 that go far above
         1; other numbers in false colours with a scale, as in `contact_sheet`.
     layout : {"HW", "HWC", "CHW", "BHWC", "BCHW"}, optional

@@ -185,6 +185,17 @@ def headed(figure: Figure | SubFigure, title: Any, size: float = 12, bold: bool 
         text = wrapped(str(title), inches, size, weight)
         _grow(figure, text.count("\n"), size)
         figure.suptitle(text, color=INK, fontsize=size, fontweight=weight, parse_math=False)
+        if figure.get_layout_engine() is None:
+            _make_room(figure, text.count("\n") + 1, size)
+
+
+def _make_room(figure: Figure | SubFigure, lines: int, size: float) -> None:
+    """Move the axes of a figure that no layout arranges down, below a heading and their own titles."""
+    inches = figure.bbox.height / figure.dpi
+    top = 1 - 0.02 - (1.4 * lines * size + 24) / 72 / inches
+    pars = figure.subplotpars
+    if pars.bottom + 0.2 < top < pars.top:
+        figure.subplots_adjust(top=top)
 
 
 def _grow(figure: Any, lines: int, size: float) -> None:
@@ -199,7 +210,7 @@ def wrapped(text: str, inches: float, size: float, weight: str = "normal", famil
     for line in text.splitlines():
         columns = len(line)
         parts = [line]
-        while columns > 1 and not all(_width(part, size, weight, family) <= inches for part in parts):
+        while columns > 1 and not all(inches_of(part, size, weight, family) <= inches for part in parts):
             columns -= max(1, columns // 20)
             parts = textwrap.wrap(line, columns)
         lines += parts
@@ -210,12 +221,12 @@ def fitting(
     text: str, inches: float, size: float, weight: str = "normal", family: str = "sans-serif"
 ) -> float:
     """The points, at most `size`, of which `text` is no longer than so many inches."""
-    longest = max(_width(line, size, weight, family) for line in text.splitlines())
+    longest = max(inches_of(line, size, weight, family) for line in text.splitlines())
     return size * min(1.0, inches / longest)
 
 
-def _width(line: str, size: float, weight: str, family: str) -> float:
-    """Of one line, in inches."""
+def inches_of(line: str, size: float, weight: str = "normal", family: str = "sans-serif") -> float:
+    """The width of one line."""
     from matplotlib.font_manager import FontProperties
 
     font = FontProperties(family=family, size=size, weight=weight)
@@ -233,6 +244,12 @@ def extent(ax: Axes) -> tuple[float, float]:
     """Width and height of `ax`, in inches."""
     box = ax.get_window_extent()
     return float(box.width / ax.figure.dpi), float(box.height / ax.figure.dpi)
+
+
+def noted(ax: Axes, note: str) -> None:
+    """Write below the axes what a picture cannot show; nothing where there is nothing to say."""
+    if note:
+        ax.set_xlabel(note.removeprefix(", "), color=FAINT, fontsize=8, labelpad=5)
 
 
 # ---- in words ---------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@ Noise of two kinds
 ==================
 
 A median takes away single wrong pixels that a Gaussian only spreads; a bilateral filter smooths grain and
-leaves edges.
+leaves edges. Of the three the Gaussian alone is linear: the others have no kernel that could be drawn.
 """
 
 import numpy as np

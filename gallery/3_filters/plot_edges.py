@@ -2,8 +2,8 @@
 First derivatives
 =================
 
-Sobel, Scharr and Prewitt differ in how they smooth across the edge. Scharr's weights make the magnitude the
-same in all directions; a derivative of a Gaussian chooses the scale, too.
+Sobel, Scharr and Prewitt differentiate across an edge and smooth along it, each with weights of its own.
+Scharr's make the magnitude the same in all directions; a derivative of a Gaussian chooses the scale, too.
 """
 
 from skimage import data
@@ -20,6 +20,6 @@ response = viz.frequency_response("sobel('x')")
 response
 
 # %%
-brick = ck.to_gray(data.astronaut())
-photo = viz.contact_sheet({name: ck.Pipeline(name)(brick) for name in names}, columns=2)
+astronaut = ck.to_gray(data.astronaut())
+photo = viz.contact_sheet({name: ck.Pipeline(name)(astronaut) for name in names}, columns=2)
 photo

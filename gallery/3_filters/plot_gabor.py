@@ -20,8 +20,13 @@ kernels = viz.kernel_bank(bank, columns=4, title="Eight directions")
 kernels
 
 # %%
-cloth = data.brick()[:256, :256].astype(np.float32)
-answers = {name: np.abs(ck.filters.filter2d(cloth, kernel)) for name, kernel in bank.items()}
+# Each keeps waves of one direction and one width.
+response = viz.frequency_response(bank["45.0°"], title="the one at 45°")
+response
+
+# %%
+wall = data.brick()[:256, :256].astype(np.float32)
+answers = {name: np.abs(ck.filters.filter2d(wall, kernel)) for name, kernel in bank.items()}
 figure = viz.contact_sheet(answers, columns=4, title="What each of them sees in a wall")
 figure.set_size_inches(9, 6)
 figure

@@ -2,8 +2,9 @@
 Morphology
 ==========
 
-Erosion and dilation take the least and the greatest of a neighbourhood; opening and closing are the one
-after the other, and their difference is the outline.
+Erosion and dilation take the least and the greatest of a neighbourhood, and their difference is the outline;
+opening and closing are the one after the other, and take away what is thinner than it. None is linear: they
+have no kernel of weights and no frequency response.
 """
 
 from skimage import data

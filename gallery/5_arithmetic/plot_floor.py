@@ -2,9 +2,11 @@
 The pixels that no window reaches
 =================================
 
-With stride 2 a 3×3 kernel over 32 + 2 pixels leaves one over: sizes are rounded down. ``strict=True``
-refuses such sizes and names the nearest that fit.
+With stride 2 a 3×3 window does not end at the border of 8 + 2·1 pixels: the hatched row and column lie under
+none, and sizes are rounded down. ``strict=True`` refuses such sizes and names the nearest that fit.
 """
+
+import textwrap
 
 from convkit import shapes, viz
 
@@ -13,6 +15,6 @@ figure
 
 # %%
 try:
-    shapes.conv2d_output(32, kernel=3, padding=1, stride=2, strict=True)
+    shapes.conv2d_output(8, kernel=3, padding=1, stride=2, strict=True)
 except ValueError as error:
-    print(error)
+    print(textwrap.fill(str(error), 80))

@@ -12,8 +12,8 @@ import convkit as ck
 from convkit import viz
 
 settings = [{"kernel": 3, "stride": 1, "padding": 1}, {"kernel": 3, "stride": 2, "padding": 1}, {"kernel": 5}]
-figure = viz.figure(5.3, 8.9)
-for ax, given in zip(figure.subplots(3, 1), settings, strict=True):
+figure = viz.figure(10, 2.7)
+for ax, given in zip(figure.subplots(1, 3, width_ratios=(70, 54, 64)), settings, strict=True):
     viz.conv_geometry(32, **given, ax=ax)
 figure
 

@@ -119,6 +119,29 @@ def test_the_page_answers_to_its_controls(tmp_path):
     assert transposed.endswith("= 13")
 
 
+def test_a_hole_is_no_padding(tmp_path):
+    script = """
+        const set = (id, v) => { at(id).value = v; at("settings").dispatchEvent(new Event("input")); };
+        at("transposed").click();
+        set("size", 3); set("kernel", 1); set("stride", 3); set("padding", 0);
+        at("next").click();
+        const answers = [at("told").textContent];
+        set("stride", 4); set("kernel", 2);
+        at("step").value = 9 * 10 + 2;
+        at("step").dispatchEvent(new Event("input"));
+        answers.push(at("told").textContent);
+        at("step").value = 0;
+        set("stride", 1); set("kernel", 1); at("transposed").click(); set("padding", 2);
+        answers.push(at("told").textContent);
+        return answers;
+    """
+    hole, both, padding = run(tmp_path, script)
+    assert "(9, 2)" in both
+    assert both.endswith("is made of input padding and holes alone.")
+    assert hole.endswith("(0, 1) is made of input holes alone, the zeros between pixels.")
+    assert padding.endswith("is made of input padding alone.")
+
+
 def test_the_kernel_on_a_picture_is_filter2d(tmp_path):
     rng = np.random.default_rng(6)
     image = rng.integers(0, 256, (9, 11, 3), np.uint8)

@@ -3,6 +3,7 @@
 import ast
 import inspect
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import convkit as ck
 from convkit import nn, viz
 
 GALLERY = Path(__file__).parents[2] / "gallery"
+sys.path.insert(0, str(GALLERY.parent / "docs"))
 EXAMPLES = sorted(GALLERY.glob("*/plot_*.py"))
 QUICK = ["plot_window", "plot_shape_trace", "plot_checkerboard"]  # they need no sample data
 
@@ -19,6 +21,12 @@ QUICK = ["plot_window", "plot_shape_trace", "plot_checkerboard"]  # they need no
 def test_there_are_enough_of_them_in_every_topic():
     assert len(EXAMPLES) >= 30
     assert all(list(folder.glob("plot_*.py")) for folder in GALLERY.iterdir() if folder.is_dir())
+
+
+def test_every_example_has_its_place():
+    from lessons import ORDER
+
+    assert sorted(f"plot_{name}" for name in ORDER) == sorted(path.stem for path in EXAMPLES)
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda p: p.stem)
@@ -80,6 +88,21 @@ def test_some_run_and_say_what_they_show(stem):
     assert all(len(viz.alt_text(figure)) > 15 for figure in figures)
     if "animation" in values:
         values["animation"].pause()
+
+
+SECTION = re.compile(r"^( *)Attributes\n\1-{10}\n((?:\1.*\n|\n)*?)(?=\1\S.*\n\1---|\1\"\"\"|\Z)", re.M)
+
+
+def test_attributes_have_a_line_each():
+    """The site's reference makes one field of a line, whatever its name."""
+    found = []
+    for path in Path(ck.__file__).parent.rglob("*.py"):
+        for section in SECTION.finditer(path.read_text()):
+            heads = re.findall(rf"^{section[1]}(\S.*?)(?: : .*)?$", section[2], re.M)
+            assert heads, path
+            found += [(path.name, head) for head in heads]
+    assert len(found) > 30
+    assert not [each for each in found if "," in each[1]]
 
 
 def test_the_reference_names_all_that_is_public():

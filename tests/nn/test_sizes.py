@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from convkit import nn
+from convkit import nn, viz
 from convkit.nn.trace import says, shape_after
 
 rng = np.random.default_rng(31)
@@ -206,3 +206,38 @@ def test_no_field_is_made_up():
     ):
         told = nn.summary(nn.Sequential(nn.Conv2d(2, 2, 3), layer, nn.ReLU()), (2, 14, 14))
         assert [row.receptive_field for row in told.rows] == [(3, 3), None, None]
+
+
+def test_a_map_without_channels_gets_one_advice():
+    with pytest.raises(nn.LayerError) as caught:
+        nn.summary(nn.Sequential(nn.Conv2d(3, 4, 3)), (8, 8))
+    assert "pass" not in str(caught.value)
+    assert str(caught.value).count("[None") == 1
+
+
+class _Two(nn.Module):
+    def forward(self, x, y):
+        return x + y
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: nn.summary(_Two(), (3, 8, 8)),
+        lambda: nn.trace_shapes(_Two(), (3, 8, 8)),
+        lambda: nn.trace_shapes(nn.Sequential(nn.ReLU(), _Two()), (3, 8, 8)),
+        lambda: viz.shape_trace(_Two(), (3, 8, 8)),
+        lambda: viz.feature_maps(_Two(), np.zeros((3, 8, 8), np.float32), "a"),
+        lambda: viz.receptive_field(_Two(), np.zeros((3, 8, 8), np.float32)),
+    ],
+)
+def test_a_model_of_two_inputs_is_told_how_to_be_of_one(call):
+    with pytest.raises(TypeError, match=r"_Two.forward takes x, y; expected one input: pass a module around"):
+        call()
+
+
+def test_a_summary_that_does_not_fit_names_what_does(monkeypatch):
+    model, shape = nn.Sequential(nn.Conv2d(3, 4, 3)), (3, 10**7, 10**7)
+    with pytest.raises(MemoryError, match=r"nn.trace_shapes\(model, \(3, 10000000, 10000000\)\) tells"):
+        nn.summary(model, shape)
+    assert nn.trace_shapes(model, shape)[-1].gave == (4, 10**7 - 2, 10**7 - 2)

@@ -281,3 +281,36 @@ def test_what_is_not_finite_is_told():
     layer = nn.Conv2d(1, 1, 3)
     layer.weight.data[0, 0, 1, 1] = np.nan
     assert "not finite" in viz.alt_text(viz.receptive_field(layer, np.zeros((1, 6, 7), np.float32)))
+
+
+def test_weights_that_are_none_are_told():
+    weights = np.ones((2, 3, 5, 5))
+    weights[1] = np.nan
+    figure = viz.weights(weights)
+    assert viz.alt_text(figure) == "Weights: 2 kernels of 3×5×5, 75 not finite"
+    assert "75 not finite" in figure.get_suptitle()
+
+
+def _history(**curves):
+    fit = SimpleNamespace(loss=[2.0, np.nan, 0.5], validation_loss=[], metrics=curves, best_epoch=2)
+    return viz.history(fit)
+
+
+def test_epochs_are_whole_and_those_without_a_number_are_marked():
+    figure = _history(a=[0.1, 0.2, np.inf])
+    left, right = figure.axes
+    for ax, at in ((left, 2), (right, 3)):
+        assert all(tick == int(tick) for tick in ax.get_xticks())
+        assert ax.get_xlabel() == "epoch, 1 not finite: ×"
+        crosses = [line for line in ax.lines if line.get_marker() == "x"]
+        assert [x for line in crosses for x in line.get_xdata()] == [at]
+    assert viz.alt_text(figure).endswith("in 3 epochs, 2 not finite")
+
+
+def test_twenty_curves_look_different_and_their_names_lie_beside_them():
+    figure = _history(**{f"m{i}": [0.1, 0.2, 0.3] for i in range(20)})
+    viz.rendered(figure)
+    lines = [line for line in figure.axes[1].lines if line.get_marker() != "x"]
+    assert len({(line.get_color(), line.get_linestyle()) for line in lines}) == 20
+    for ax in figure.axes:
+        assert ax.get_legend().get_window_extent().y0 >= ax.get_window_extent().y1 - 1

@@ -200,6 +200,35 @@ def test_weights_are_written_into_their_squares():
     assert [text.get_text() for text in figure.axes[0].texts] == [".5", "-1", "0", "2"]
 
 
+def test_numbers_of_a_kernel_are_read_or_left_out():
+    axes = Figure(figsize=(9, 6)).subplots(2, 3)
+    for ax, kernel in zip(
+        axes.flat, ["gaussian(sigma=1)", "gaussian(sigma=0.6)", "sobel('x')"], strict=False
+    ):
+        viz.kernel(kernel, ax=ax)
+    assert [len(ax.texts) for ax in axes[0]] == [0, 25, 9]
+    viz.kernel("gaussian(sigma=3)", annotate=True, ax=axes[1, 0])
+    assert "numbers too small to read left out" in axes[1, 0].get_xlabel()
+    own = viz.kernel("gaussian(sigma=3)", annotate=True)
+    assert len(own.axes[0].texts) == 25 * 25
+    _apart(own, own.axes[0].texts)
+    for ax in axes.flat:
+        _apart(ax.figure, ax.texts)
+
+
+def _apart(figure, texts):
+    """All of at least 5 points, and none over another."""
+    viz.rendered(figure)
+    boxes = [text.get_window_extent().shrunk(0.97, 0.8) for text in texts]
+    assert all(text.get_fontsize() >= 5 for text in texts)
+    assert not [(a, b) for i, a in enumerate(boxes) for b in boxes[:i] if a.overlaps(b)]
+
+
+def test_numbers_of_any_size_are_short():
+    texts = viz.kernel([[1e300, -12345.6, 99.7, -1e-300]]).axes[0].texts
+    assert [text.get_text() for text in texts] == ["1e+300", "-12346", "100", "-1e-300"]
+
+
 def test_a_response_starts_at_the_sum_of_the_weights():
     line = viz.frequency_response("box(size=3)").axes[1].lines[0]
     frequency, kept = line.get_xdata(), line.get_ydata()
@@ -246,6 +275,19 @@ def test_the_figure_of_stride_and_padding():
         viz.conv_geometry(32, *settings, ax=ax)
     written = [text.get_text() for ax in figure.axes for text in ax.texts if "output" in text.get_text()]
     assert written == ["output 32×32", "output 16×16", "output 28×28"]
+
+
+@pytest.mark.parametrize(("size", "kernel", "stride"), [(5, 3, 2), (32, 3, 1), (128, 3, 1), (32, 3, 2)])
+def test_a_hop_is_as_long_as_the_stride_and_whole(size, kernel, stride):
+    for ax in (None, Figure(figsize=(9.6, 2.6)).subplots(1, 3)[0]):
+        ax = viz.conv_geometry(size, kernel, stride, ax=ax).axes[0]
+        (arrow,) = [patch for patch in ax.patches if type(patch).__name__ == "Polygon"]
+        (left, low), (right, high) = (
+            arrow.get_path().vertices.min(axis=0),
+            arrow.get_path().vertices.max(axis=0),
+        )
+        assert (left, right) == (kernel - 0.5, kernel - 0.5 + stride)  # from this window's end to the next's
+        assert ax.get_ylim()[1] < low < high < -0.5
 
 
 def test_impossible_geometry_is_refused():
@@ -455,6 +497,42 @@ def test_writing_in_axes_of_common_sizes_does_not_overlap(size, across, draw):
     assert not [(a, b) for i, a in enumerate(boxes) for b in boxes[:i] if a.overlaps(b)]
 
 
+@pytest.mark.parametrize("size", [(6.4, 4.8), (12, 4), (9, 3)])
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda ax: viz.layout_diagram(ax=ax),
+        lambda ax: viz.layout_diagram((1080, 1920, 1), ax=ax),
+        lambda ax: viz.layout_diagram((8, 8, 4), ax=ax),
+        lambda ax: viz.conv_geometry(1, 1, ax=ax),
+        lambda ax: viz.conv_geometry((3, 20), (1, 7), 2, ax=ax),
+        lambda ax: viz.conv_geometry(128, 3, ax=ax),
+        lambda ax: viz.shape_trace("conv(8, 3, stride=2) | relu | pool(20)", (3, 32, 32), ax=ax),
+    ],
+)
+def test_writing_stays_on_its_paper(size, draw):
+    """Beside it, it would be dark on the dark figure of someone else."""
+    figure = Figure(figsize=size)
+    ax = figure.subplots(1, 3)[0] if size[0] > 7 else figure.subplots()
+    draw(ax)
+    viz.rendered(figure)
+    paper = ax.get_window_extent()
+    boxes = {text.get_text(): text.get_window_extent() for text in ax.texts if text.get_text()}
+    assert not [t for t, b in boxes.items() if b.x0 < paper.x0 or b.x1 > paper.x1 or b.y0 < paper.y0]
+    frames = [patch for patch in ax.patches if type(patch).__name__ == "FancyBboxPatch"]
+    edges = [patch.get_window_extent() for patch in frames if patch.get_linestyle() == "--"]
+    assert not [t for t, b in boxes.items() for e in edges if b.overlaps(e)]
+
+
+def test_what_reads_below_the_grid_does_not_touch_it():
+    ax = viz.conv_geometry(128, kernel=1).axes[0]
+    viz.rendered(ax.figure)
+    bottom = ax.transData.transform((0, 127.5))[1]
+    below = [text for text in ax.texts if "128×128" in text.get_text()]
+    assert len(below) == 2
+    assert all(text.get_window_extent().y1 <= bottom - 2 for text in below)
+
+
 # ---- in words ---------------------------------------------------------------------------------------
 
 
@@ -473,6 +551,31 @@ def test_words_tell_why_a_layer_refuses_and_what_reshape_does():
     assert "reshape(3, 9, 8) gives this shape too, and scrambles" in said
 
 
+@pytest.mark.parametrize("shape", [(9, 8, 1), (1, 1, 3)])
+def test_a_reshape_that_changes_nothing_is_not_called_wrong(shape):
+    image = np.arange(np.prod(shape)).reshape(shape)
+    np.testing.assert_array_equal(image.reshape(shape[2], *shape[:2]), image.transpose(2, 0, 1))
+    said = viz.alt_text(viz.layout_diagram(shape))
+    assert "the same pixels" in said or "the same numbers" in said
+
+
+def test_what_is_not_finite_is_told_of_edges_and_directions():
+    gray = ck.to_gray(PHOTO)
+    edges = ck.filters.sobel(gray)
+    whole = viz.edges_overlay(gray, edges).axes[0].images[1].get_array()
+    edges[3, 4], edges[5, 6] = np.nan, np.inf
+    figure = viz.edges_overlay(gray, edges, title="sobel")
+    opaque = figure.axes[0].images[1].get_array()[..., 3]
+    assert opaque[3, 4] == opaque[5, 6] == 0
+    assert np.abs(opaque - whole[..., 3]).mean() < 0.01
+    assert figure.axes[0].get_xlabel() == "2 not finite"
+    assert viz.alt_text(figure).startswith("sobel: edges over the image, on ")
+    assert viz.alt_text(figure).endswith(", 2 not finite")
+    figure = viz.orientation(np.array([[np.nan, 1.0]]), np.array([[1.0, np.inf]]))
+    assert figure.axes[0].get_xlabel() == "2 not finite"
+    assert viz.alt_text(figure).endswith(", 2 not finite")
+
+
 def test_what_is_not_finite_is_told_of_a_difference():
     before = np.zeros((4, 5))
     after = before + 2
@@ -480,3 +583,34 @@ def test_what_is_not_finite_is_told_of_a_difference():
     figure = viz.compare(before, after)
     assert figure.axes[2].get_xlabel() == "largest 2, root mean square 2, 1 not finite"
     assert viz.alt_text(figure).endswith("and their difference, 1 not finite")
+
+
+def test_the_largest_difference_has_its_sign():
+    before = np.full((4, 5), 250, np.uint8)
+    after = before.copy()
+    after[1, 2] = 5
+    assert viz.compare(before, after).axes[2].get_xlabel().startswith("largest -245, ")
+
+
+def test_pixels_under_no_window_are_hatched_and_told():
+    figure = viz.conv_geometry(8, kernel=3, stride=2, padding=1)
+    (hatched,) = [c for c in figure.axes[0].collections if c.get_hatch()]
+    assert len(hatched.get_paths()) == 19  # a row and a column of 10
+    assert viz.alt_text(figure).startswith("A 3×3 window slides over an 8×8 input")
+    assert viz.alt_text(figure).endswith("4×4; 1 row and 1 column lie under no window")
+    whole = viz.conv_geometry(7, kernel=3, stride=2, padding=1)
+    assert not [path for c in whole.axes[0].collections if c.get_hatch() for path in c.get_paths()]
+    assert "under no window" not in viz.alt_text(whole)
+    assert viz.alt_text(viz.conv_geometry((5, 9), 1, 2)).endswith(
+        "; 2 rows and 4 columns lie under no window"
+    )
+
+
+@pytest.mark.parametrize("draw", [lambda part: viz.frequency_response("box(size=3)", figure=part)])
+def test_a_heading_keeps_its_distance(draw):
+    whole = Figure(figsize=(9, 8))
+    part, _ = whole.subfigures(2, 1)
+    draw(part)
+    viz.rendered(whole)
+    heading = part._suptitle.get_window_extent()
+    assert all(ax.title.get_window_extent().y1 < heading.y0 - 3 for ax in part.axes)

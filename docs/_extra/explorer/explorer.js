@@ -143,7 +143,14 @@ function draw(s, output, step) {
   const words = `Input ${s.size}×${s.size}, output ${output}×${output}. Output pixel (${row}, ${column}) is made of input `;
   const kept = (places) => places.filter(real).map((p) => p / spread);
   const [r, c] = [kept(rows), kept(columns)];
-  at("told").textContent = words + (r.length && c.length ? `rows ${r.join(", ")} and columns ${c.join(", ")}.` : "padding alone.");
+  at("told").textContent = words + (r.length && c.length ? `rows ${r.join(", ")} and columns ${c.join(", ")}.` : nothing(rows, columns, end));
+}
+
+/** What a window holds that has no pixel: zeros beside the input, or between its pixels. */
+function nothing(rows, columns, end) {
+  const beside = [rows, columns].map((places) => places.map((p) => p < 0 || p > end));
+  if (beside.some((places) => places.every(Boolean))) return "padding alone.";
+  return beside.flat().some(Boolean) ? "padding and holes alone." : "holes alone, the zeros between pixels.";
 }
 
 function move(by) {
@@ -271,7 +278,7 @@ async function load() {
     filter();
   } catch {
     at("file").setAttribute("aria-invalid", "true");
-    say("refused", `${file.name} is no picture that this browser reads; the one before stays.`);
+    say("refused", `${file.name} is no picture of pixels that this browser reads (JPEG, PNG, WebP, GIF); the one before stays.`);
   }
 }
 
