@@ -210,13 +210,17 @@ def _of_zeros(layer: Any, shape: Shape) -> Shape:
 
 
 def takes_one_input(model: Any) -> None:
-    """Refuse a model whose `forward` needs more than an image.
+    """Refuse a model without `forward`, or whose `forward` needs more than an image.
 
     Raises
     ------
     TypeError
         Names what it takes.
     """
+    if not hasattr(model, "forward"):
+        raise TypeError(
+            f"{type(model).__name__} has no forward: write forward(self, x), which gives the output"
+        )
     takes = signature(model.forward).parameters.values()
     needed = [
         p.name for p in takes if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)

@@ -9,7 +9,7 @@ import numpy as np
 
 from convkit._checks import Array, flag, texts
 from convkit.viz.display import caption, display, image_array, interpolation, strongest
-from convkit.viz.style import DIVERGING, FAINT, draws, headed, missing, panels, quiet, titled, told
+from convkit.viz.style import DIVERGING, draws, headed, missing, noted, panels, quiet, titled, told
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -107,5 +107,5 @@ def _image(ax: Axes, shown: Array, style: dict[str, Any], name: str, note: str) 
     drawn = ax.imshow(shown, interpolation=interpolation(shown), **style)
     quiet(ax)
     titled(ax, name)
-    ax.set_xlabel(note, color=FAINT, fontsize=8, labelpad=5)
+    noted(ax, note, shown.shape)
     return drawn

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 
+MOST_PIXELS = 640
+"""Across a picture: those of larger ones are drawn smaller than they are."""
+
+
 @draws
 def edges_overlay(
     image: ArrayLike,
@@ -76,13 +80,33 @@ def edges_overlay(
     height, width = found.shape
     axes = axes_for(ax, 5.2, min(max(5.2 * height / width, 1.2), 9) + 0.3)
     axes.imshow(gray, interpolation=interpolation(gray), alpha=0.55, **style)
-    axes.imshow(ink, interpolation=interpolation(gray))
+    block = max(1, max(height, width) // MOST_PIXELS)
+    ink = _greatest(ink, block)
+    axes.imshow(ink, interpolation=interpolation(gray), extent=_extent(ink, block))
+    axes.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
     quiet(axes)
     titled(axes, title)
     noted(axes, none)
     share = 100 * float((strength > 0.5 * top).mean())
     what = f"{title}: edges over the image" if title else "Edges over the image"
     return described(axes, f"{what}, on {share:.1f} % of its pixels{none}")
+
+
+def _greatest(ink: Array, block: int) -> Array:
+    """The strongest ink of each `block` × `block` pixels: lines of one pixel stay."""
+    if block == 1:
+        return ink
+    rows, columns = (-(-n // block) for n in ink.shape[:2])
+    large = np.zeros((rows * block, columns * block, 4))
+    large[: ink.shape[0], : ink.shape[1]] = ink
+    blocks: Array = large.reshape(rows, block, columns, block, 4).max(axis=(1, 3))
+    return blocks
+
+
+def _extent(ink: Array, block: int) -> tuple[float, float, float, float]:
+    """Where `_greatest` lies among the image's pixels."""
+    rows, columns = ink.shape[:2]
+    return -0.5, columns * block - 0.5, rows * block - 0.5, -0.5
 
 
 def _gray(image: Array) -> tuple[Array, dict[str, Any]]:

@@ -80,12 +80,16 @@ def kernel(
     written = _draw(axes, weights, numbers, (width - 0.12, height) if ax is None else extent(axes))
     titled(axes, title if title is not None or not isinstance(kernel, str) else kernel)
     note = "" if written or not wanted else ", numbers too small to read left out"
-    axes.set_xlabel(
-        f"{rows}×{columns}, sum {round(float(weights.sum()), 9) + 0.0:.3g}{note}", color=FAINT, fontsize=8.5
-    )
+    axes.set_xlabel(f"{rows}×{columns}, sum {_sum(weights):.3g}{note}", color=FAINT, fontsize=8.5)
     what = title or (kernel if isinstance(kernel, str) else "")
     text = f"of {rows}×{columns} weights from {weights.min():.3g} to {weights.max():.3g}"
     return described(axes, f"Kernel {what} {text}" if what else f"Kernel {text}")
+
+
+def _sum(weights: Array) -> float:
+    """Of all; 0 where what is left is rounding."""
+    total = float(weights.sum())
+    return total if abs(total) > 1e-12 * float(np.abs(weights).sum()) else 0.0
 
 
 @draws

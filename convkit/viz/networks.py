@@ -464,11 +464,11 @@ def history(fit: Any, *, title: str | None = None, figure: Figure | SubFigure | 
     host = axes[0].figure
     headed(axes[0].figure, title)
     none = missing(np.concatenate([every, *map(np.asarray, fit.metrics.values())]))
-    return told(
-        host,
-        f"{title or 'Training'}: the loss went from {fit.loss[0]:.3g} to {fit.loss[-1]:.3g} "
-        f"in {len(fit.loss)} epochs{none}",
+    went = {"the loss": fit.loss, **fit.metrics}
+    told_of = ", ".join(
+        f"{name} went from {values[0]:.3g} to {values[-1]:.3g}" for name, values in went.items()
     )
+    return told(host, f"{title or 'Training'}: {told_of} in {len(fit.loss)} epochs{none}")
 
 
 def _curves(ax: Axes, curves: dict[str, list[float]], label: str) -> None:

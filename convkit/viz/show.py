@@ -9,7 +9,7 @@ import numpy as np
 
 from convkit._checks import Array, as_array, choice, finite, is_sequence
 from convkit.viz.display import caption, display, interpolation, layout_of, to_bhwc
-from convkit.viz.style import FAINT, axes_for, described, draws, quiet, titled
+from convkit.viz.style import axes_for, described, draws, noted, quiet, titled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -79,7 +79,7 @@ def show(
     quiet(axes)
     titled(axes, title)
     note = caption(batch.reshape(-1, *batch.shape[-2:]), limits is None)
-    axes.set_xlabel(f"{found} {array.shape}   {note}", color=FAINT, fontsize=8, labelpad=5)
+    noted(axes, f"{found} {array.shape}   {note}", shown.shape)
     if style.get("cmap") not in (None, "gray"):
         bar = axes.figure.colorbar(drawn, ax=axes, fraction=0.045, pad=0.02)
         bar.ax.tick_params(labelsize=8)

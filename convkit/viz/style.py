@@ -246,10 +246,20 @@ def extent(ax: Axes) -> tuple[float, float]:
     return float(box.width / ax.figure.dpi), float(box.height / ax.figure.dpi)
 
 
-def noted(ax: Axes, note: str) -> None:
-    """Write below the axes what a picture cannot show; nothing where there is nothing to say."""
+BESIDE = 1.4
+"""Inches beside a narrow image that its note may take: those of a scale, and as many on the other side."""
+
+
+def noted(ax: Axes, note: str, shape: tuple[int, ...] = (1, 1)) -> None:
+    """Write below the axes what a picture of `shape` cannot show; nothing where there is nothing to say."""
     if note:
-        ax.set_xlabel(note.removeprefix(", "), color=FAINT, fontsize=8, labelpad=5)
+        width, height = extent(ax)
+        image = min(width, height * shape[1] / shape[0])
+        text = note.removeprefix(", ")
+        if image < width / 2:
+            text = wrapped(text, image + BESIDE, 8)
+            _grow(ax.figure, text.count("\n"), 8)
+        ax.set_xlabel(text, color=FAINT, fontsize=8, labelpad=5)
 
 
 # ---- in words ---------------------------------------------------------------------------------------

@@ -614,3 +614,27 @@ def test_a_heading_keeps_its_distance(draw):
     viz.rendered(whole)
     heading = part._suptitle.get_window_extent()
     assert all(ax.title.get_window_extent().y1 < heading.y0 - 3 for ax in part.axes)
+
+
+def test_lines_of_one_pixel_outlive_a_picture_drawn_smaller():
+    photo = np.full((2600, 2000), 128, np.uint8)
+    edges = np.zeros(photo.shape, np.uint8)
+    edges[::400] = edges[:, ::400] = 255
+    pixels = viz.rendered(viz.edges_overlay(photo, edges)).astype(int)
+    coloured = np.ptp(pixels[..., :3], axis=-1) > 60
+    assert coloured.mean() > 0.01
+
+
+@pytest.mark.parametrize("shape", [(600, 20), (100, 1), (3000, 2)])
+def test_notes_of_narrow_images_are_not_cut(shape):
+    image = np.random.default_rng(0).random(shape)
+    for figure in (viz.show(image), viz.compare(image, image[::-1])):
+        viz.rendered(figure)  # which lays it out
+        for ax in figure.axes:
+            x0, y0, x1, _ = ax.xaxis.label.get_window_extent().extents
+            assert min(x0, y0, figure.bbox.x1 - x1) >= 0, ax.get_xlabel()
+
+
+def test_a_sum_of_small_weights_is_no_zero():
+    assert "sum 3e-30" in viz.kernel(np.full((1, 3), 1e-30)).axes[0].get_xlabel()
+    assert "sum 0" in viz.kernel(np.array([[0.1, 0.2, -0.3]])).axes[0].get_xlabel()
