@@ -132,7 +132,31 @@ def lzw(data):
     codes = []
     for i in range(0, len(data), 250):
         codes += [256, *data[i : i + 250]]
-    bits = "".join(f"{code:09b}" for code in [*codes, 257])
+    return of_nine_bits([*codes, 257])
+
+
+def lzw_of_strings(data):
+    """TIFF's LZW as it is meant, with a new table before codes would grow beyond 9 bits."""
+    codes, table, last = [256], {}, b""
+    for byte in data:
+        longer = last + bytes([byte])
+        if len(longer) == 1 or longer in table:
+            last = longer
+            continue
+        codes.append(table[last] if len(last) > 1 else last[0])
+        table[longer] = 258 + len(table)
+        last = longer[-1:]
+        if len(table) == 250:
+            codes.append(last[0])
+            codes.append(256)
+            table, last = {}, b""
+    codes += [table[last] if len(last) > 1 else last[0]] if last else []
+    return of_nine_bits([*codes, 257])
+
+
+def of_nine_bits(codes):
+    """Numbers of nine bits, one after another."""
+    bits = "".join(f"{code:09b}" for code in codes)
     bits += "0" * (-len(bits) % 8)
     return int(bits, 2).to_bytes(len(bits) // 8, "big")
 

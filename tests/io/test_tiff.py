@@ -195,6 +195,25 @@ def test_lzw_of_codes_of_every_length():
             np.testing.assert_array_equal(read(data), image)
 
 
+def test_lzw_cut_at_every_byte(isa):
+    """Also inside a string whose code is the one that is being defined."""
+    rng = np.random.default_rng(5)
+    drawn = [rng.integers(0, n, 300, np.uint8).tobytes() for n in (1, 2, 3, 4)]
+    for whole in (b"abc" * 8, b"ab" * 200, bytes(400), *drawn):
+        stored = make.lzw_of_strings(whole)
+        for count in range(len(whole) + 1):
+            found = native().family("unpack", np.uint8).lzw(stored, 0, len(stored), count)
+            assert found[:count] == whole[:count]
+
+
+def test_lzw_of_tiles_with_rows_beyond_the_picture(monkeypatch):
+    monkeypatch.setitem(make.COMPRESSORS, 5, make.lzw_of_strings)
+    for period, height in itertools.product((1, 2, 3, 5), (17, 22, 31)):
+        tiles = np.resize(np.arange(10, 10 + period, dtype=np.uint8), (32, 48))
+        data = make.pieced(tiles, size=(16, 48), compression=5, t257=height)
+        np.testing.assert_array_equal(read(data), tiles[:height])
+
+
 def test_a_code_of_lzw_that_stands_for_nothing(monkeypatch):
     for codes in ((256, 258), (256, 7, 259), (256, 7, 8, 300)):
         bits = "".join(f"{code:09b}" for code in codes).ljust(72, "0")
