@@ -167,6 +167,34 @@ def packbits(data):
     return b"".join(bytes([len(run) - 1]) + run for run in runs)
 
 
+def jpeg_of_flat_blocks(values, adobe=None, together=True):
+    """A JPEG of blocks of one value each (rows, columns, components), in one scan or one for each."""
+    rows, columns, count = values.shape
+    names = range(1, count + 1)
+    data = b"\xff\xd8\xff\xdb\0\x43\0" + bytes([8] * 64)
+    if adobe is not None:
+        data += b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0" + bytes([adobe])
+    data += b"\xff\xc0" + struct.pack(">HBHHB", 8 + 3 * count, 8, 8 * rows, 8 * columns, count)
+    data += b"".join(bytes([name, 0x11, 0]) for name in names)
+    data += b"\xff\xc4\0\x1f\0" + bytes([0, 0, 0, 12, *[0] * 12, *range(12)])  # codes of four bits
+    data += b"\xff\xc4\0\x14\x10" + bytes([1, *[0] * 15, 0])  # one bit: the end of a block
+    steps = np.diff(values.reshape(-1, count).astype(int), axis=0, prepend=128)
+    for scan in [list(names)] if together else [[name] for name in names]:
+        data += b"\xff\xda" + struct.pack(">HB", 6 + 2 * len(scan), len(scan))
+        data += b"".join(bytes([name, 0]) for name in scan) + b"\0\x3f\0"
+        bits = "".join(_flat_block(step) for step in steps[:, [name - 1 for name in scan]].ravel())
+        bits += "1" * (-len(bits) % 8)
+        data += int(bits, 2).to_bytes(len(bits) // 8, "big").replace(b"\xff", b"\xff\0")
+    return data + b"\xff\xd9"
+
+
+def _flat_block(step):
+    """The bits of a block that differs by `step` from the one before."""
+    size = int(abs(step)).bit_length()
+    low = step if step >= 0 else step + (1 << size) - 1
+    return f"{size:04b}" + (f"{low:0{size}b}" if size else "") + "0"
+
+
 def as_jpeg(width, flags=()):
     """What packs rows of so many gray pixels as a JPEG."""
 
@@ -233,7 +261,10 @@ def pieced(image, order="<", size=(3, None), planar=False, compression=1, predic
     for tag, value in sorted(found.items()):
         values = value if isinstance(value, list) else [value]
         kind, code = (4, "I") if tag in (273, 279, 324, 325, 256, 257, 278, 322, 323) else (3, "H")
-        stored = struct.pack(f"{order}{len(values)}{code}", *values)
+        if isinstance(value, bytes):
+            kind, values, stored = 7, value, value
+        else:
+            stored = struct.pack(f"{order}{len(values)}{code}", *values)
         if len(stored) > 4:
             body, stored = body + stored, struct.pack(order + "I", 8 + len(body))
         directory += struct.pack(order + "HHI", tag, kind, len(values)) + stored.ljust(4, b"\0")

@@ -185,6 +185,46 @@ def test_a_jpeg_in_a_tiff_that_is_cut_short(flags):
                 ck.imread(cut)
 
 
+def flat(size, components=3):
+    values = np.random.default_rng(8).integers(0, 250, (*size, components))
+    return make.jpeg_of_flat_blocks(values)
+
+
+@pytest.mark.parametrize("layout", [(16, None), (16, 32)])
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("apart", [False, True])
+def test_a_jpeg_in_a_tiff_whose_data_end_early(layout, channels, apart):
+    """An end in the midst of its bytes; `apart` from its tables of codes."""
+    piece, image = flat((2, 4), channels), make.noise("uint8", channels, (32, 32))
+    tags = {"size": layout, "compression": 7}
+    if apart:
+        start, end = piece.index(b"\xff\xdb"), piece.index(b"\xff\xc0")
+        more, last = piece.index(b"\xff\xc4"), piece.index(b"\xff\xda")
+        tags["t347"] = b"\xff\xd8" + piece[start:end] + piece[more:last] + b"\xff\xd9"
+        piece = piece[:start] + piece[end:more] + piece[last:]
+    data = make.pieced(image, compress=lambda rows: piece, **tags)
+    assert read(data).shape == image.shape
+    for number in (0, 1):
+        at = 8 + number * len(piece) + len(piece) - 8
+        with pytest.raises(CorruptImage, match="end before its picture"):
+            ck.imread(data[:at] + b"\xff\xd9" + data[at + 2 :])
+
+
+@pytest.mark.parametrize("layout", [(16, None), (16, 32)])
+def test_a_jpeg_in_a_tiff_of_another_size(layout):
+    image = make.noise("uint8", 3, (24, 32))
+    pieces = {size: flat(size) for size in ((2, 4), (1, 4), (2, 3), (2, 5), (3, 4))}
+    pieces["gray"] = flat((2, 4), 1)
+    for first, last in itertools.product(pieces, repeat=2):
+        turns = itertools.cycle((pieces[first], pieces[last]))
+        kind = {"size": layout, "compression": 7, "compress": lambda rows, turns=turns: next(turns)}
+        if first == (2, 4) and (last == first or (last == (1, 4) and not layout[1])):
+            assert read(make.pieced(image, **kind)).shape == image.shape
+        else:
+            with pytest.raises(CorruptImage, match="and its place"):
+                ck.imread(make.pieced(image, **kind))
+
+
 def test_lzw_of_codes_of_every_length():
     """Tables that fill, strings that end in their own first byte, and rows that are cut off a tile."""
     smooth = np.add.outer(np.arange(200), np.arange(300)).astype(np.uint8)

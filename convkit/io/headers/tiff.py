@@ -31,6 +31,7 @@ INTEGERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q"}
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, FILL_ORDER = 256, 257, 258, 259, 262, 266
 STRIPS, ORIENTATION, SAMPLES, ROWS, STRIP_BYTES, PLANAR, PREDICTOR = 273, 274, 277, 278, 279, 284, 317
 TILE_WIDTH, TILE_HEIGHT, TILES, TILE_BYTES, EXTRA_SAMPLES, SAMPLE_FORMAT = 322, 323, 324, 325, 338, 339
+JPEG_TABLES = 347
 READ = {*range(256, 260), 262, 266, 273, 274, 277, 278, 279, 284, 317, *range(322, 326), 338, 339}
 
 WHITE_IS_0, BLACK_IS_0, RGB, PALETTE, INKS, SUBSAMPLED = 0, 1, 2, 3, 5, 6
@@ -67,6 +68,7 @@ SUMMED = {"uint8", "uint16", "int16"}
 """Numbers whose differences are summed here."""
 NUMBERS = 10  # of a tag that cost about as much as one directory entry
 Tags: TypeAlias = dict[int, tuple[int, ...]]
+"""Numbers by tag; of the tables of JPEGs, their place and size."""
 
 
 class Layout(NamedTuple):
@@ -129,7 +131,9 @@ def _page(data: bytes, at: int, layout: Layout, parts: Parts, first: bool) -> tu
         where = value if size <= inline else elsewhere
         if where + size > len(data):
             raise Broken(f"its tag {tag} lies behind its end")
-        if tag in READ and kind in INTEGERS and count and tag not in tags:
+        if tag == JPEG_TABLES and tag not in tags:
+            tags[tag] = where, size
+        elif tag in READ and kind in INTEGERS and count and tag not in tags:
             if count > NUMBERS:
                 parts.add(count // NUMBERS)
             tags[tag] = struct.unpack_from(f"{order}{count}{INTEGERS[kind]}", data, where)
@@ -174,7 +178,9 @@ def _header(data: bytes, tags: Tags, at: int, order: str, is_first: bool) -> Hea
         raise Unsupported(f"TIFF of gray with alpha of this making ({ELSEWHERE})")
     elif dtype == "uint8" and ((packed and line) or compression == JPEG):
         across = -(-line * tile[1] // width) if line and TILES in tags else line
+        shared = tags.get(JPEG_TABLES, (0, 0))
         unchecked = Pieces(places, sizes, *tile, samples, planar, dtype, compression, False, across)
+        unchecked = unchecked._replace(tiled=TILES in tags, tables=(shared[0], shared[1]))
     elif compression == LZW:
         _check_lzw(data, places, sizes)
     turned = first(ORIENTATION, 1)
