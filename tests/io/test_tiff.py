@@ -130,7 +130,7 @@ def test_pages_turned_and_in_planes():
         ({"t262": 5, "channels": 4}, "inks in uint16"),
         ({"t262": 32803}, "colours of kind 32803"),
         ({"t258": [8, 16, 8], "channels": 3}, "several kinds"),
-        ({"t258": [12] * 3, "planar": True, "channels": 3}, "planes of 12 bits"),
+        *(({"t258": bits, "t262": bits // 12}, f"integers of {bits} bits") for bits in (10, 12, 14)),
     ],
 )
 def test_kinds_that_are_not_read_are_named(tags, message):

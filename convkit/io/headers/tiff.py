@@ -58,7 +58,7 @@ ELSEWHERE = "tifffile reads it"
 
 DTYPES = {
     **{(1, bits): "uint8" for bits in (1, 2, 4, 8)},
-    **{(1, bits): "uint16" for bits in (10, 12, 14, 16)},
+    (1, 16): "uint16",
     (2, 16): "int16",
     (3, 32): "float32",
     (3, 64): "float64",
@@ -154,7 +154,7 @@ def _header(data: bytes, tags: Tags, at: int, order: str, is_first: bool) -> Hea
     dtype = "float32" if photometric in (LOG_L, LOG_LUV) else DTYPES.get((kind, bits))
     if dtype is None:
         name = {1: "unsigned integers", 2: "integers", 3: "floats"}.get(kind, "numbers")
-        raise Unsupported(f"TIFF of {name} of {bits} bits")
+        raise Unsupported(f"TIFF of {name} of {bits} bits ({ELSEWHERE})")
     _check_kind(tags, dtype, photometric, compression, samples)
     channels = 3 if photometric in (PALETTE, INKS) else samples
     line = 0 if photometric == SUBSAMPLED else (width * (1 if planar else samples) * bits + 7) // 8
@@ -223,8 +223,6 @@ def _check_kind(tags: Tags, dtype: str, photometric: int, compression: int, samp
         raise Unsupported(f"TIFF of {name} in {dtype} ({ELSEWHERE})")
     if photometric == WHITE_IS_0 and (samples > 2 or not dtype.startswith("uint")):
         raise Unsupported(f"TIFF of {samples} channels of {dtype} whose white is 0 ({ELSEWHERE})")
-    if dtype == "uint16" and tags[BITS][0] != 16 and (samples > 1 and tags.get(PLANAR, (1,))[0] == 2):
-        raise Unsupported(f"TIFF of planes of {tags[BITS][0]} bits ({ELSEWHERE})")
     if tags.get(PREDICTOR, (1,))[0] == 3 and not dtype.startswith("float"):
         raise Broken("it predicts integers as if they were floats")
     if tags.get(PREDICTOR, (1,))[0] not in (1, 2, 3):
