@@ -143,8 +143,9 @@ def imread(
     -------
     array, HW or HWC
         uint8, uint16, int16, float32 or float64, as stored. Of a file with several pages, the first.
-        White is the largest integer of the dtype: a PNM whose white is another number is stretched, a TIFF
-        whose white is 0 inverted. Floats are as stored, whatever the scale of a PFM says.
+        White is the largest integer of the dtype: a PNM whose white is another number and a BMP of 16 bits
+        are stretched, a TIFF whose white is 0 is inverted. Floats are as stored, whatever the scale of a PFM
+        says.
 
     Raises
     ------
@@ -430,6 +431,8 @@ def _checked(image: Array, header: Header, kind: str, name: str) -> Array:
         image = np.ascontiguousarray(image[..., :3])
     if header.white:
         image = _stretched(image, header.white, kind, name)
+    for channel, bits in enumerate(header.depths):  # so that white is the largest number
+        image[..., channel] |= image[..., channel] >> bits
     if header.inverted:
         np.invert(image, out=image)
     if header.transparent is not None and image.ndim == 2:

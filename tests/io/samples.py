@@ -63,6 +63,19 @@ def bmp_of_masks(bits, masks):
     return b"BM" + struct.pack("<IHHI", 70, 0, 0, 66) + header + bytes([1, 2, 3, 4])
 
 
+def bmp_of_words(words, masks=(), header=40):
+    """A BMP of one row of pixels of 16 bits."""
+    stored = struct.pack(f"<{len(words)}H", *words)
+    stored += bytes(-len(stored) % 4)
+    told = struct.pack(
+        "<IiiHHIIIIII", header, len(words), 1, 1, 16, 3 if masks else 0, len(stored), 0, 0, 0, 0
+    )
+    told += b"".join(struct.pack("<I", mask) for mask in masks)
+    told = told.ljust(header, b"\0")
+    at = 14 + len(told)
+    return b"BM" + struct.pack("<IHHI", at + len(stored), 0, 0, at) + told + stored
+
+
 def bmp_of_runs(runs, size, narrow, stored=None):
     """A BMP of a gray palette."""
     bits = 4 if narrow else 8

@@ -221,6 +221,21 @@ def test_white_becomes_the_largest_number():
             ck.imread(data)
 
 
+@pytest.mark.parametrize("masks", [(), (0x7C00, 0x3E0, 0x1F), (0xF800, 0x7E0, 0x1F)])
+def test_white_of_a_bmp_of_16_bits(masks):
+    depths = (5, 6, 5) if masks[:1] == (0xF800,) else (5, 5, 5)
+    drawn = np.random.default_rng(6).integers(0, [1 << bits for bits in depths], (20, 3))
+    levels = np.vstack([drawn, np.zeros((1, 3), int), [[(1 << bits) - 1 for bits in depths]]])
+    words = levels @ [1 << depths[1] + depths[2], 1 << depths[2], 1]
+    found = ck.imread(make.bmp_of_words(words.tolist(), masks))[0]
+    assert (found[-1] == 255).all()
+    exact = levels * 255 / levels[-1]
+    assert np.abs(found - exact).max() < 1
+    for header in (52, 56, 108, 124) if masks else ():
+        with pytest.raises(UnsupportedFormat, match=f"masks in a header of {header} bytes"):
+            ck.imread(make.bmp_of_words(words.tolist(), masks, header))
+
+
 # ---- runs of a BMP ----------------------------------------------------------------------------------
 
 

@@ -81,6 +81,8 @@ class Header(NamedTuple):
     """Where this is not 0: the place of the first of the pixels, which are numbers in words."""
     followed: Literal["", "if gray", "always"] = ""
     """Whether the data of a JPEG are followed to their last block."""
+    depths: tuple[int, ...] = ()
+    """Bits of each channel, where they are fewer than the dtype's: the highest of it."""
     inverted: bool = False
     """Its white is 0."""
 
