@@ -340,6 +340,10 @@ def build_corpus(folder):
         files[f"pieces {compression}.tiff"] = pieced(image, compression=compression, **settings), image
     photo = noise(channels=1, size=(16, 24))
     files["JPEG.tiff"] = pieced(photo, size=(8, None), compression=7, compress=as_jpeg(24)), None
+    for name, together in (("inks", True), ("scans", False)):
+        values = rng.integers(0, 250, (2, 3, 4 if together else 3))
+        files[f"{name}.jpg"] = jpeg_of_flat_blocks(values, None, together), None
+    files["words.bmp"] = bmp_of_words([1, 2, 40000]), None
     runs = b"\7\x11\0\0\0\7\x12\x34\x56\x70%s\0\0\4\3\3\2\0\1"
     files["runs.bmp"] = bmp_of_runs(runs % b"\1\2\3\0", (7, 3), False), None
     files["narrow runs.bmp"] = bmp_of_runs(runs % b"", (7, 3), True), None
