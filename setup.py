@@ -116,6 +116,7 @@ FAMILIES = [
     Family("convkit._native.row_sums", isas=UP_TO_AVX2, reals=("u8",)),
     Family("convkit._native.unpack", isas=UP_TO_AVX2, reals=("u8",)),
     Family("convkit._native.segments", isas=("baseline",), reals=("u8",)),
+    Family("convkit._native.blocks", isas=("baseline",), reals=("u8",)),
     Family("convkit._native.peak", reals=("f32",)),
     Family("convkit._native.cpu", isas=("baseline",), reals=("",)),
 ]

@@ -42,6 +42,7 @@ FAMILIES = {
     "row_sums": "convkit._native.row_sums",
     "unpack": "convkit._native.unpack",
     "segments": "convkit._native.segments",
+    "blocks": "convkit._native.blocks",
     "narrow": "convkit._native.narrow",
     "box": "convkit._native.box",
     "box_narrow": "convkit._native.box_narrow",

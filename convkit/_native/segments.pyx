@@ -1,17 +1,26 @@
 """The segments of a JPEG, from its first marker to its last (ITU-T T.81, annex B), and the orientation in an EXIF block."""
 from cpython.bytes cimport PyBytes_AS_STRING
 from libc.stdint cimport uint8_t
-from libc.string cimport memchr, memcmp, memset
+from libc.string cimport memcmp, memset
+
+from .markers cimport (
+    END_OF_IMAGE,
+    EXTENDED,
+    PROGRESSIVE,
+    RESTART_EVERY,
+    START_OF_IMAGE,
+    START_OF_SCAN,
+    is_frame,
+    next_marker,
+    two,
+    units,
+    upward,
+)
 
 cdef enum:
-    START_OF_IMAGE = 0xD8
-    END_OF_IMAGE = 0xD9
-    START_OF_SCAN = 0xDA
-    RESTART_EVERY = 0xDD
     APP1 = 0xE1
-    EXTENDED = 0xC1             # the last of the frames whose scans do not refine each other
-    PROGRESSIVE = 0xC2
     COEFFICIENTS = 64
+    MOST_SCANS = 100            # each costs its reader all blocks; encoders make about ten
     ORIENTATION = 0x0112        # a tag of EXIF
 
 
@@ -22,13 +31,9 @@ cdef struct Picture:
     int interval                # between restarts
     int orientation
     Py_ssize_t last             # where the data of the last scan begin
-    bint refined                # its scans bring some bits of some coefficients each
+    int scans
     uint8_t scanned[256]        # by names of components
     uint8_t missing[256][COEFFICIENTS]  # bits, of those that were scanned
-
-
-cdef inline int two(const uint8_t* at) noexcept nogil:
-    return at[0] << 8 | at[1]
 
 
 # ---- EXIF -------------------------------------------------------------------------------------------
@@ -75,22 +80,6 @@ def orientation(bytes block not None):
 
 # ---- scans ------------------------------------------------------------------------------------------
 
-cdef Py_ssize_t next_marker(const uint8_t* data, Py_ssize_t at, Py_ssize_t end, bint restarts) noexcept nogil:
-    """Where the next marker is that is neither a stuffed 0xFF nor padding; `end` where there is none."""
-    cdef const uint8_t* found
-    cdef uint8_t code
-    while at + 1 < end:
-        found = <const uint8_t*>memchr(data + at, 0xFF, end - 1 - at)
-        if found == NULL:
-            break
-        at = found - data
-        code = data[at + 1]
-        if code > 1 and code != 0xFF and (restarts or not 0xD0 <= code <= 0xD7):
-            return at
-        at += 1
-    return end
-
-
 cdef Py_ssize_t last_end(const uint8_t* data, Py_ssize_t at, Py_ssize_t end) noexcept nogil:
     """Where the last end-of-image marker is; `end` where there is none."""
     cdef Py_ssize_t i
@@ -98,20 +87,6 @@ cdef Py_ssize_t last_end(const uint8_t* data, Py_ssize_t at, Py_ssize_t end) noe
         if data[i] == 0xFF and data[i + 1] == END_OF_IMAGE:
             return i
     return end
-
-
-cdef inline Py_ssize_t upward(Py_ssize_t length, Py_ssize_t step) noexcept nogil:
-    return (length + step - 1) // step
-
-
-cdef Py_ssize_t units(const Picture* picture) noexcept nogil:
-    """The blocks of all components together that the restarts of a scan of all of them are counted in."""
-    cdef int across = 1, down = 1, i
-    if picture.components > 1:
-        for i in range(picture.components):
-            across = max(across, picture.sampling[3 * i + 1] >> 4)
-            down = max(down, picture.sampling[3 * i + 1] & 15)
-    return upward(picture.height, 8 * down) * upward(picture.width, 8 * across)
 
 
 cdef Py_ssize_t restarts_end(const uint8_t* data, Py_ssize_t at, Py_ssize_t end, Py_ssize_t expected) except -1:
@@ -133,7 +108,7 @@ cdef Py_ssize_t restarts_end(const uint8_t* data, Py_ssize_t at, Py_ssize_t end,
 
 
 cdef int start_scan(const uint8_t* header, Py_ssize_t left, Picture* picture) except -1:
-    """Note which components a scan brings, and of a progressive one, which bits; gives how many they are."""
+    """Note which components a scan brings, and of a progressive one, which bits."""
     cdef int count = header[0], i, first, last, bits
     if left < 2 * count + 4:
         raise ValueError("its header is cut short")
@@ -147,23 +122,25 @@ cdef int start_scan(const uint8_t* header, Py_ssize_t left, Picture* picture) ex
                 memset(picture.missing[name], 1, COEFFICIENTS)
             memset(picture.missing[name] + first, bits, last + 1 - first)
         picture.scanned[name] = 1
-    return count
+    return 0
 
 
-cdef Py_ssize_t scan_end(const uint8_t* data, Py_ssize_t end, const Picture* picture, int count) except -1:
-    """Where the scan of `count` components ends whose data begin at `picture.last`."""
+cdef Py_ssize_t scan_end(const uint8_t* data, Py_ssize_t end, const Picture* picture, const uint8_t* header) except -1:
+    """Where the scan of that header ends whose data begin at `picture.last`."""
+    cdef int count = header[0], which = 0, i
+    cdef Py_ssize_t expected
+    if picture.interval:
+        for i in range(picture.components):
+            if picture.sampling[3 * i] == header[1]:
+                which = i
+        expected = units(picture.height, picture.width, picture.components, picture.sampling, count, which)
+        return restarts_end(data, picture.last, end, upward(expected, picture.interval) - 1)
     if picture.kind <= EXTENDED and count == picture.components:  # no other follows it
-        if picture.interval:
-            return restarts_end(data, picture.last, end, upward(units(picture), picture.interval) - 1)
         return last_end(data, picture.last, end)  # its data cannot contain that
     return next_marker(data, picture.last, end, False)
 
 
 # ---- segments ---------------------------------------------------------------------------------------
-
-cdef inline bint is_frame(int code) noexcept nogil:
-    return 0xC0 <= code <= 0xCF and code != 0xC4 and code != 0xC8 and code != 0xCC
-
 
 cdef int note(const uint8_t* data, Py_ssize_t at, Py_ssize_t end, Picture* picture) except -1:
     """Read the segment at `at` into `picture`, if it says something of it."""
@@ -189,7 +166,7 @@ cdef int note(const uint8_t* data, Py_ssize_t at, Py_ssize_t end, Picture* pictu
 cdef int follow(const uint8_t* data, Py_ssize_t end, Picture* picture, Py_ssize_t most) except -1:
     """Follow the chain of segments to the marker that ends the image, `most` of them."""
     cdef Py_ssize_t at = 2, left = most
-    cdef int code, count
+    cdef int code
     while not (at + 2 <= end and data[at] == 0xFF and data[at + 1] == END_OF_IMAGE):
         left -= 1
         if left < 0:
@@ -206,9 +183,12 @@ cdef int follow(const uint8_t* data, Py_ssize_t end, Picture* picture, Py_ssize_
         elif code == START_OF_SCAN and picture.kind:
             if at + 5 > end:
                 raise ValueError("its header is cut short")
-            count = start_scan(data + at + 4, end - at - 4, picture)
+            start_scan(data + at + 4, end - at - 4, picture)
+            picture.scans += 1
+            if picture.scans > MOST_SCANS:
+                raise ValueError(f"it has more than {MOST_SCANS} scans")
             picture.last = at + 2 + two(data + at + 2)
-            at = scan_end(data, end, picture, count)
+            at = scan_end(data, end, picture, data + at + 4)
         else:
             note(data, at, end, picture)
             at += 2 + two(data + at + 2)
@@ -231,8 +211,8 @@ cdef bint complete(const Picture* picture) noexcept nogil:
 
 
 def walk(bytes data not None, Py_ssize_t at, Py_ssize_t size, Py_ssize_t most):
-    """The JPEG of `size` bytes of `data` at `at`: its precision, height, width, number of components, orientation, where
-    the data of its last scan begin, counted from its own start, and whether its scans bring all of its components.
+    """The JPEG of `size` bytes of `data` at `at`: its precision, height, width, number of components, orientation, whether
+    its scans bring all of its components, the marker of its frame and how many scans it has.
 
     The chain is followed to the marker that ends the image, over `most` segments; `ValueError` says why it does not come
     to it.
@@ -240,7 +220,7 @@ def walk(bytes data not None, Py_ssize_t at, Py_ssize_t size, Py_ssize_t most):
     cdef Picture picture
     cdef const uint8_t* start = <const uint8_t*>PyBytes_AS_STRING(data) + at
     picture.kind = picture.interval = picture.precision = picture.height = picture.width = picture.components = 0
-    picture.last = 0
+    picture.last = picture.scans = 0
     picture.orientation = 1
     memset(picture.scanned, 0, 256)
     if size < 2 or start[0] != 0xFF or start[1] != START_OF_IMAGE:
@@ -248,5 +228,5 @@ def walk(bytes data not None, Py_ssize_t at, Py_ssize_t size, Py_ssize_t most):
     follow(start, size, &picture, most)
     if not picture.kind or not picture.last:
         raise ValueError("it has no picture between its first and its last marker")
-    return (picture.precision, picture.height, picture.width, picture.components, picture.orientation, picture.last,
-            complete(&picture))
+    return (picture.precision, picture.height, picture.width, picture.components, picture.orientation,
+            complete(&picture), picture.kind, picture.scans)

@@ -80,7 +80,7 @@ cdef Py_ssize_t undo_lzw(const uint8_t* stored, Py_ssize_t size, uint8_t* out, P
             i += SPARE
             if i >= length:
                 break
-        if code == following:   # which ends in its own first byte
+        if code == following and length == table.length[code]:  # it ends in its own first byte, if it is not cut
             out[done + length - 1] = out[done]
         if has_last and following < MOST:
             following += 1

@@ -12,7 +12,7 @@ from typing import NoReturn
 from convkit._version import __version__
 from convkit.cli import apply, draw, memory, show
 from convkit.cli.told import Told, one_line
-from convkit.errors import ConvkitError
+from convkit.errors import ConvkitError, CorruptImage
 
 DESCRIPTION = "Image filters at the speed of the machine."
 EXAMPLES = """\
@@ -43,7 +43,7 @@ frame.
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; returns its exit status: 0, 1 where files of a folder failed, 2 for a wrong call."""
+    """Run the command; returns its exit status: 0, 1 where a file is damaged, 2 for a wrong call."""
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # what its codecs say is in our one line
     for stream in (sys.stdout, sys.stderr):  # a terminal that lacks a sign shows another one
         if isinstance(stream, io.TextIOWrapper):
@@ -65,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     except (ConvkitError, OSError, ValueError, TypeError, MemoryError) as error:
         print(f"convkit: error: {one_line(error)}", file=sys.stderr)
-        return 2
+        return 1 if isinstance(error, CorruptImage) else 2
     return status
 
 

@@ -32,6 +32,8 @@ def run(arguments: argparse.Namespace) -> Told:
         if getattr(arguments, name) not in (None, False):
             raise ValueError(f"--{name.replace('_', '-')} is for a folder, and {arguments.input} is none")
     os.stat(arguments.input)  # where there is none, that is what is wrong first
+    if os.path.realpath(arguments.output) == os.path.realpath(arguments.input):
+        raise ValueError(f"{arguments.output} is the input; expected another place to write to")
     threads: AbstractContextManager[None] = nullcontext()
     if arguments.threads is not None:
         threads = options(num_threads=arguments.threads)

@@ -46,7 +46,8 @@ def run(chain: Pipeline, arguments: argparse.Namespace) -> Told:
     source, target = arguments.input, arguments.output
     names = _names(source, target, arguments.pattern)
     _keep_inputs(source, target, arguments.report, names)
-    if arguments.report and not os.path.isdir(os.path.dirname(os.path.abspath(arguments.report))):
+    beside = os.path.dirname(os.path.abspath(arguments.report or ""))
+    if arguments.report and not (os.path.isdir(beside) or beside == os.path.abspath(target)):
         raise ImageNotFound(f"{arguments.report}: there is no such folder")
     workers = (
         default_threads()
@@ -65,6 +66,7 @@ def run(chain: Pipeline, arguments: argparse.Namespace) -> Told:
     results.sort(key=lambda result: result.input)
     told = _summary(target, chain, results, total, seconds)
     if arguments.report:
+        os.makedirs(beside, exist_ok=True)  # the output's folder, if no file was written
         _report(arguments.report, chain, results, total, seconds)
     return told
 

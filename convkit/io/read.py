@@ -32,9 +32,6 @@ MAX_PIXELS = 89_478_485
 
 MAX_BYTES = 1 << 30
 
-FILL = 128
-"""What a JPEG's decoder fills missing pixels with."""
-
 SCRATCH = 3
 """Times a picture's bytes that a decoder may take: that of progressive JPEGs keeps all coefficients."""
 
@@ -147,8 +144,9 @@ def imread(
     -------
     array, HW or HWC
         uint8, uint16, int16, float32 or float64, as stored. Of a file with several pages, the first.
-        White is the largest integer of the dtype: a PNM whose white is another number is stretched, a TIFF
-        whose white is 0 inverted. Floats are as stored, whatever the scale of a PFM says.
+        White is the largest integer of the dtype: a PNM whose white is another number and a BMP of 16 bits
+        are stretched, a TIFF whose white is 0 is inverted. Floats are as stored, whatever the scale of a PFM
+        says.
 
     Raises
     ------
@@ -308,11 +306,20 @@ def _decode(data: bytes, header: Header, kind: str, name: str) -> Array:
     if header.unchecked is not None:
         with _damage_is_told(kind, name):
             tiff_pixels.check(data, header.unchecked, header.height, header.width)
+    pixels = _by_decoder(data, header, kind, name)
+    if header.followed and (header.followed == "always" or jpeg.may_be_fill(pixels[-1, -1])):
+        with _damage_is_told(kind, name):
+            jpeg.follow(data, 0, len(data))
+    if header.unchecked is not None:
+        with _damage_is_told(kind, name):
+            tiff_pixels.check_filled(data, header.unchecked, pixels)
+    return pixels
+
+
+def _by_decoder(data: bytes, header: Header, kind: str, name: str) -> Array:
+    """Pixels that OpenCV decodes, of the file or of the page alone, at once or one plane after another."""
     if header.page is None:
-        pixels = _by_opencv(data, header, kind, name)
-        if header.scan and pixels.item(-1) == FILL and (pixels[-1, -1] == FILL).all():
-            _check_filled(pixels, data, header, kind, name)
-        return pixels
+        return _by_opencv(data, header, kind, name)
     files = tiff_pixels.files(data, header.page)
     if len(files) == 1:
         return _by_opencv(files[0], header, kind, name)
@@ -326,14 +333,11 @@ def _damage_is_told(kind: str, name: str) -> Iterator[None]:
     try:
         yield
     except Broken as error:
-        raise CorruptImage(f"{name} is a {kind} file that is damaged: {error}") from None
-
-
-def _check_filled(pixels: Array, data: bytes, header: Header, kind: str, name: str) -> None:
-    """Refuse a JPEG whose last pixel is the decoder's gray because its data ended before."""
-    more = _by_opencv(jpeg.longer(data, header.scan), header, kind, name)
-    if not np.array_equal(pixels, more):
-        raise CorruptImage(f"{name} is a {kind} file that is cut short: its data end before its picture")
+        raise CorruptImage(f"{name} is a {kind} file that is cut short or damaged: {error}") from None
+    except Unsupported as error:
+        raise UnsupportedFormat(
+            f"{name} is a {kind} file with a {error}, which convkit does not read"
+        ) from None
 
 
 def _by_opencv(data: bytes, header: Header, kind: str, name: str) -> Array:
@@ -428,6 +432,8 @@ def _checked(image: Array, header: Header, kind: str, name: str) -> Array:
         image = np.ascontiguousarray(image[..., :3])
     if header.white:
         image = _stretched(image, header.white, kind, name)
+    for channel, bits in enumerate(header.depths):  # so that white is the largest number
+        image[..., channel] |= image[..., channel] >> bits
     if header.inverted:
         np.invert(image, out=image)
     if header.transparent is not None and image.ndim == 2:

@@ -77,11 +77,38 @@ def check(data: bytes, pieces: Pieces, height: int, width: int) -> None:
     """Refuse pieces that are damaged or shorter than the pixels that the image has of them."""
     across, down = -(-width // pieces.width), -(-height // pieces.height)
     for number, (place, size) in enumerate(zip(pieces.places, pieces.sizes, strict=True)):
-        if pieces.compression == JPEG:
-            jpeg.check(data, place, size)
-            continue
         rows = min(pieces.height, height - number // across % down * pieces.height)
+        if pieces.compression == JPEG:
+            least = pieces.height if pieces.tiled else rows
+            _check_size(jpeg.check(data, place, size, pieces.tables), pieces, least)
+            continue
         _unpacked(data, number, pieces, pieces.line * rows, pieces.line * pieces.height)
+
+
+def _check_size(found: tuple[int, int, int], pieces: Pieces, least: int) -> None:
+    """Refuse a JPEG that has not the size of its place, of whose rows it may have `least`."""
+    if pieces.planar and not pieces.line:  # planes of several sizes
+        return
+    height, width, components = found
+    wanted = 1 if pieces.planar else pieces.samples
+    if not least <= height <= pieces.height or (width, components) != (pieces.width, wanted):
+        raise Broken(
+            f"a JPEG in it has {width}×{height} pixels of {components} components, and its place "
+            f"{pieces.width}×{least} of {wanted}"
+        )
+
+
+def check_filled(data: bytes, pieces: Pieces, pixels: Array) -> None:
+    """Refuse JPEGs whose data end before their blocks: looked at where the last pixel may be of none."""
+    if pieces.compression != JPEG:
+        return
+    height, width = pixels.shape[:2]
+    across, down = -(-width // pieces.width), -(-height // pieces.height)
+    for number, (place, size) in enumerate(zip(pieces.places, pieces.sizes, strict=True)):
+        row = min(height, (number // across % down + 1) * pieces.height) - 1
+        column = min(width, (number % across + 1) * pieces.width) - 1
+        if pieces.planar or pieces.samples == 4 or jpeg.may_be_fill(pixels[row, column]):
+            jpeg.follow(data, place, size, pieces.tables)
 
 
 def _unpacked(data: bytes, number: int, pieces: Pieces, least: int, most: int) -> bytes:

@@ -63,6 +63,19 @@ def bmp_of_masks(bits, masks):
     return b"BM" + struct.pack("<IHHI", 70, 0, 0, 66) + header + bytes([1, 2, 3, 4])
 
 
+def bmp_of_words(words, masks=(), header=40):
+    """A BMP of one row of pixels of 16 bits."""
+    stored = struct.pack(f"<{len(words)}H", *words)
+    stored += bytes(-len(stored) % 4)
+    told = struct.pack(
+        "<IiiHHIIIIII", header, len(words), 1, 1, 16, 3 if masks else 0, len(stored), 0, 0, 0, 0
+    )
+    told += b"".join(struct.pack("<I", mask) for mask in masks)
+    told = told.ljust(header, b"\0")
+    at = 14 + len(told)
+    return b"BM" + struct.pack("<IHHI", at + len(stored), 0, 0, at) + told + stored
+
+
 def bmp_of_runs(runs, size, narrow, stored=None):
     """A BMP of a gray palette."""
     bits = 4 if narrow else 8
@@ -132,7 +145,31 @@ def lzw(data):
     codes = []
     for i in range(0, len(data), 250):
         codes += [256, *data[i : i + 250]]
-    bits = "".join(f"{code:09b}" for code in [*codes, 257])
+    return of_nine_bits([*codes, 257])
+
+
+def lzw_of_strings(data):
+    """TIFF's LZW as it is meant, with a new table before codes would grow beyond 9 bits."""
+    codes, table, last = [256], {}, b""
+    for byte in data:
+        longer = last + bytes([byte])
+        if len(longer) == 1 or longer in table:
+            last = longer
+            continue
+        codes.append(table[last] if len(last) > 1 else last[0])
+        table[longer] = 258 + len(table)
+        last = longer[-1:]
+        if len(table) == 250:
+            codes.append(last[0])
+            codes.append(256)
+            table, last = {}, b""
+    codes += [table[last] if len(last) > 1 else last[0]] if last else []
+    return of_nine_bits([*codes, 257])
+
+
+def of_nine_bits(codes):
+    """Numbers of nine bits, one after another."""
+    bits = "".join(f"{code:09b}" for code in codes)
     bits += "0" * (-len(bits) % 8)
     return int(bits, 2).to_bytes(len(bits) // 8, "big")
 
@@ -141,6 +178,34 @@ def packbits(data):
     """Runs of bytes as they are."""
     runs = (data[i : i + 128] for i in range(0, len(data), 128))
     return b"".join(bytes([len(run) - 1]) + run for run in runs)
+
+
+def jpeg_of_flat_blocks(values, adobe=None, together=True):
+    """A JPEG of blocks of one value each (rows, columns, components), in one scan or one for each."""
+    rows, columns, count = values.shape
+    names = range(1, count + 1)
+    data = b"\xff\xd8\xff\xdb\0\x43\0" + bytes([8] * 64)
+    if adobe is not None:
+        data += b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0" + bytes([adobe])
+    data += b"\xff\xc0" + struct.pack(">HBHHB", 8 + 3 * count, 8, 8 * rows, 8 * columns, count)
+    data += b"".join(bytes([name, 0x11, 0]) for name in names)
+    data += b"\xff\xc4\0\x1f\0" + bytes([0, 0, 0, 12, *[0] * 12, *range(12)])  # codes of four bits
+    data += b"\xff\xc4\0\x14\x10" + bytes([1, *[0] * 15, 0])  # one bit: the end of a block
+    steps = np.diff(values.reshape(-1, count).astype(int), axis=0, prepend=128)
+    for scan in [list(names)] if together else [[name] for name in names]:
+        data += b"\xff\xda" + struct.pack(">HB", 6 + 2 * len(scan), len(scan))
+        data += b"".join(bytes([name, 0]) for name in scan) + b"\0\x3f\0"
+        bits = "".join(_flat_block(step) for step in steps[:, [name - 1 for name in scan]].ravel())
+        bits += "1" * (-len(bits) % 8)
+        data += int(bits, 2).to_bytes(len(bits) // 8, "big").replace(b"\xff", b"\xff\0")
+    return data + b"\xff\xd9"
+
+
+def _flat_block(step):
+    """The bits of a block that differs by `step` from the one before."""
+    size = int(abs(step)).bit_length()
+    low = step if step >= 0 else step + (1 << size) - 1
+    return f"{size:04b}" + (f"{low:0{size}b}" if size else "") + "0"
 
 
 def as_jpeg(width, flags=()):
@@ -209,7 +274,10 @@ def pieced(image, order="<", size=(3, None), planar=False, compression=1, predic
     for tag, value in sorted(found.items()):
         values = value if isinstance(value, list) else [value]
         kind, code = (4, "I") if tag in (273, 279, 324, 325, 256, 257, 278, 322, 323) else (3, "H")
-        stored = struct.pack(f"{order}{len(values)}{code}", *values)
+        if isinstance(value, bytes):
+            kind, values, stored = 7, value, value
+        else:
+            stored = struct.pack(f"{order}{len(values)}{code}", *values)
         if len(stored) > 4:
             body, stored = body + stored, struct.pack(order + "I", 8 + len(body))
         directory += struct.pack(order + "HHI", tag, kind, len(values)) + stored.ljust(4, b"\0")
@@ -272,6 +340,10 @@ def build_corpus(folder):
         files[f"pieces {compression}.tiff"] = pieced(image, compression=compression, **settings), image
     photo = noise(channels=1, size=(16, 24))
     files["JPEG.tiff"] = pieced(photo, size=(8, None), compression=7, compress=as_jpeg(24)), None
+    for name, together in (("inks", True), ("scans", False)):
+        values = rng.integers(0, 250, (2, 3, 4 if together else 3))
+        files[f"{name}.jpg"] = jpeg_of_flat_blocks(values, None, together), None
+    files["words.bmp"] = bmp_of_words([1, 2, 40000]), None
     runs = b"\7\x11\0\0\0\7\x12\x34\x56\x70%s\0\0\4\3\3\2\0\1"
     files["runs.bmp"] = bmp_of_runs(runs % b"\1\2\3\0", (7, 3), False), None
     files["narrow runs.bmp"] = bmp_of_runs(runs % b"", (7, 3), True), None

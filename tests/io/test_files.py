@@ -144,6 +144,54 @@ def test_a_jpeg_without_one_of_its_restarts():
             ck.imread(damaged)
 
 
+@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize(("components", "adobe"), [(1, None), (3, None), (3, 0), (4, 0), (4, 2)])
+def test_scans_of_blocks_that_end_early(components, adobe, together):
+    """Of inks, and of a scan for each component: each of them cut inside, and what follows it kept."""
+    values = np.random.default_rng(3).integers(0, 250, (6, 9, components))
+    whole = make.jpeg_of_flat_blocks(values, adobe, together)
+    found = ck.imread(whole)
+    assert found.shape[:2] == (48, 72)
+    if components == 1:
+        np.testing.assert_array_equal(found[::8, ::8], values[..., 0])
+    start = whole.index(b"\xff\xda")
+    while start > 0:
+        data, after = start + 8 + 2 * whole[start + 4], whole.find(b"\xff\xda", start + 2)
+        end = len(whole) - 2 if after < 0 else after
+        for cut in (data, (data + end) // 2, end - 12):
+            with pytest.raises(CorruptImage, match="end before its picture"):
+                ck.imread(whole[:cut].rstrip(b"\xff") + whole[end:])
+        start = after
+
+
+def test_restarts_of_each_component_are_counted():
+    values = np.random.default_rng(3).integers(0, 250, (1, 2, 3))
+    whole = make.jpeg_of_flat_blocks(values, None, False)
+    start = whole.index(b"\xff\xda")
+    with pytest.raises(CorruptImage, match="it has 0 of its 1 restarts"):
+        ck.imread(whole[:start] + b"\xff\xdd\0\4\0\1" + whole[start:])
+
+
+def test_a_jpeg_of_very_many_scans():
+    """Each costs the decoder all blocks."""
+    cv2 = pytest.importorskip("cv2")
+    flags = [cv2.IMWRITE_JPEG_PROGRESSIVE, 1]
+    whole = cv2.imencode(".jpg", make.noise(size=(40, 50)), flags)[1].tobytes()
+    start = whole.index(b"\xff\xda")
+    end = whole.index(b"\xff", start + 2)
+    while whole[end + 1] == 0:
+        end = whole.index(b"\xff", end + 2)
+    again = whole[:end] + whole[start:end] * 200 + whole[end:]
+    with pytest.raises(CorruptImage, match="more than 100 scans"):
+        ck.imread(again)
+
+
+def test_arithmetic_codes_are_not_read():
+    whole = make.jpeg_of_flat_blocks(np.full((2, 2, 1), 9))
+    with pytest.raises(UnsupportedFormat, match="coded arithmetically"):
+        ck.imread(whole.replace(b"\xff\xc0", b"\xff\xc9"))
+
+
 def test_a_scale_multiplies_nothing():
     """As in the stereo sets, whose scales are 1/255 and whose values are disparities."""
     values = np.array([[1, 3]], np.float32)
@@ -171,6 +219,21 @@ def test_white_becomes_the_largest_number():
     for data in (b"P5 1 1 9\n\x0a", b"P2 1 1 9\n10\n", b"P2 2 1 9\n1 x \n"):
         with pytest.raises(CorruptImage):
             ck.imread(data)
+
+
+@pytest.mark.parametrize("masks", [(), (0x7C00, 0x3E0, 0x1F), (0xF800, 0x7E0, 0x1F)])
+def test_white_of_a_bmp_of_16_bits(masks):
+    depths = (5, 6, 5) if masks[:1] == (0xF800,) else (5, 5, 5)
+    drawn = np.random.default_rng(6).integers(0, [1 << bits for bits in depths], (20, 3))
+    levels = np.vstack([drawn, np.zeros((1, 3), int), [[(1 << bits) - 1 for bits in depths]]])
+    words = levels @ [1 << depths[1] + depths[2], 1 << depths[2], 1]
+    found = ck.imread(make.bmp_of_words(words.tolist(), masks))[0]
+    assert (found[-1] == 255).all()
+    exact = levels * 255 / levels[-1]
+    assert np.abs(found - exact).max() < 1
+    for header in (52, 56, 108, 124) if masks else ():
+        with pytest.raises(UnsupportedFormat, match=f"masks in a header of {header} bytes"):
+            ck.imread(make.bmp_of_words(words.tolist(), masks, header))
 
 
 # ---- runs of a BMP ----------------------------------------------------------------------------------

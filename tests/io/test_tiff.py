@@ -130,7 +130,7 @@ def test_pages_turned_and_in_planes():
         ({"t262": 5, "channels": 4}, "inks in uint16"),
         ({"t262": 32803}, "colours of kind 32803"),
         ({"t258": [8, 16, 8], "channels": 3}, "several kinds"),
-        ({"t258": [12] * 3, "planar": True, "channels": 3}, "planes of 12 bits"),
+        *(({"t258": bits, "t262": bits // 12}, f"integers of {bits} bits") for bits in (10, 12, 14)),
     ],
 )
 def test_kinds_that_are_not_read_are_named(tags, message):
@@ -185,6 +185,46 @@ def test_a_jpeg_in_a_tiff_that_is_cut_short(flags):
                 ck.imread(cut)
 
 
+def flat(size, components=3):
+    values = np.random.default_rng(8).integers(0, 250, (*size, components))
+    return make.jpeg_of_flat_blocks(values)
+
+
+@pytest.mark.parametrize("layout", [(16, None), (16, 32)])
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("apart", [False, True])
+def test_a_jpeg_in_a_tiff_whose_data_end_early(layout, channels, apart):
+    """An end in the midst of its bytes; `apart` from its tables of codes."""
+    piece, image = flat((2, 4), channels), make.noise("uint8", channels, (32, 32))
+    tags = {"size": layout, "compression": 7}
+    if apart:
+        start, end = piece.index(b"\xff\xdb"), piece.index(b"\xff\xc0")
+        more, last = piece.index(b"\xff\xc4"), piece.index(b"\xff\xda")
+        tags["t347"] = b"\xff\xd8" + piece[start:end] + piece[more:last] + b"\xff\xd9"
+        piece = piece[:start] + piece[end:more] + piece[last:]
+    data = make.pieced(image, compress=lambda rows: piece, **tags)
+    assert read(data).shape == image.shape
+    for number in (0, 1):
+        at = 8 + number * len(piece) + len(piece) - 8
+        with pytest.raises(CorruptImage, match="end before its picture"):
+            ck.imread(data[:at] + b"\xff\xd9" + data[at + 2 :])
+
+
+@pytest.mark.parametrize("layout", [(16, None), (16, 32)])
+def test_a_jpeg_in_a_tiff_of_another_size(layout):
+    image = make.noise("uint8", 3, (24, 32))
+    pieces = {size: flat(size) for size in ((2, 4), (1, 4), (2, 3), (2, 5), (3, 4))}
+    pieces["gray"] = flat((2, 4), 1)
+    for first, last in itertools.product(pieces, repeat=2):
+        turns = itertools.cycle((pieces[first], pieces[last]))
+        kind = {"size": layout, "compression": 7, "compress": lambda rows, turns=turns: next(turns)}
+        if first == (2, 4) and (last == first or (last == (1, 4) and not layout[1])):
+            assert read(make.pieced(image, **kind)).shape == image.shape
+        else:
+            with pytest.raises(CorruptImage, match="and its place"):
+                ck.imread(make.pieced(image, **kind))
+
+
 def test_lzw_of_codes_of_every_length():
     """Tables that fill, strings that end in their own first byte, and rows that are cut off a tile."""
     smooth = np.add.outer(np.arange(200), np.arange(300)).astype(np.uint8)
@@ -193,6 +233,25 @@ def test_lzw_of_codes_of_every_length():
             flags = [cv2.IMWRITE_TIFF_COMPRESSION, 5, cv2.IMWRITE_TIFF_ROWSPERSTRIP, rows]
             data = cv2.imencode(".tiff", image, flags)[1].tobytes()
             np.testing.assert_array_equal(read(data), image)
+
+
+def test_lzw_cut_at_every_byte(isa):
+    """Also inside a string whose code is the one that is being defined."""
+    rng = np.random.default_rng(5)
+    drawn = [rng.integers(0, n, 300, np.uint8).tobytes() for n in (1, 2, 3, 4)]
+    for whole in (b"abc" * 8, b"ab" * 200, bytes(400), *drawn):
+        stored = make.lzw_of_strings(whole)
+        for count in range(len(whole) + 1):
+            found = native().family("unpack", np.uint8).lzw(stored, 0, len(stored), count)
+            assert found[:count] == whole[:count]
+
+
+def test_lzw_of_tiles_with_rows_beyond_the_picture(monkeypatch):
+    monkeypatch.setitem(make.COMPRESSORS, 5, make.lzw_of_strings)
+    for period, height in itertools.product((1, 2, 3, 5), (17, 22, 31)):
+        tiles = np.resize(np.arange(10, 10 + period, dtype=np.uint8), (32, 48))
+        data = make.pieced(tiles, size=(16, 48), compression=5, t257=height)
+        np.testing.assert_array_equal(read(data), tiles[:height])
 
 
 def test_a_code_of_lzw_that_stands_for_nothing(monkeypatch):

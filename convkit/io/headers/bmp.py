@@ -16,6 +16,8 @@ MASKS = {
     32: {(0xFF0000, 0xFF00, 0xFF)},
 }
 """Of red, green and blue: those that OpenCV's decoder reads right."""
+FIVE_SIX_FIVE = (5, 6, 5)
+MASKS_BEHIND = 40  # bytes of the header that masks follow
 WITH_ALPHA = 56  # bytes of the smallest header with a mask for alpha
 
 
@@ -50,7 +52,8 @@ def read(data: bytes) -> Header:
     elif bits == 32 and compression == BITFIELDS and dib >= WITH_ALPHA:
         channels = 4 if any(data[66:70]) else 3
     raw = Raw(rows, line, "u1", upward, blue_first=True) if bits == 24 and compression == 0 else None
-    return Header(height, width, channels, "uint8", raw=raw)
+    depths = FIVE_SIX_FIVE if compression == BITFIELDS and data[54:58] == b"\0\xf8\0\0" else (5, 5, 5)
+    return Header(height, width, channels, "uint8", raw=raw, depths=depths if bits in (15, 16) else ())
 
 
 def _check_runs(data: bytes, at: int, width: int, height: int, narrow: bool) -> None:
@@ -64,5 +67,7 @@ def _check_runs(data: bytes, at: int, width: int, height: int, narrow: bool) -> 
 
 def _check_masks(masks: tuple[int, ...], bits: int, dib: int) -> None:
     """Refuse what would come out in other colours; with a mask for alpha, any of 32 bits are read right."""
+    if bits == 16 and dib > MASKS_BEHIND:
+        raise Unsupported(f"BMP of 16 bits with masks in a header of {dib} bytes")
     if masks not in MASKS.get(bits, ()) and not (bits == 32 and dib >= WITH_ALPHA):
         raise Unsupported(f"BMP of {bits} bits whose masks are {', '.join(map(hex, masks))}")

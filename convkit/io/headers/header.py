@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 MOST_PARTS = 100_000
 """Segments, chunks or entries of a file: one with more was made to keep its reader busy."""
@@ -39,6 +39,9 @@ class Pieces(NamedTuple):
     """Numbers are those to the pixel on the left."""
     line: int
     """Bytes of a row of a piece."""
+    tiled: bool = False
+    tables: tuple[int, int] = (0, 0)
+    """Place and size of what JPEGs in pieces have in common."""
 
 
 class Page(NamedTuple):
@@ -76,8 +79,10 @@ class Header(NamedTuple):
     """Where this is not 0: the value that stands for the largest of the dtype."""
     text: int = 0
     """Where this is not 0: the place of the first of the pixels, which are numbers in words."""
-    scan: int = 0
-    """Where the last data of a JPEG begin."""
+    followed: Literal["", "if gray", "always"] = ""
+    """Whether the data of a JPEG are followed to their last block."""
+    depths: tuple[int, ...] = ()
+    """Bits of each channel, where they are fewer than the dtype's: the highest of it."""
     inverted: bool = False
     """Its white is 0."""
 

@@ -2,57 +2,85 @@
 
 from __future__ import annotations
 
-import re
+from typing import NamedTuple
 
 import numpy as np
 
+from convkit._checks import Array
 from convkit._dispatch import native
 from convkit.io.headers.header import MOST_PARTS, Broken, Header, Unsupported
 
 CHANNELS = {1: 1, 3: 3, 4: 3}  # of so many components: four inks become three colours
-END_OF_IMAGE = b"\xff\xd9"
-# Where scan data end: a marker that is neither a stuffed 0xFF nor a restart nor padding.
-MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
-MORE = bytes(range(255)) * 4
-"""Data of no meaning: what is missing is decoded from it. It begins with 0, as data do that end in 0xFF."""
+SEQUENTIAL, PROGRESSIVE, ARITHMETIC = 0xC0, 0xC2, 0xC9
+KINDS = ("without loss or in layers", "coded arithmetically")
+FILL, NEAR = 128, 2
+"""The brightness that a decoder gives missing blocks, and how far it may be off."""
+
+
+class Walked(NamedTuple):
+    """What the segments say."""
+
+    precision: int
+    height: int
+    width: int
+    components: int
+    orientation: int
+    complete: bool
+    """The scans bring all components, with all their bits."""
+    kind: int
+    """The marker of its frame."""
+    scans: int
 
 
 def read(data: bytes) -> Header:
     """The header; the chain is followed to the marker that ends the image."""
-    precision, height, width, components, orientation, last, complete = _walk(data, 0, len(data))
-    if precision != 8:
-        raise Unsupported(f"JPEG of {precision} bits")
-    if height == 0:
+    found = _walk(data, 0, len(data))
+    if found.precision != 8:
+        raise Unsupported(f"JPEG of {found.precision} bits")
+    if found.height == 0:
         raise Unsupported("JPEG that tells its height at its end")
-    channels = CHANNELS.get(components)
+    channels = CHANNELS.get(found.components)
     if channels is None:
-        raise Unsupported(f"JPEG of {components} components")
-    if not complete:
-        raise Broken("some of its scans are missing")
-    return Header(height, width, channels, "uint8", orientation, scan=last)
+        raise Unsupported(f"JPEG of {found.components} components")
+    header = Header(found.height, found.width, channels, "uint8", found.orientation)
+    if found.kind == PROGRESSIVE:
+        return header
+    always = found.scans > 1 or found.components == 4  # whose gray is another
+    return header._replace(followed="always" if always else "if gray")
 
 
-def check(data: bytes, at: int, size: int) -> None:
-    """Refuse a JPEG of so many bytes, as it is inside other files, that is cut short."""
-    if not _walk(data, at, size)[-1]:
-        raise Broken("some of its scans are missing")
+def may_be_fill(pixel: Array) -> bool:
+    """Whether it may be the gray of missing blocks: its hue is blended with others, its brightness is not."""
+    values = pixel.tolist()
+    if isinstance(values, list):
+        red, green, blue = values[:3]
+        values = 0.299 * red + 0.587 * green + 0.114 * blue
+    return bool(abs(values - FILL) <= NEAR)
 
 
-def _walk(data: bytes, at: int, size: int) -> tuple[int, int, int, int, int, int, bool]:
+def check(data: bytes, at: int, size: int, tables: tuple[int, int]) -> tuple[int, int, int]:
+    """Height, width and components of a JPEG inside another file, refused where it is cut short."""
+    found = _walk(data, at, size)
+    if found.kind != PROGRESSIVE and found.scans > 1:
+        follow(data, at, size, tables)
+    return found.height, found.width, found.components
+
+
+def follow(data: bytes, at: int, size: int, tables: tuple[int, int] = (0, 0)) -> None:
+    """Refuse a JPEG whose data end before its last block; a progressive one is not followed."""
     try:
-        found: tuple[int, int, int, int, int, int, bool]
-        found = native().family("segments", np.uint8).walk(data, at, size, MOST_PARTS)
+        native().family("blocks", np.uint8).followed(data, at, size, *tables)
     except ValueError as error:
         raise Broken(str(error)) from None
+
+
+def _walk(data: bytes, at: int, size: int) -> Walked:
+    try:
+        found = Walked(*native().family("segments", np.uint8).walk(data, at, size, MOST_PARTS))
+    except ValueError as error:
+        raise Broken(str(error)) from None
+    if found.kind > PROGRESSIVE:
+        raise Unsupported(f"JPEG of the kind {found.kind - SEQUENTIAL}, " + KINDS[found.kind >= ARITHMETIC])
+    if not found.complete:
+        raise Broken("some of its scans are missing")
     return found
-
-
-def longer(data: bytes, at: int) -> bytes:
-    """The file with data of no meaning behind those of the scan at `at`.
-
-    They change nothing in a whole picture; in one whose data end early, they take the place of the gray that
-    the decoder fills it with.
-    """
-    found = MARKER.search(data, at)
-    end = found.start() if found else len(data)
-    return data[:end] + MORE + END_OF_IMAGE

@@ -31,6 +31,7 @@ INTEGERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q"}
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, FILL_ORDER = 256, 257, 258, 259, 262, 266
 STRIPS, ORIENTATION, SAMPLES, ROWS, STRIP_BYTES, PLANAR, PREDICTOR = 273, 274, 277, 278, 279, 284, 317
 TILE_WIDTH, TILE_HEIGHT, TILES, TILE_BYTES, EXTRA_SAMPLES, SAMPLE_FORMAT = 322, 323, 324, 325, 338, 339
+JPEG_TABLES = 347
 READ = {*range(256, 260), 262, 266, 273, 274, 277, 278, 279, 284, 317, *range(322, 326), 338, 339}
 
 WHITE_IS_0, BLACK_IS_0, RGB, PALETTE, INKS, SUBSAMPLED = 0, 1, 2, 3, 5, 6
@@ -57,7 +58,7 @@ ELSEWHERE = "tifffile reads it"
 
 DTYPES = {
     **{(1, bits): "uint8" for bits in (1, 2, 4, 8)},
-    **{(1, bits): "uint16" for bits in (10, 12, 14, 16)},
+    (1, 16): "uint16",
     (2, 16): "int16",
     (3, 32): "float32",
     (3, 64): "float64",
@@ -67,6 +68,7 @@ SUMMED = {"uint8", "uint16", "int16"}
 """Numbers whose differences are summed here."""
 NUMBERS = 10  # of a tag that cost about as much as one directory entry
 Tags: TypeAlias = dict[int, tuple[int, ...]]
+"""Numbers by tag; of the tables of JPEGs, their place and size."""
 
 
 class Layout(NamedTuple):
@@ -129,7 +131,9 @@ def _page(data: bytes, at: int, layout: Layout, parts: Parts, first: bool) -> tu
         where = value if size <= inline else elsewhere
         if where + size > len(data):
             raise Broken(f"its tag {tag} lies behind its end")
-        if tag in READ and kind in INTEGERS and count and tag not in tags:
+        if tag == JPEG_TABLES and tag not in tags:
+            tags[tag] = where, size
+        elif tag in READ and kind in INTEGERS and count and tag not in tags:
             if count > NUMBERS:
                 parts.add(count // NUMBERS)
             tags[tag] = struct.unpack_from(f"{order}{count}{INTEGERS[kind]}", data, where)
@@ -150,7 +154,7 @@ def _header(data: bytes, tags: Tags, at: int, order: str, is_first: bool) -> Hea
     dtype = "float32" if photometric in (LOG_L, LOG_LUV) else DTYPES.get((kind, bits))
     if dtype is None:
         name = {1: "unsigned integers", 2: "integers", 3: "floats"}.get(kind, "numbers")
-        raise Unsupported(f"TIFF of {name} of {bits} bits")
+        raise Unsupported(f"TIFF of {name} of {bits} bits ({ELSEWHERE})")
     _check_kind(tags, dtype, photometric, compression, samples)
     channels = 3 if photometric in (PALETTE, INKS) else samples
     line = 0 if photometric == SUBSAMPLED else (width * (1 if planar else samples) * bits + 7) // 8
@@ -174,7 +178,9 @@ def _header(data: bytes, tags: Tags, at: int, order: str, is_first: bool) -> Hea
         raise Unsupported(f"TIFF of gray with alpha of this making ({ELSEWHERE})")
     elif dtype == "uint8" and ((packed and line) or compression == JPEG):
         across = -(-line * tile[1] // width) if line and TILES in tags else line
+        shared = tags.get(JPEG_TABLES, (0, 0))
         unchecked = Pieces(places, sizes, *tile, samples, planar, dtype, compression, False, across)
+        unchecked = unchecked._replace(tiled=TILES in tags, tables=(shared[0], shared[1]))
     elif compression == LZW:
         _check_lzw(data, places, sizes)
     turned = first(ORIENTATION, 1)
@@ -217,8 +223,6 @@ def _check_kind(tags: Tags, dtype: str, photometric: int, compression: int, samp
         raise Unsupported(f"TIFF of {name} in {dtype} ({ELSEWHERE})")
     if photometric == WHITE_IS_0 and (samples > 2 or not dtype.startswith("uint")):
         raise Unsupported(f"TIFF of {samples} channels of {dtype} whose white is 0 ({ELSEWHERE})")
-    if dtype == "uint16" and tags[BITS][0] != 16 and (samples > 1 and tags.get(PLANAR, (1,))[0] == 2):
-        raise Unsupported(f"TIFF of planes of {tags[BITS][0]} bits ({ELSEWHERE})")
     if tags.get(PREDICTOR, (1,))[0] == 3 and not dtype.startswith("float"):
         raise Broken("it predicts integers as if they were floats")
     if tags.get(PREDICTOR, (1,))[0] not in (1, 2, 3):
