@@ -74,15 +74,16 @@ def edges_overlay(
     none = missing(found)
     strength = np.where(np.isfinite(found), np.abs(found.astype(np.float64)), 0)
     top = float(np.percentile(strength, 99)) or float(strength.max()) or 1.0
-    ink = np.empty((*found.shape, 4))
-    ink[..., :3] = _rgb(color)
-    ink[..., 3] = np.clip(strength / top, 0, 1)
     height, width = found.shape
+    block = max(1, max(height, width) // MOST_PIXELS)
+    drawn = _greatest(strength, block)
+    ink = np.empty((*drawn.shape, 4))
+    ink[..., :3] = _rgb(color)
+    ink[..., 3] = np.clip(drawn / top, 0, 1)
     axes = axes_for(ax, 5.2, min(max(5.2 * height / width, 1.2), 9) + 0.3)
     axes.imshow(gray, interpolation=interpolation(gray), alpha=0.55, **style)
-    block = max(1, max(height, width) // MOST_PIXELS)
-    ink = _greatest(ink, block)
-    axes.imshow(ink, interpolation=interpolation(gray), extent=_extent(ink, block))
+    end = (drawn.shape[1] * block - 0.5, drawn.shape[0] * block - 0.5)
+    axes.imshow(ink, interpolation=interpolation(gray), extent=(-0.5, end[0], end[1], -0.5))
     axes.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
     quiet(axes)
     titled(axes, title)
@@ -92,21 +93,11 @@ def edges_overlay(
     return described(axes, f"{what}, on {share:.1f} % of its pixels{none}")
 
 
-def _greatest(ink: Array, block: int) -> Array:
-    """The strongest ink of each `block` × `block` pixels: lines of one pixel stay."""
-    if block == 1:
-        return ink
-    rows, columns = (-(-n // block) for n in ink.shape[:2])
-    large = np.zeros((rows * block, columns * block, 4))
-    large[: ink.shape[0], : ink.shape[1]] = ink
-    blocks: Array = large.reshape(rows, block, columns, block, 4).max(axis=(1, 3))
-    return blocks
-
-
-def _extent(ink: Array, block: int) -> tuple[float, float, float, float]:
-    """Where `_greatest` lies among the image's pixels."""
-    rows, columns = ink.shape[:2]
-    return -0.5, columns * block - 0.5, rows * block - 0.5, -0.5
+def _greatest(strength: Array, block: int) -> Array:
+    """Of each `block` × `block` pixels: lines of one pixel stay where a picture is drawn smaller."""
+    height, width = strength.shape
+    found: Array = np.maximum.reduceat(strength, np.arange(0, height, block), axis=0)
+    return np.maximum.reduceat(found, np.arange(0, width, block), axis=1)
 
 
 def _gray(image: Array) -> tuple[Array, dict[str, Any]]:
