@@ -229,7 +229,7 @@ def extensions() -> list[Extension]:
         extension = Extension(
             build.name,
             [str(c_source(build))],
-            depends=["convkit/_native/simd.h", "convkit/_native/pixel.h", "setup.py"],
+            depends=[*map(str, Path("convkit/_native").glob("*.h")), "setup.py"],
             include_dirs=["convkit/_native"],
             define_macros=MACROS,
             extra_compile_args=[
