@@ -5,6 +5,7 @@ from convkit._native.simd cimport (GEMM_MR, LINE, VL, prefetch, prefetch_far, pr
 
 cdef enum:
     AHEAD = 160     # rows of a weight panel: those of large layers come from beyond the L2 cache
+    TILES_AHEAD = 2 # whose lines a small tile asks for: of few products, one tile takes less time than memory
 
 
 cdef struct Tile:
@@ -34,7 +35,7 @@ cdef struct Tile:
 cdef inline void multiply(const int MR, const int NV, const bint FAR, const Tile* tile) noexcept nogil:
     # All but `tile` are constants once inlined; MR and NV at most 8. Where offsets lie FAR apart, each time asks for a
     # line of the next tile, or for both of the one after it from memory; of that one too where tiles are large. A small
-    # one asks for the lines that it stores before it sums, a large one for later ones meanwhile. The outer loop lives in
+    # one asks for the lines that later ones store before it sums, a large one meanwhile. The outer loop lives in
     # here because gcc unrolls the loops over `acc` early enough to keep it in registers only where they are nested in
     # another.
     cdef vec acc[24]
@@ -48,6 +49,7 @@ cdef inline void multiply(const int MR, const int NV, const bint FAR, const Tile
     cdef real* y = tile.y
     cdef real* row
     cdef Py_ssize_t y_row = tile.y_row, addend_row = tile.addend_row, addend_vector = tile.addend_vector
+    cdef Py_ssize_t y_step = tile.y_step
     cdef const real* later = tile.later
     cdef Py_ssize_t _, k, far, farther = 0
     cdef int i, j
@@ -61,8 +63,8 @@ cdef inline void multiply(const int MR, const int NV, const bint FAR, const Tile
             far = 2 * NV * VL if tile.from_memory else NV * VL + _ % 2 * LINE
             farther = far + LINE if tile.from_memory else 0
             for i in range(MR):
-                prefetch_write(y + i * y_row)
-                prefetch_write(y + i * y_row + NV * VL - 1)
+                prefetch_write(y + TILES_AHEAD * y_step + i * y_row)
+                prefetch_write(y + TILES_AHEAD * y_step + i * y_row + NV * VL - 1)
         for k in range(tile.depth):
             pixels = tile_pixels + tile.offset[k]
             if GEMM_MR > 4:     # small tiles are 3 to 7 % faster where the processor alone foresees the weights
