@@ -139,6 +139,6 @@ cdef inline void partition(Conv* conv, Py_ssize_t images, Py_ssize_t threads) no
     slab = conv.channels * conv.tap_rows * conv.planes.phases * conv.planes.pitch
     conv.by_lines = (conv.y_column == 1 and not (conv.narrow or adds_in_place(&conv.epilogue))
                      and conv.block_channels == conv.channels and slab * <Py_ssize_t>sizeof(real) <= LINE_BYTES
-                     and conv.columns >= 2 * tile and (conv.direct or conv.strips == 1 and conv.outputs >= GEMM_MR))
+                     and conv.columns >= 2 * tile and (conv.direct or conv.strips == 1))
     pixels = tile if conv.in_place or conv.by_lines else (conv.band_rows - 1) * conv.planes.pitch + conv.strip_columns
     conv.sums_row = (ceil_div(pixels, VL) | 1) * VL

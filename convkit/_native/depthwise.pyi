@@ -29,6 +29,15 @@ def workspace_bytes(
     before: Pair,
     num_threads: int,
 ) -> int: ...
+def packed(
+    x_bchw: Array,
+    y_bchw: Array,
+    groups: int,
+    kernel: Pair,
+    stride: Pair,
+    dilation: Pair,
+    before: Pair,
+) -> Pair: ...
 def units(
     x_bchw: Array,
     y_bchw: Array,

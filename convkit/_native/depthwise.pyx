@@ -512,6 +512,20 @@ def workspace_bytes(const real[:, :, :, :] x_bchw not None, real[:, :, :, :] y_b
     return scratch_elements(&conv) * <Py_ssize_t>sizeof(real)
 
 
+def packed(const real[:, :, :, :] x_bchw not None, real[:, :, :, :] y_bchw not None, Py_ssize_t groups,
+           (Py_ssize_t, Py_ssize_t) kernel, (Py_ssize_t, Py_ssize_t) stride,
+           (Py_ssize_t, Py_ssize_t) dilation, (Py_ssize_t, Py_ssize_t) before):
+    """Rows and columns of an input channel that one thread copies to strips; what strips share counts for each."""
+    cdef Conv conv
+    cdef Py_ssize_t below
+    set_up(&conv, x_bchw, y_bchw, groups, kernel, stride, dilation, before, BORDER_CONSTANT, 1, 0, 0, None)
+    if conv.by_twos:
+        return 0, 0
+    below = ceil_div(conv.rows, conv.strip_rows)
+    return (conv.rows * conv.stride_h + below * (conv.kernel_h - 1) * conv.dilation_h,
+            conv.strips * conv.vectors * VL * conv.stride_w)
+
+
 def units(const real[:, :, :, :] x_bchw not None, real[:, :, :, :] y_bchw not None, Py_ssize_t groups,
           (Py_ssize_t, Py_ssize_t) kernel, (Py_ssize_t, Py_ssize_t) stride,
           (Py_ssize_t, Py_ssize_t) dilation, (Py_ssize_t, Py_ssize_t) before, int num_threads):

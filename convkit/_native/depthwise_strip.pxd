@@ -3,8 +3,12 @@
 from convkit._native.arith cimport ceil_div
 from convkit._native.border cimport BORDER_CONSTANT, border_index
 from convkit._native.depthwise_conv cimport PITCH, Conv
-from convkit._native.simd cimport (VL, real, vec, vec_even, vec_lanes, vec_load_lanes, vec_odd, vec_set, vec_store,
-                                   vec_third_0, vec_third_1, vec_third_2)
+from convkit._native.simd cimport (LINE, VL, prefetch, real, vec, vec_even, vec_lanes, vec_load_lanes, vec_odd, vec_set,
+                                   vec_store, vec_third_0, vec_third_1, vec_third_2)
+
+
+cdef enum:
+    MANY_CHANNELS = 8           # whose rows the processor does not foresee, nor do tiles that ask for all of them
 
 
 cdef struct Run:                # the columns of a strip
@@ -34,7 +38,7 @@ cdef inline void gather(const Conv* conv, const Run* run, const real* x, Py_ssiz
 
 
 cdef inline void copy_column(const int STRIDE, Py_ssize_t planes, Py_ssize_t plane, const vec_lanes* inside, vec cval,
-                             const real* x, Py_ssize_t x_row, Py_ssize_t rows, real* to) noexcept nogil:
+                             const real* x, Py_ssize_t x_row, Py_ssize_t next, Py_ssize_t rows, real* to) noexcept nogil:
     # A vector of every plane, of each row: what lies inside, and cval elsewhere.
     cdef vec v[3]
     cdef vec_lanes lanes[3]
@@ -43,6 +47,10 @@ cdef inline void copy_column(const int STRIDE, Py_ssize_t planes, Py_ssize_t pla
     for k in range(STRIDE):
         lanes[k] = inside[k]
     for _ in range(rows):
+        if next:
+            for k in range(STRIDE):
+                if k * VL % LINE == 0:
+                    prefetch(x + next + k * VL)
         for k in range(STRIDE):
             v[k] = vec_load_lanes(x + k * VL, lanes[k], cval)
         if STRIDE == 1:
@@ -61,37 +69,38 @@ cdef inline void copy_column(const int STRIDE, Py_ssize_t planes, Py_ssize_t pla
         to += PITCH
 
 
-cdef inline void copy_rows(const int STRIDE, const Conv* conv, const Run* run, const real* x, Py_ssize_t rows,
-                           real* to) noexcept nogil:
+cdef inline void copy_rows(const int STRIDE, const Conv* conv, const Run* run, const real* x, Py_ssize_t next,
+                           Py_ssize_t rows, real* to) noexcept nogil:
     cdef Py_ssize_t i
     cdef vec cval = vec_set(conv.cval)
     for i in range(run.vectors):
         copy_column(STRIDE, conv.planes, conv.plane, run.lanes + i * STRIDE, cval, x + run.first + i * STRIDE * VL,
-                    conv.x_row, rows, to + i * VL)
+                    conv.x_row, next, rows, to + i * VL)
     if conv.border != BORDER_CONSTANT:
         for i in range(rows):
             gather(conv, run, x + i * conv.x_row, 0, run.inside, to + i * PITCH)
             gather(conv, run, x + i * conv.x_row, run.outside, run.columns, to + i * PITCH)
 
 
-cdef inline void pack_rows(const Conv* conv, const Run* run, const real* x, Py_ssize_t rows, real* to) noexcept nogil:
-    # Rows that lie in the input, one below the other.
+cdef inline void pack_rows(const Conv* conv, const Run* run, const real* x, Py_ssize_t next, Py_ssize_t rows,
+                           real* to) noexcept nogil:
+    # Rows that lie in the input, one below the other; those of the next channel are `next` elements on, or nowhere: 0.
     cdef Py_ssize_t i
     if conv.x_column != 1 or conv.stride_w > 3:
         for i in range(rows):
             gather(conv, run, x + i * conv.x_row, 0, run.columns, to + i * PITCH)
     elif conv.stride_w == 1:
-        copy_rows(1, conv, run, x, rows, to)
+        copy_rows(1, conv, run, x, next, rows, to)
     elif conv.stride_w == 2:
-        copy_rows(2, conv, run, x, rows, to)
+        copy_rows(2, conv, run, x, next, rows, to)
     else:
-        copy_rows(3, conv, run, x, rows, to)
+        copy_rows(3, conv, run, x, next, rows, to)
 
 
 cdef inline void pack_strip(const Conv* conv, const real* x, Py_ssize_t row, Py_ssize_t rows, Py_ssize_t strip,
                             Py_ssize_t columns, real* to) noexcept nogil:
     # The input that rows × columns outputs read, of every channel.
-    cdef Py_ssize_t _, i, n, at, first = row * conv.stride_h - conv.before_h
+    cdef Py_ssize_t _, i, n, at, next, first = row * conv.stride_h - conv.before_h
     cdef Py_ssize_t end = first + (rows - 1) * conv.stride_h + (conv.kernel_h - 1) * conv.dilation_h + 1
     cdef Run run
     run.columns = columns + conv.reach
@@ -102,7 +111,9 @@ cdef inline void pack_strip(const Conv* conv, const real* x, Py_ssize_t row, Py_
     run.inside = min(max(ceil_div(-run.first, conv.stride_w), <Py_ssize_t>0), run.columns)
     run.outside = max(min((conv.width - run.first) // conv.stride_w, run.columns), run.inside)
     for _ in range(conv.channels):
-        i = first
+        i, next = first, 0
+        if conv.channels >= MANY_CHANNELS and _ + 1 < conv.channels:
+            next = conv.x_channel
         while i < end:
             at, n = i, min(end, conv.height) - i
             if i < 0 or i >= conv.height:
@@ -110,7 +121,7 @@ cdef inline void pack_strip(const Conv* conv, const real* x, Py_ssize_t row, Py_
             if at < 0:
                 fill(conv, run.vectors, to + (i - first) * PITCH, conv.cval)
             else:
-                pack_rows(conv, &run, x + at * conv.x_row, n, to + (i - first) * PITCH)
+                pack_rows(conv, &run, x + at * conv.x_row, next, n, to + (i - first) * PITCH)
             i += n
         to += conv.channel
         x += conv.x_channel

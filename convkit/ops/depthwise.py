@@ -55,7 +55,8 @@ def work(problem: Problem, lanes: int) -> Work:
     in_chunks = vertical.kernel >= 3 and vertical.stride <= 2 and vertical.dilation == 1
     products = maps * problem.channels * problem.taps * vertical.output * whole(horizontal.output, lanes)
     strip = problem.channels * horizontal.stride * (8 * vertical.stride + vertical.extent)
-    rows, columns = (axis.output * axis.stride + axis.extent for axis in (vertical, horizontal))
+    kernels = _dispatch.native().family("depthwise", f"f{problem.itemsize}")
+    rows, columns = kernels.packed(*problem.arrays(), problem.groups, *geometry(problem.axes))
     return {
         "plan": 1,
         "weights": problem.weights,
