@@ -1,8 +1,10 @@
 """`python -m benchmarks costs`: the table of `convkit/ops/costs.py`, measured on this machine.
 
 Each algorithm runs layers drawn at random, and the time of its steps is fitted to what they took (least
-squares of relative errors, no step below 0). The table is printed as the source has it, and after it what
-choosing by it costs: the time of the algorithm that it takes over the fastest one's, of the same layers.
+squares of relative errors, no step below 0). A machine that others use is slow for one layer and fast for
+the next: what a layer's algorithms have in common is taken out. The table is printed as the source has it,
+and after it what choosing by it costs: the time of the algorithm that it takes over the fastest one's, of the
+same layers.
 """
 
 from __future__ import annotations
@@ -21,6 +23,9 @@ from convkit.ops.costs import COSTS, PREPARING, Work
 
 OTHERS = 12 << 20
 """Bytes that are touched before weights are prepared."""
+
+MOODS = 8
+"""Rounds of fitting, each with a better guess of how slow the machine was for which layer."""
 
 Sample = tuple[Work, float, float]  # the steps, and what preparing the weights and a call took
 
@@ -117,7 +122,7 @@ def fit(steps: np.ndarray, times: np.ndarray) -> np.ndarray:
 
 
 def costs(samples: list[Sample]) -> dict[str, float]:
-    """The time of each step of one algorithm."""
+    """The time of each step of one algorithm, to three digits."""
     names = list(samples[0][0])
     steps = np.array([[work[name] for name in names] for work, _, _ in samples], float)
     preparing = np.array([name in PREPARING for name in names])
@@ -127,14 +132,38 @@ def costs(samples: list[Sample]) -> dict[str, float]:
     return {name: float(f"{number:.3g}") for name, number in zip(names, found.tolist(), strict=True)}
 
 
+def even_costs(layers: list[dict[str, Sample]]) -> dict[str, dict[str, float]]:
+    """The table of all algorithms, as if every layer had met the machine in the same mood."""
+    table, moods = dict[str, dict[str, float]](), np.ones(len(layers))
+    for _ in range(MOODS):
+        for name in ALGORITHMS:
+            even = [
+                (layer[name][0], layer[name][1], layer[name][2] / mood)
+                for layer, mood in zip(layers, moods, strict=True)
+                if name in layer
+            ]
+            table[name] = costs(even)
+        moods = np.array([slowness(layer, table) for layer in layers])
+        moods /= np.exp(np.log(moods).mean())
+    return table
+
+
+def slowness(layer: dict[str, Sample], table: dict[str, dict[str, float]]) -> float:
+    """The median of what the algorithms took over what the table says, of those that sum products."""
+    ratios = [call / forecast(work, table[name]) for name, (work, _, call) in layer.items() if name != "fft"]
+    return float(np.clip(np.median(ratios), 1 / 3, 3)) if len(ratios) > 1 else 1.0
+
+
+def forecast(work: Work, steps: dict[str, float]) -> float:
+    """Nanoseconds of a call."""
+    return sum(count * steps[step] for step, count in work.items() if step not in PREPARING)
+
+
 def regret(samples: list[dict[str, Sample]], table: dict[str, dict[str, float]]) -> np.ndarray:
     """Of each layer: the time of the algorithm that the table takes, over the fastest one's."""
     ratios = []
     for layer in samples:
-        forecasts = {
-            name: sum(count * table[name][step] for step, count in work.items() if step not in PREPARING)
-            for name, (work, _, _) in layer.items()
-        }
+        forecasts = {name: forecast(work, table[name]) for name, (work, _, _) in layer.items()}
         taken = min(forecasts, key=forecasts.__getitem__)
         ratios.append(layer[taken][2] / min(call for _, _, call in layer.values()))
     return np.array(ratios)
@@ -160,7 +189,7 @@ def main(isa: str, seconds: float, seed: int) -> None:
         samples.append(measure(layer))
         if time.perf_counter() > end:
             break
-    table = {name: costs([layer[name] for layer in samples if name in layer]) for name in ALGORITHMS}
+    table = even_costs(samples)
     show(isa, table)
     ratios = regret(samples, table)
     print(

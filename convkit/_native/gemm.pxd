@@ -5,7 +5,7 @@ from convkit._native.simd cimport (GEMM_MR, LINE, VL, prefetch, prefetch_far, pr
 
 cdef enum:
     AHEAD = 160     # rows of a weight panel: those of large layers come from beyond the L2 cache
-    TILES_AHEAD = 2 # whose lines a small tile asks for: of few products, one tile takes less time than memory
+    TILES_AHEAD = 2  # whose lines a small tile asks for: of few products, one tile takes less time than memory
 
 
 cdef struct Tile:

@@ -41,6 +41,7 @@ def work(problem: Problem, lanes: int) -> Work:
     in_place = problem.taps == 1 and vertical.before == horizontal.before == 0
     rows = maps * problem.channels * ((vertical.output - 1) * vertical.stride + above.span)
     columns = (horizontal.output - 1) * horizontal.stride + beside.span
+    read = maps * problem.channels * problem.pixels * -(-outputs // (3 * lanes)) * in_place
     products = maps * outputs * problem.channels * beside.taps * horizontal.output * rows_seen(problem)
     return {
         "plan": 1,
@@ -48,7 +49,8 @@ def work(problem: Problem, lanes: int) -> Work:
         "call": 1,
         "products": products * (outputs > lanes),
         "thin products": products * (outputs == lanes),
-        "read in place": maps * problem.channels * problem.pixels * -(-outputs // (3 * lanes)) * in_place,
+        "read in place": read * (horizontal.stride == 1),
+        "read apart": read * (horizontal.stride > 1),
         "rows": rows * (not in_place),
         "packed": rows * columns * (not in_place),
         "outputs": maps * outputs * vertical.output * whole(horizontal.output, lanes),

@@ -30,6 +30,9 @@ MOST_REMEMBERED = 1 << 15
 MOST_ROWS = 4096
 """Rows of scratch under one tile of outputs, of about a kilobyte each."""
 
+MANY_CHANNELS = 8
+"""Whose rows the processor does not foresee."""
+
 NEAR_ROWS = 160
 """Of a strip that stays in the first-level cache."""
 
@@ -66,6 +69,7 @@ def work(problem: Problem, lanes: int) -> Work:
         "single products by rows": products * singly * (not in_chunks),
         "far reads": products * (in_fours / 4 + singly) * (strip > NEAR_ROWS),
         **packing(maps * problem.channels * rows * columns, horizontal.stride),
+        "packed apart": maps * problem.channels * rows * columns * (problem.channels >= MANY_CHANNELS),
         "rows": maps * problem.channels * rows,
         "tiles": maps * problem.outputs * -(-horizontal.output // lanes) * -(-vertical.output // 8),
         "outputs": maps * problem.outputs * problem.pixels,
