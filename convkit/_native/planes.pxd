@@ -8,7 +8,8 @@
 from convkit._native.arith cimport ceil_div
 from convkit._native.border cimport BORDER_CONSTANT, border_index
 from convkit._native.simd cimport (LINE, VL, prefetch_far, real, vec, vec_even, vec_load, vec_load_even, vec_load_part,
-                                   vec_load_third, vec_odd, vec_set, vec_store)
+                                   vec_load_third, vec_odd, vec_set, vec_store, vec_third_0,
+                                   vec_third_1, vec_third_2)
 
 
 cdef struct Planes:
@@ -94,22 +95,35 @@ cdef inline void pack_inside(const real* x, Py_ssize_t step, Py_ssize_t n, real*
             i += 1
 
 
-cdef inline void pack_pairs(const real* x, Py_ssize_t n, real* even, real* odd) noexcept nogil:
-    # n pairs of neighbours, taken apart.
-    cdef Py_ssize_t i = 0, left
-    cdef vec a, b
-    while i + VL <= n:
-        a = vec_load(x + 2 * i)
-        b = vec_load(x + 2 * i + VL)
-        vec_store(even + i, vec_even(a, b))
-        vec_store(odd + i, vec_odd(a, b))
+cdef inline void store_apart(const int STRIDE, const vec* v, real* to, Py_ssize_t plane) noexcept nogil:
+    if STRIDE == 2:
+        vec_store(to, vec_even(v[0], v[1]))
+        vec_store(to + plane, vec_odd(v[0], v[1]))
+    else:
+        vec_store(to, vec_third_0(v[0], v[1], v[2]))
+        vec_store(to + plane, vec_third_1(v[0], v[1], v[2]))
+        vec_store(to + 2 * plane, vec_third_2(v[0], v[1], v[2]))
+
+
+cdef inline void pack_apart(const int STRIDE, const real* x, Py_ssize_t n, real* to, Py_ssize_t plane) noexcept nogil:
+    # n times STRIDE neighbours, 2 or 3, taken apart: the first of each go to `to`, the others to the next planes. The
+    # last vectors overlap those before them, and bring the same.
+    cdef Py_ssize_t i = 0, elements = STRIDE * n
+    cdef vec v[3]
+    cdef int k
+    if n < VL:
+        for k in range(STRIDE):
+            v[k] = vec_set(0)
+            if elements > k * VL:
+                v[k] = vec_load_part(x + k * VL, min(elements - k * VL, <Py_ssize_t>VL))
+        store_apart(STRIDE, v, to, plane)
+        return
+    while i < n:
+        i = min(i, n - VL)
+        for k in range(STRIDE):
+            v[k] = vec_load(x + STRIDE * i + k * VL)
+        store_apart(STRIDE, v, to + i, plane)
         i += VL
-    if i < n:
-        left = 2 * (n - i)
-        a = vec_load_part(x + 2 * i, min(left, <Py_ssize_t>VL))
-        b = vec_load_part(x + 2 * i + VL, left - VL) if left > VL else vec_set(0)
-        vec_store(even + i, vec_even(a, b))
-        vec_store(odd + i, vec_odd(a, b))
 
 
 cdef inline void pack_row(const Planes* planes, const real* row, const Span* span, real* to) noexcept nogil:
@@ -120,15 +134,20 @@ cdef inline void pack_row(const Planes* planes, const real* row, const Span* spa
     pack_ends(planes, row, span, span.begin, span.end, to)
 
 
-cdef inline void pack_row_of_pairs(const Planes* planes, const real* row, const Span* even, const Span* odd,
-                                   real* to) noexcept nogil:
-    cdef Py_ssize_t begin = max(even.begin, odd.begin), end = max(begin, min(even.end, odd.end))
-    pack_constant(to, vec_set(planes.cval), even.begin)
-    pack_constant(to + planes.plane, vec_set(planes.cval), odd.begin)
+cdef inline void pack_row_apart(const int STRIDE, const Planes* planes, const real* row, const Span* spans,
+                                real* to) noexcept nogil:
+    # Of STRIDE planes, whose elements are neighbours in the row.
+    cdef Py_ssize_t begin = 0, end = planes.pitch
+    cdef int k
+    for k in range(STRIDE):
+        begin, end = max(begin, spans[k].begin), min(end, spans[k].end)
+    end = max(begin, end)
+    for k in range(STRIDE):
+        pack_constant(to + k * planes.plane, vec_set(planes.cval), spans[k].begin)
     if begin < end:
-        pack_pairs(row + even.first + 2 * begin, end - begin, to + begin, to + planes.plane + begin)
-    pack_ends(planes, row, even, begin, end, to)
-    pack_ends(planes, row, odd, begin, end, to + planes.plane)
+        pack_apart(STRIDE, row + spans[0].first + STRIDE * begin, end - begin, to + begin, planes.plane)
+    for k in range(STRIDE):
+        pack_ends(planes, row, &spans[k], begin, end, to + k * planes.plane)
 
 
 cdef inline const real* find_row(const Planes* planes, const real* x, Py_ssize_t row) noexcept nogil:
@@ -159,38 +178,53 @@ cdef inline void pack_plane(const Planes* planes, const real* x, Py_ssize_t row,
     pack_constant(to, vec_set(planes.cval), planes.shared)
 
 
-cdef inline void pack_pair_of_planes(const Planes* planes, const real* x, Py_ssize_t row, const Span* even,
-                                     const Span* odd, real* to) noexcept nogil:
+cdef inline void pack_planes_apart(const int STRIDE, const Planes* planes, const real* x, Py_ssize_t row,
+                                   const Span* spans, real* to) noexcept nogil:
     cdef Py_ssize_t slot
     cdef const real* source
+    cdef int k
     for slot in range(planes.slots):
         source = find_row(planes, x, row + planes.slot_row[slot])
         if source == <const real*>0:
-            pack_constant(to, vec_set(planes.cval), planes.pitch)
-            pack_constant(to + planes.plane, vec_set(planes.cval), planes.pitch)
+            for k in range(STRIDE):
+                pack_constant(to + k * planes.plane, vec_set(planes.cval), planes.pitch)
         else:
             ask_for(planes, source)
-            pack_row_of_pairs(planes, source, even, odd, to)
+            pack_row_apart(STRIDE, planes, source, spans, to)
         to += planes.pitch
-    pack_constant(to, vec_set(planes.cval), planes.shared)
-    pack_constant(to + planes.plane, vec_set(planes.cval), planes.shared)
+    for k in range(STRIDE):
+        pack_constant(to + k * planes.plane, vec_set(planes.cval), planes.shared)
+
+
+cdef inline bint are_neighbours(const Planes* planes) noexcept nogil:
+    # Whether all planes can be taken apart in one pass.
+    cdef Py_ssize_t phase
+    if planes.x_column != 1 or planes.phases != planes.stride_w or not 2 <= planes.phases <= 3:
+        return False
+    for phase in range(1, planes.phases):
+        if planes.phase_column[phase] != planes.phase_column[0] + phase:
+            return False
+    return True
 
 
 cdef inline void pack_planes(const Planes* planes, const real* x, Py_ssize_t channels, Py_ssize_t row,
                              Py_ssize_t column, real* to) noexcept nogil:
     # The planes of `channels` channels under the band and strip whose first output is (row, column).
     cdef Py_ssize_t _, phase
-    cdef Span span, odd
-    cdef bint pairs = planes.phases == 2 and planes.stride_w == 2 and planes.x_column == 1 and \
-        planes.phase_column[1] == planes.phase_column[0] + 1
+    cdef Span span
+    cdef Span spans[3]
     row *= planes.stride_h
     column *= planes.stride_w
-    for phase in range(1 if pairs else planes.phases):
-        span = find_span(planes, column + planes.phase_column[phase])
-        if pairs:
-            odd = find_span(planes, span.first + 1)
+    if are_neighbours(planes):
+        for phase in range(planes.phases):
+            spans[phase] = find_span(planes, column + planes.phase_column[phase])
         for _ in range(channels):
-            if pairs:
-                pack_pair_of_planes(planes, x + _ * planes.x_channel, row, &span, &odd, to + _ * planes.channel)
+            if planes.phases == 2:
+                pack_planes_apart(2, planes, x + _ * planes.x_channel, row, spans, to + _ * planes.channel)
             else:
-                pack_plane(planes, x + _ * planes.x_channel, row, &span, to + _ * planes.channel + phase * planes.plane)
+                pack_planes_apart(3, planes, x + _ * planes.x_channel, row, spans, to + _ * planes.channel)
+        return
+    for phase in range(planes.phases):
+        span = find_span(planes, column + planes.phase_column[phase])
+        for _ in range(channels):
+            pack_plane(planes, x + _ * planes.x_channel, row, &span, to + _ * planes.channel + phase * planes.plane)
