@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from convkit._checks import IMAGE_DTYPES, Array, choice, empty, image_dtype, integer
+from convkit._dispatch import native
 from convkit._opencv import opencv, quiet
 from convkit.errors import CorruptImage, ImageTooLarge, UnsupportedFormat
 from convkit.io import headers, tiff_pixels
@@ -251,8 +252,9 @@ def _header(data: bytes, kind: str, name: str) -> Header:
 def _check_limits(pages: list[Header], max_pixels: int, max_bytes: int, name: str) -> None:
     pixels = decoded = 0
     for page in pages:
-        pixels += max(page.pixels, page.largest)
-        decoded += max(page.pixels, page.largest) * page.channels * STORED[page.dtype].itemsize
+        most = max(page.height * page.width, page.largest)
+        pixels += most
+        decoded += most * page.channels * STORED[page.dtype].itemsize
     if pixels > integer(max_pixels, "max_pixels", 1):
         raise ImageTooLarge(
             f"{name} promises {_size(pages)} pixels, more than max_pixels={max_pixels}; pass a larger "
@@ -377,6 +379,10 @@ def _rgb_flags(cv2: Any) -> tuple[int, bool]:
 
 def _copied(data: bytes, header: Header, raw: Raw) -> Array:
     """Pixels that lie in the file as they are."""
+    if raw.blue_first:
+        image = empty((header.height, header.width, 3), STORED["uint8"])
+        native().family("red_blue", np.float32).swap_from(data, raw.start, raw.step, image)
+        return image
     dtype: np.dtype[Any] = np.dtype(raw.dtype)
     shape: tuple[int, ...] = (header.height, header.width, header.channels)
     strides: tuple[int, ...] = (raw.step, header.channels * dtype.itemsize, dtype.itemsize)
@@ -384,12 +390,7 @@ def _copied(data: bytes, header: Header, raw: Raw) -> Array:
         shape, strides = shape[:2], strides[:2]
     rows: Array = np.ndarray(shape, dtype, data, raw.start, strides)
     image = empty(shape, STORED[header.dtype])
-    if raw.upward:  # fresh memory is filled from its start on: backwards it takes twice as long
-        rows = rows[::-1]
-    if raw.blue_first:
-        swap_red_blue(rows, image)
-    else:
-        image[...] = rows
+    image[...] = rows
     return image
 
 
@@ -423,7 +424,9 @@ def _rgb(image: Array) -> Array:
 
 def _checked(image: Array, header: Header, kind: str, name: str) -> Array:
     """`image` if it is what the header promised."""
-    if image.shape[:2] != (header.height, header.width) or image.dtype != STORED[header.dtype]:
+    if header.raw is None and (
+        image.shape[:2] != (header.height, header.width) or image.dtype != STORED[header.dtype]
+    ):
         raise CorruptImage(
             f"{name} is a {kind} file that promises {header.width}×{header.height} pixels of {header.dtype}, "
             f"and decodes to {image.shape[1]}×{image.shape[0]} of {image.dtype}"

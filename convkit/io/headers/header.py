@@ -13,12 +13,11 @@ class Raw(NamedTuple):
 
     start: int
     step: int
-    """Bytes from a row to the next."""
+    """Bytes from a row to the next; below 0 where the last row comes first, and `start` is behind the others."""
     dtype: str
     """With its byte order."""
-    upward: bool = False
-    """The last row comes first."""
     blue_first: bool = False
+    """Of three channels of bytes."""
 
 
 class Pieces(NamedTuple):
