@@ -53,8 +53,9 @@ def read(data: bytes) -> Header:
         raw = Raw(first, step, "u1") if is_level and not packed else None
         return Header(height, width, 1 if is_gray else 3, "uint8", raw=raw)
     has_alpha = bits == 32 and compression == BITFIELDS and dib >= WITH_ALPHA and any(data[66:70])
-    depths = FIVE_SIX_FIVE if compression == BITFIELDS and data[54:58] == b"\0\xf8\0\0" else (5, 5, 5)
-    depths = depths if bits in (15, 16) else ()
+    depths: tuple[int, ...] = ()
+    if bits in (15, 16):
+        depths = FIVE_SIX_FIVE if compression == BITFIELDS and data[54:58] == b"\0\xf8\0\0" else (5, 5, 5)
     return Header(height, width, 4 if has_alpha else 3, "uint8", depths=depths)
 
 
