@@ -8,7 +8,7 @@ import stat
 from typing import Any, BinaryIO
 
 from convkit.errors import CorruptImage, ImageFileError, ImageTooLarge, UnsupportedFormat, of_file
-from convkit.io.formats import Format, names, sniff
+from convkit.io.formats import Format, guess, names, sniff
 
 Source = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
 
@@ -104,7 +104,7 @@ def _format(data: bytes, name: str) -> Format:
         raise CorruptImage(f"{name} is empty")
     found = sniff(data)
     if found is None:
-        raise UnsupportedFormat(f"{name} begins with {data[:8]!r}, which is none of {names()}")
+        raise UnsupportedFormat(f"{name} begins with {data[:8]!r}, which is none of {names()}{guess(data)}")
     return found
 
 
