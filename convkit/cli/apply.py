@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace) -> Told:
     if any(sign in arguments.input for sign in "*?") and not os.path.exists(arguments.input):
         where, what = os.path.split(arguments.input)
         raise ValueError(
-            f"{arguments.input} is no file; pass the folder and the pattern: {where or '.'} --pattern '{what}'"
+            f"{arguments.input} is no file; pass folder and pattern: {where or '.'} --pattern '{what}'"
         )
     os.stat(arguments.input)  # where there is none, that is what is wrong first
     if os.path.isdir(arguments.output) or arguments.output.endswith(os.sep):

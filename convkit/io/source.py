@@ -32,6 +32,7 @@ def load(source: Source, max_bytes: int) -> tuple[bytes, Format, str]:
     if not isinstance(source, (str, os.PathLike)):
         raise TypeError(
             f"source is {type(source).__name__}; expected a file's name, its bytes, or an open binary file"
+            + ("; pass source.tobytes() if it holds a file's" if hasattr(source, "tobytes") else "")
         )
     name = os.fsdecode(source)
     try:

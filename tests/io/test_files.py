@@ -103,6 +103,9 @@ def test_pixels_that_do_not_lie_as_they_are(tmp_path):
     whole = bytearray(make.written(tmp_path, ".bmp", image))
     whole[22:26] = struct.pack("<i", -image.shape[0])  # from the top row on
     np.testing.assert_array_equal(ck.imread(bytes(whole)), image[::-1])
+    whole[10:14] = struct.pack("<I", 53)
+    with pytest.raises(CorruptImage, match="pixels begin at byte 53, in its header"):
+        ck.imread(bytes(whole))
 
 
 @pytest.mark.parametrize("kind", ["progressive", "restart"])

@@ -39,6 +39,8 @@ def read(data: bytes) -> Header:
         raise Unsupported(f"BMP of {bits} bits with compression {compression}")
     upward, height = height > 0, abs(height)
     line = (width * bits + 31) // 32 * 4
+    if rows < 14 + dib:
+        raise Broken(f"its pixels begin at byte {rows}, in its header")
     packed = compression in (RLE8, RLE4)
     holds(data, max(size, rows + (stored if packed else line * height)))
     first, step = (rows + line * (height - 1), -line) if upward else (rows, line)
