@@ -6,6 +6,9 @@ import contextlib
 import errno
 import os
 
+WITHOUT_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EINVAL}
+"""What `os.link` says on FAT and on some network shares."""
+
 
 def check(place: str) -> None:
     """Refuse a place where no file can be put."""
@@ -36,9 +39,31 @@ def put(place: str, data: bytes, overwrite: bool = True) -> None:
         if overwrite:
             replace(beside, place)
         else:
-            os.link(beside, place)  # unlike a look beforehand, this cannot be overtaken
-            os.unlink(beside)
+            _put_new(beside, place)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(beside)
+        raise
+
+
+def _put_new(beside: str, place: str) -> None:
+    """Put the file `beside` where none is: unlike a look beforehand, this cannot be overtaken."""
+    try:
+        os.link(beside, place)
+    except OSError as error:
+        if error.errno not in WITHOUT_LINKS:
+            raise
+        _claim(beside, place)
+    else:
+        os.unlink(beside)
+
+
+def _claim(beside: str, place: str) -> None:
+    """The same without links: an empty file keeps the place until it is replaced."""
+    os.close(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+    try:
+        os.replace(beside, place)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(place)
         raise

@@ -69,4 +69,10 @@ _OF_SYSTEM: dict[type[OSError], type[ImageFileError]] = {
 
 def of_file(error: OSError, name: str) -> ImageFileError:
     """The system's `error` about the file `name` as one of convkit's, which is still the system's too."""
-    return _OF_SYSTEM.get(type(error), ImageFileError)(error.errno, error.strerror, name)
+    kind = _OF_SYSTEM.get(type(error), ImageFileError)
+    said = error.strerror
+    if kind is ImageNotFound and name.startswith("~"):
+        said = f"{said} (~ is not expanded: pass os.path.expanduser(path))"
+    if kind is ImageNotFound and "://" in name:
+        said = f"{said} (an address: pass urllib.request.urlopen(address))"
+    return kind(error.errno, said, name)

@@ -145,6 +145,12 @@ def test_one_thread_gives_the_same_bits(folder, capsys):
         (["demo", "-o", "sheet.txt"], "ends in '.txt'"),
         (["paint"], "invalid choice: 'paint'"),
         (["info", "--yaml"], "unrecognized arguments: --yaml"),
+        (["apply", "sobel", "in.png", "text.png", "-o", "out"], "of many files, pass the folder"),
+        (["apply", "sobel", "some/*.png", "-o", "out"], "pattern: some --pattern '*.png'"),
+        (
+            ["apply", "sobel", "in.png", "-o", "new/"],
+            "and in.png a file; pass -o new/in.png",
+        ),
     ],
 )
 def test_what_is_wrong_is_one_line(folder, capsys, argv, message):

@@ -211,11 +211,11 @@ cdef bint complete(const Picture* picture) noexcept nogil:
 
 
 def walk(bytes data not None, Py_ssize_t at, Py_ssize_t size, Py_ssize_t most):
-    """The JPEG of `size` bytes of `data` at `at`: its precision, height, width, number of components, orientation, whether
-    its scans bring all of its components, the marker of its frame and how many scans it has.
+    """The JPEG of `size` bytes of `data` at `at`: its precision, height, width, number of components, orientation, the
+    marker of its frame and how many scans it has.
 
     The chain is followed to the marker that ends the image, over `most` segments; `ValueError` says why it does not come
-    to it.
+    to it, or that scans are missing.
     """
     cdef Picture picture
     cdef const uint8_t* start = <const uint8_t*>PyBytes_AS_STRING(data) + at
@@ -228,5 +228,7 @@ def walk(bytes data not None, Py_ssize_t at, Py_ssize_t size, Py_ssize_t most):
     follow(start, size, &picture, most)
     if not picture.kind or not picture.last:
         raise ValueError("it has no picture between its first and its last marker")
-    return (picture.precision, picture.height, picture.width, picture.components, picture.orientation,
-            complete(&picture), picture.kind, picture.scans)
+    if picture.kind <= PROGRESSIVE and not complete(&picture):
+        raise ValueError("some of its scans are missing")
+    return (picture.precision, picture.height, picture.width, picture.components, picture.orientation, picture.kind,
+            picture.scans)

@@ -73,6 +73,9 @@ class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one line, as the rest of the command does."""
 
     def error(self, message: str) -> NoReturn:
+        unknown = message.partition("unrecognized arguments: ")[2]
+        if unknown and os.path.isfile(unknown.split()[0]):  # as a shell makes of in/*.jpg
+            message += "; of many files, pass the folder, with e.g. --pattern '*.jpg'"
         self.exit(2, f"convkit: error: {message}; see {self.prog} --help\n")
 
 

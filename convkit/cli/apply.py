@@ -31,7 +31,15 @@ def run(arguments: argparse.Namespace) -> Told:
     for name in FOLDERS_ONLY:
         if getattr(arguments, name) not in (None, False):
             raise ValueError(f"--{name.replace('_', '-')} is for a folder, and {arguments.input} is none")
+    if any(sign in arguments.input for sign in "*?") and not os.path.exists(arguments.input):
+        where, what = os.path.split(arguments.input)
+        raise ValueError(
+            f"{arguments.input} is no file; pass folder and pattern: {where or '.'} --pattern '{what}'"
+        )
     os.stat(arguments.input)  # where there is none, that is what is wrong first
+    if os.path.isdir(arguments.output) or arguments.output.endswith(os.sep):
+        inside = os.path.join(arguments.output, os.path.basename(arguments.input))
+        raise ValueError(f"{arguments.output} is a folder, and {arguments.input} a file; pass -o {inside}")
     if os.path.realpath(arguments.output) == os.path.realpath(arguments.input):
         raise ValueError(f"{arguments.output} is the input; expected another place to write to")
     threads: AbstractContextManager[None] = nullcontext()

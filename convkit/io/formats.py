@@ -62,6 +62,27 @@ def sniff(data: bytes) -> Format | None:
     return None if found.name == "WebP" and data[8:12] != b"WEBP" else found  # RIFF holds sounds, too
 
 
+OTHERS = {
+    (0, b"GIF8"): "a GIF: Pillow reads it",
+    (4, b"ftypavi"): "an AVIF: Pillow reads it",
+    (4, b"ftyphei"): "an HEIC: pillow-heif reads it",
+    (4, b"ftypmif"): "an HEIF: pillow-heif reads it",
+    (4, b"jP  "): "a JPEG 2000: Pillow reads it",
+    (0, b"%PDF"): "a PDF",
+    (0, b"<"): "a web page or an SVG",
+    (0, b"version https://git-lfs"): "what Git LFS keeps in a file's place: run git lfs pull",
+}
+"""What is often taken for an image of these formats, by what it has at which place."""
+
+
+def guess(data: bytes) -> str:
+    """What `data` is instead, in a few words, where it is known."""
+    for (at, magic), words in OTHERS.items():
+        if data.startswith(magic, at):
+            return f" (it is {words})" if at or magic != b"<" else f" (it may be {words})"
+    return ""
+
+
 def for_name(name: str) -> Format:
     """The format that a file name asks for by its ending; `UnsupportedFormat` where it asks for none."""
     suffix = os.path.splitext(name)[1]
@@ -69,7 +90,8 @@ def for_name(name: str) -> Format:
         if suffix.lower() in known.suffixes:
             return known
     expected = ", ".join(s for f in FORMATS for s in f.suffixes)
-    raise UnsupportedFormat(f"{name} ends in {suffix or 'no suffix'!r}; expected one of {expected}")
+    ending = repr(suffix) if suffix else "no suffix"
+    raise UnsupportedFormat(f"{name or 'an empty name'} ends in {ending}; expected one of {expected}")
 
 
 def channel_count(image: Array) -> int:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from convkit._checks import IMAGE_DTYPES, Array, choice, empty, image_dtype, integer
+from convkit._dispatch import native
 from convkit._opencv import opencv, quiet
 from convkit.errors import CorruptImage, ImageTooLarge, UnsupportedFormat
 from convkit.io import headers, tiff_pixels
@@ -143,7 +142,8 @@ def imread(
     Returns
     -------
     array, HW or HWC
-        uint8, uint16, int16, float32 or float64, as stored. Of a file with several pages, the first.
+        uint8, uint16, int16, float32 or float64, as stored. Of a file with several pages, the first; of an
+        animated WebP, the first frame; of an animated PNG, the image that programs without animations show.
         White is the largest integer of the dtype: a PNM whose white is another number and a BMP of 16 bits
         are stretched, a TIFF whose white is 0 is inverted. Floats are as stored, whatever the scale of a PFM
         says.
@@ -251,8 +251,9 @@ def _header(data: bytes, kind: str, name: str) -> Header:
 def _check_limits(pages: list[Header], max_pixels: int, max_bytes: int, name: str) -> None:
     pixels = decoded = 0
     for page in pages:
-        pixels += max(page.pixels, page.largest)
-        decoded += max(page.pixels, page.largest) * page.channels * STORED[page.dtype].itemsize
+        most = max(page.height * page.width, page.largest)
+        pixels += most
+        decoded += most * page.channels * STORED[page.dtype].itemsize
     if pixels > integer(max_pixels, "max_pixels", 1):
         raise ImageTooLarge(
             f"{name} promises {_size(pages)} pixels, more than max_pixels={max_pixels}; pass a larger "
@@ -296,23 +297,33 @@ def _holding(stored: np.dtype[Any], wanted: np.dtype[Any]) -> str:
 
 
 def _decode(data: bytes, header: Header, kind: str, name: str) -> Array:
-    """The pixels in RGB order."""
+    """The pixels in RGB order; what is `Broken` in them raises an exception about the file."""
     if header.raw is not None:
         return _copied(data, header, header.raw)
+    try:
+        return _decoded(data, header, kind, name)
+    except Broken as error:
+        raise CorruptImage(f"{name} is a {kind} file that is cut short or damaged: {error}") from None
+    except Unsupported as error:
+        raise UnsupportedFormat(
+            f"{name} is a {kind} file with a {error}, which convkit does not read"
+        ) from None
+
+
+def _decoded(data: bytes, header: Header, kind: str, name: str) -> Array:
     if header.text:
         return _spelt(data, header, kind, name)
     if header.pieces is not None:
-        return _assembled(data, header, header.pieces, kind, name)
+        return _assembled(data, header, header.pieces)
     if header.unchecked is not None:
-        with _damage_is_told(kind, name):
-            tiff_pixels.check(data, header.unchecked, header.height, header.width)
+        tiff_pixels.check(data, header.unchecked, header.height, header.width)
+    if header.followed == "always":
+        jpeg.follow(data, 0, len(data))
     pixels = _by_decoder(data, header, kind, name)
-    if header.followed and (header.followed == "always" or jpeg.may_be_fill(pixels[-1, -1])):
-        with _damage_is_told(kind, name):
-            jpeg.follow(data, 0, len(data))
+    if header.followed == "if gray" and jpeg.may_be_fill(pixels[-1, -1]):
+        jpeg.follow(data, 0, len(data))
     if header.unchecked is not None:
-        with _damage_is_told(kind, name):
-            tiff_pixels.check_filled(data, header.unchecked, pixels)
+        tiff_pixels.check_filled(data, header.unchecked, pixels)
     return pixels
 
 
@@ -327,27 +338,15 @@ def _by_decoder(data: bytes, header: Header, kind: str, name: str) -> Array:
     return np.dstack([_by_opencv(file, gray, kind, name) for file in files])
 
 
-@contextmanager
-def _damage_is_told(kind: str, name: str) -> Iterator[None]:
-    """Raise what is `Broken` in pixels as an exception about the file."""
-    try:
-        yield
-    except Broken as error:
-        raise CorruptImage(f"{name} is a {kind} file that is cut short or damaged: {error}") from None
-    except Unsupported as error:
-        raise UnsupportedFormat(
-            f"{name} is a {kind} file with a {error}, which convkit does not read"
-        ) from None
-
-
 def _by_opencv(data: bytes, header: Header, kind: str, name: str) -> Array:
     cv2 = opencv()
     asked = header.channels == 3 and (kind, header.dtype) in RGB_DECODERS
     flags, gives_rgb = _rgb_flags(cv2) if asked else (cv2.IMREAD_UNCHANGED, False)
     pixels, reason = None, ""
+    shown = data if header.shown is None else header.shown.of(data)
     try:
         with quiet(cv2):
-            pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+            pixels = cv2.imdecode(np.frombuffer(shown, np.uint8), flags)
     except cv2.error as error:
         reason = str(getattr(error, "err", error))
     if pixels is None:
@@ -377,6 +376,10 @@ def _rgb_flags(cv2: Any) -> tuple[int, bool]:
 
 def _copied(data: bytes, header: Header, raw: Raw) -> Array:
     """Pixels that lie in the file as they are."""
+    if raw.blue_first:
+        image = empty((header.height, header.width, 3), STORED["uint8"])
+        native().family("red_blue", np.float32).swap_from(data, raw.start, raw.step, image)
+        return image
     dtype: np.dtype[Any] = np.dtype(raw.dtype)
     shape: tuple[int, ...] = (header.height, header.width, header.channels)
     strides: tuple[int, ...] = (raw.step, header.channels * dtype.itemsize, dtype.itemsize)
@@ -384,12 +387,7 @@ def _copied(data: bytes, header: Header, raw: Raw) -> Array:
         shape, strides = shape[:2], strides[:2]
     rows: Array = np.ndarray(shape, dtype, data, raw.start, strides)
     image = empty(shape, STORED[header.dtype])
-    if raw.upward:  # fresh memory is filled from its start on: backwards it takes twice as long
-        rows = rows[::-1]
-    if raw.blue_first:
-        swap_red_blue(rows, image)
-    else:
-        image[...] = rows
+    image[...] = rows
     return image
 
 
@@ -397,18 +395,16 @@ def _spelt(data: bytes, header: Header, kind: str, name: str) -> Array:
     """Pixels that are numbers in words."""
     shape: tuple[int, ...] = (header.height, header.width, header.channels)
     shape = shape[:2] if header.channels == 1 else shape
-    with _damage_is_told(kind, name):
-        numbers = pnm.numbers(data, header.text, math.prod(shape))
+    numbers = pnm.numbers(data, header.text, math.prod(shape))
     if numbers.max() > (header.white or np.iinfo(header.dtype).max):
         raise CorruptImage(f"{name} is a {kind} file with {numbers.max()}, more than its white")
     return numbers.reshape(shape).astype(header.dtype)
 
 
-def _assembled(data: bytes, header: Header, pieces: Pieces, kind: str, name: str) -> Array:
+def _assembled(data: bytes, header: Header, pieces: Pieces) -> Array:
     """Pixels of strips or tiles."""
     image = empty((header.height, header.width, pieces.samples), STORED[header.dtype])
-    with _damage_is_told(kind, name):
-        tiff_pixels.assemble(data, pieces, image)
+    tiff_pixels.assemble(data, pieces, image)
     if header.channels == 1:
         image = image[..., 0]
     if pieces.samples == 2:  # gray with alpha
@@ -423,7 +419,9 @@ def _rgb(image: Array) -> Array:
 
 def _checked(image: Array, header: Header, kind: str, name: str) -> Array:
     """`image` if it is what the header promised."""
-    if image.shape[:2] != (header.height, header.width) or image.dtype != STORED[header.dtype]:
+    if header.raw is None and (
+        image.shape[:2] != (header.height, header.width) or image.dtype != STORED[header.dtype]
+    ):
         raise CorruptImage(
             f"{name} is a {kind} file that promises {header.width}×{header.height} pixels of {header.dtype}, "
             f"and decodes to {image.shape[1]}×{image.shape[0]} of {image.dtype}"

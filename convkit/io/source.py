@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from typing import Any, BinaryIO
 
 from convkit.errors import CorruptImage, ImageFileError, ImageTooLarge, UnsupportedFormat, of_file
-from convkit.io.formats import Format, names, sniff
+from convkit.io.formats import Format, guess, names, sniff
 
 Source = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
 
@@ -15,13 +16,15 @@ HEAD = 4096
 """Bytes that are read first of what is long: what is no image is not read to its end."""
 
 PIECE = 1 << 20
+READING = os.O_RDONLY | getattr(os, "O_BINARY", 0)  # that of Windows
 
 
 def load(source: Source, max_bytes: int) -> tuple[bytes, Format, str]:
     """All bytes of `source`, the format that they begin as, and a name for messages."""
     if isinstance(source, (bytes, bytearray, memoryview)):
         name, data = f"<{len(source)} bytes>", bytes(source)
-        _check_size(len(data), max_bytes, name)
+        if len(data) > max_bytes:
+            raise _too_large(max_bytes, name)
         return data, _format(data, name), name
     if hasattr(source, "read"):
         name = str(getattr(source, "name", f"<{type(source).__name__}>"))
@@ -29,30 +32,47 @@ def load(source: Source, max_bytes: int) -> tuple[bytes, Format, str]:
     if not isinstance(source, (str, os.PathLike)):
         raise TypeError(
             f"source is {type(source).__name__}; expected a file's name, its bytes, or an open binary file"
+            + ("; pass source.tobytes() if it holds a file's" if hasattr(source, "tobytes") else "")
         )
     name = os.fsdecode(source)
     try:
-        with open(name, "rb", buffering=0) as file:
-            status = os.fstat(file.fileno())
-            if stat.S_ISREG(status.st_mode):
-                return _whole(file, status.st_size, max_bytes, name)
-            return _read(file, max_bytes, name)
+        return _of_name(name, max_bytes)
     except ImageFileError:
         raise
     except OSError as error:
         raise of_file(error, name) from None
 
 
-def _whole(file: Any, size: int, max_bytes: int, name: str) -> tuple[bytes, Format, str]:
-    """All of a file of a known size, into one piece of memory."""
-    _check_size(size, max_bytes, name)
-    if size > PIECE:
-        _format(file.read(HEAD), name)
-        file.seek(0)
-    data = file.read(size + 1)
-    if len(data) != size:  # it is being written, or the system makes it up or gives some at a time
-        file.seek(0)
+def _of_name(name: str, max_bytes: int) -> tuple[bytes, Format, str]:
+    """A file by its name, by the system's calls alone: a file object takes as long again."""
+    number = os.open(name, READING)
+    try:
+        status = os.fstat(number)
+        if stat.S_ISREG(status.st_mode):
+            return _whole(number, status.st_size, max_bytes, name)
+        if stat.S_ISDIR(status.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        return _opened(number, max_bytes, name)
+    finally:
+        os.close(number)
+
+
+def _opened(number: int, max_bytes: int, name: str) -> tuple[bytes, Format, str]:
+    with open(number, "rb", buffering=0, closefd=False) as file:
         return _read(file, max_bytes, name)
+
+
+def _whole(number: int, size: int, max_bytes: int, name: str) -> tuple[bytes, Format, str]:
+    """All of a file of a known size, into one piece of memory."""
+    if size > max_bytes:
+        raise _too_large(max_bytes, name)
+    if size > PIECE:
+        _format(os.read(number, HEAD), name)
+        os.lseek(number, 0, os.SEEK_SET)
+    data = os.read(number, size + 1)
+    if len(data) != size:  # it is being written, or the system makes it up or gives some at a time
+        os.lseek(number, 0, os.SEEK_SET)
+        return _opened(number, max_bytes, name)
     return data, _format(data, name), name
 
 
@@ -63,10 +83,12 @@ def _read(file: Any, max_bytes: int, name: str) -> tuple[bytes, Format, str]:
         head += piece
     found = _format(head, name)
     pieces, size = [head], len(head)
-    _check_size(size, max_bytes, name)
+    if size > max_bytes:
+        raise _too_large(max_bytes, name)
     while piece and (piece := _piece(file, PIECE, name)):
         size += len(piece)
-        _check_size(size, max_bytes, name)
+        if size > max_bytes:
+            raise _too_large(max_bytes, name)
         pieces.append(piece)
     return b"".join(pieces), found, name
 
@@ -83,12 +105,11 @@ def _format(data: bytes, name: str) -> Format:
         raise CorruptImage(f"{name} is empty")
     found = sniff(data)
     if found is None:
-        raise UnsupportedFormat(f"{name} begins with {data[:8]!r}, which is none of {names()}")
+        raise UnsupportedFormat(f"{name} begins with {data[:8]!r}, which is none of {names()}{guess(data)}")
     return found
 
 
-def _check_size(size: int, max_bytes: int, name: str) -> None:
-    if size > max_bytes:
-        raise ImageTooLarge(
-            f"{name} is longer than max_bytes={max_bytes}; pass a larger max_bytes if it can be trusted"
-        )
+def _too_large(max_bytes: int, name: str) -> ImageTooLarge:
+    return ImageTooLarge(
+        f"{name} is longer than max_bytes={max_bytes}; pass a larger max_bytes if it can be trusted"
+    )

@@ -72,9 +72,9 @@ def _layout(array: Array) -> tuple[str, str]:
             f"a batch: ck.to_bchw(array{scale}) if its channels are last, array[None] if they are first",
         )
     if array.ndim == 4 and looks_channels_first(shape[1:]):
-        return f"BCHW, {shape[0]} images, {KINDS[shape[1]]}", "a batch already; images: ck.from_bchw(array)"
+        return f"BCHW, {_images(shape[0])}, {KINDS[shape[1]]}", "a batch already; images: ck.from_bchw(array)"
     if array.ndim == 4 and looks_channels_last(shape[1:]):
-        return f"BHWC, {shape[0]} images, {KINDS[shape[3]]}", f"a batch: ck.to_bchw(array{scale})"
+        return f"BHWC, {_images(shape[0])}, {KINDS[shape[3]]}", f"a batch: ck.to_bchw(array{scale})"
     if array.ndim == 4 and shape[1] > MAX_CHANNELS < shape[3]:
         return "BCHW or BHWC, of more channels than a picture has", "a batch already, if it is BCHW"
     if array.ndim == 4:
@@ -83,6 +83,10 @@ def _layout(array: Array) -> tuple[str, str]:
             f"a batch: ck.to_bchw(array{scale}) if its channels are last, array itself if they are first",
         )
     return f"{array.ndim} axes: no image and no batch", "an image has 2 or 3 axes, a batch 4"
+
+
+def _images(count: int) -> str:
+    return f"{count} image" + ("s" if count != 1 else "")
 
 
 def _values(array: Array) -> str:

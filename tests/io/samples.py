@@ -57,6 +57,21 @@ def webp_with_exif(webp, block):
     return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
+def webp_of_frames(stills, size, place=0, flags=0x02):
+    """An animation of a canvas of `size` (width, height), of still pictures, the first of them at `place`."""
+
+    def three(*numbers):
+        return b"".join(number.to_bytes(3, "little") for number in numbers)
+
+    body = b"WEBPVP8X" + struct.pack("<II", 10, flags) + three(size[0] - 1, size[1] - 1)
+    body += b"ANIM" + struct.pack("<IIH", 6, 0xFFFFFFFF, 0)
+    for still in stills:
+        height, width = ck.imread(still).shape[:2]
+        frame = three(place, place, width - 1, height - 1, 100) + b"\0" + still[still.index(b"VP8") :]
+        body += b"ANMF" + struct.pack("<I", len(frame)) + frame
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
 def bmp_of_masks(bits, masks):
     """A BMP of one pixel whose colours lie as `masks` say."""
     header = struct.pack("<IiiHHIIIIII", 40, 1, 1, 1, bits, 3, 4, 0, 0, 0, 0) + struct.pack("<III", *masks)
@@ -313,6 +328,11 @@ def build_corpus(folder):
         files[f"{dtype}×{channels}{suffix}"] = written(folder, suffix, image), image
     for channels in (1, 3):
         files[f"×{channels}.jpg"] = written(folder, ".jpg", noise(channels=channels)), None
+    frames = [noise(channels=4) | [0, 0, 0, 1] for _ in range(2)]
+    stills = [written(folder, ".webp", frame.astype(np.uint8)) for frame in frames]
+    files["frames.webp"] = webp_of_frames(stills, (WIDTH, HEIGHT), flags=0x12), frames[0].astype(np.uint8)
+    animation = [(b"acTL", struct.pack(">II", 1, 0)), (b"eXIf", exif(1)), (b"tEXt", b"a\0b")]
+    files["frames.png"] = png(0, [b"\1\2"], chunks=animation), np.array([[1, 2]], np.uint8)
     files["quality 30.webp"] = written(folder, ".webp", noise(), quality=30), None
     for compression in ("none", "lzw", "deflate"):
         image = noise()

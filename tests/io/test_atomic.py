@@ -1,6 +1,7 @@
 """A file is there whole or not at all: settings, refusals, a full disk, a kill at any moment."""
 
 import contextlib
+import errno
 import os
 import signal
 import subprocess
@@ -69,6 +70,20 @@ def test_a_file_that_was_not_to_be_replaced(tmp_path):
         ck.imwrite(path, make.noise(), overwrite=False)
     assert isinstance(caught.value, ConvkitError)
     np.testing.assert_array_equal(ck.imread(path), first)
+    assert os.listdir(tmp_path) == ["a.png"]
+
+
+def test_a_file_that_was_not_to_be_replaced_without_links(tmp_path, monkeypatch):
+    """As on FAT and on some shares."""
+
+    def refuse(*_):
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr("convkit._atomic.os.link", refuse)
+    test_a_file_that_was_not_to_be_replaced(tmp_path)
+    monkeypatch.setattr("convkit._atomic.os.replace", refuse)
+    with pytest.raises(ConvkitError, match=r"not permitted.*b\.png"):
+        ck.imwrite(tmp_path / "b.png", make.noise(), overwrite=False)
     assert os.listdir(tmp_path) == ["a.png"]
 
 

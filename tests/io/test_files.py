@@ -6,6 +6,7 @@ import struct
 import subprocess
 import sys
 import tracemalloc
+import zlib
 
 import numpy as np
 import pytest
@@ -13,6 +14,8 @@ import samples as make
 
 import convkit as ck
 from convkit.errors import ConvkitError, CorruptImage, ImageTooLarge, UnsupportedFormat
+from convkit.io import headers
+from convkit.io.headers import Broken, jpeg
 
 rng = np.random.default_rng(31)
 
@@ -100,6 +103,9 @@ def test_pixels_that_do_not_lie_as_they_are(tmp_path):
     whole = bytearray(make.written(tmp_path, ".bmp", image))
     whole[22:26] = struct.pack("<i", -image.shape[0])  # from the top row on
     np.testing.assert_array_equal(ck.imread(bytes(whole)), image[::-1])
+    whole[10:14] = struct.pack("<I", 53)
+    with pytest.raises(CorruptImage, match="pixels begin at byte 53, in its header"):
+        ck.imread(bytes(whole))
 
 
 @pytest.mark.parametrize("kind", ["progressive", "restart"])
@@ -162,6 +168,48 @@ def test_scans_of_blocks_that_end_early(components, adobe, together):
             with pytest.raises(CorruptImage, match="end before its picture"):
                 ck.imread(whole[:cut].rstrip(b"\xff") + whole[end:])
         start = after
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_hole_in_the_means_of_a_progressive_jpeg(channels):
+    """Its blocks would be gray; the other scans only add to them."""
+    cv2 = pytest.importorskip("cv2")
+    for restarts in (0, 3):
+        flags = [cv2.IMWRITE_JPEG_PROGRESSIVE, 1, cv2.IMWRITE_JPEG_RST_INTERVAL, restarts]
+        whole = cv2.imencode(".jpg", make.noise("uint8", channels, (90, 130)), flags)[1].tobytes()
+        assert ck.imread(whole).shape[:2] == (90, 130)
+        start = whole.index(b"\xff\xda")
+        data, end = start + 8 + 2 * whole[start + 4], start + 2
+        while whole[end] != 0xFF or whole[end + 1] in (0, *range(0xD0, 0xD8)):
+            end += 1
+        for cut in (data, (data + end) // 2, end - 4):
+            with pytest.raises(CorruptImage, match=r"end before its picture|restarts?"):
+                ck.imread(whole[:cut].rstrip(b"\xff") + whole[end:])
+
+
+def test_codes_of_sixteen_bits_are_followed():
+    """Codes that are longer than most, of each length, to the last block."""
+    values = np.random.default_rng(3).integers(0, 250, (6, 9, 1))
+    plain = make.jpeg_of_flat_blocks(values)
+    start = plain.index(b"\xff\xda") + 10
+    codes, at = {}, 0  # one of each length from 5 on, by the difference's size
+    for length in range(5, 17):
+        codes[length - 5] = f"{at >> (16 - length):0{length}b}"
+        at += 1 << (16 - length)
+    table = bytes([0, 0, 0, 0, *[1] * 12])
+    bits = ""
+    for step in np.diff(values.ravel(), prepend=128):
+        block = make._flat_block(step)
+        bits += codes[int(block[:4], 2)] + block[4:]
+    bits += "1" * (-len(bits) % 8)
+    stored = int(bits, 2).to_bytes(len(bits) // 8, "big").replace(b"\xff", b"\xff\0")
+    head = plain[:start].replace(bytes([0, 0, 0, 12, *[0] * 12]), table)
+    found = ck.imread(head + stored + b"\xff\xd9")
+    np.testing.assert_array_equal(found[::8, ::8], values[..., 0])
+    jpeg.follow(head + stored + b"\xff\xd9", 0, len(head + stored) + 2)
+    for cut in range(3, len(stored), 7):
+        with pytest.raises(Broken, match="end before its picture"):
+            jpeg.follow(head + stored[:-cut].rstrip(b"\xff") + b"\xff\xd9", 0, len(head + stored) - cut + 2)
 
 
 def test_restarts_of_each_component_are_counted():
@@ -609,6 +657,36 @@ def test_files_of_very_many_parts():
     ):
         with pytest.raises(CorruptImage, match=r"parts|behind its end|cut short"):
             ck.imread(data)
+
+
+def test_text_of_a_png_is_not_unpacked():
+    """Each of these would be eight megabytes: the decoder does not see them."""
+    text = b"a\0\0" + zlib.compress(bytes(7_900_000), 9)
+    data = make.png(0, [b"\1\2"], chunks=[(kind, text) for kind in (b"zTXt", b"iTXt", b"iCCP")] * 300)
+    assert headers.read("PNG", data).shown.of(data) == make.png(0, [b"\1\2"])
+    assert ck.imread(data).tolist() == [[1, 2]]
+
+
+def test_the_image_of_an_animated_png_is_the_one_outside_of_its_frames():
+    frames = [
+        (b"acTL", struct.pack(">II", 1, 0)),
+        (b"fcTL", struct.pack(">IIIIIHHBB", 0, 2, 1, 0, 0, 1, 10, 0, 0)),
+        (b"fdAT", struct.pack(">I", 1) + zlib.compress(b"\0\7\7")),
+    ]
+    assert ck.imread(make.png(0, [b"\1\2"], chunks=frames[:1])).tolist() == [[1, 2]]
+    whole = make.png(0, [b"\1\2"], chunks=frames[:1])
+    behind = whole[:-12] + b"".join(make.chunk(*frame) for frame in frames[1:]) + whole[-12:]
+    assert ck.imread(behind).tolist() == [[1, 2]]
+
+
+def test_the_image_of_an_animated_webp_is_its_first_frame():
+    frames = [make.noise(), make.noise()]
+    stills = [make.written_webp(frame[..., ::-1]) for frame in frames]
+    height, width = frames[0].shape[:2]
+    np.testing.assert_array_equal(ck.imread(make.webp_of_frames(stills, (width, height))), frames[0])
+    for size, place in (((width + 2, height + 2), 1), ((width + 1, height), 0)):
+        with pytest.raises(UnsupportedFormat, match="first frame leaves out part of its canvas"):
+            ck.imread(make.webp_of_frames(stills, size, place))
 
 
 @pytest.mark.parametrize("name", [b"IHDR", b"IDAT"])

@@ -120,6 +120,20 @@ def test_what_is_no_image(tmp_path, data):
         ck.imread(placed(tmp_path, data))
 
 
+def test_what_is_often_taken_for_an_image(tmp_path):
+    for data, words in (
+        (b"GIF89a", r"it is a GIF: Pillow reads it"),
+        (b"\0\0\0\x20ftypavif", "it is an AVIF"),
+        (b"<!DOCTYPE html>", "it may be a web page"),
+        (b"version https://git-lfs.github.com/spec/v1", "run git lfs pull"),
+    ):
+        with pytest.raises(UnsupportedFormat, match=words):
+            ck.imread(data)
+    for name, words in (("~/none.png", "expanduser"), ("https://example.org/a.png", "urlopen")):
+        with pytest.raises(FileNotFoundError, match=words):
+            ck.imread(name)
+
+
 def test_an_empty_file(tmp_path):
     with pytest.raises(CorruptImage, match=r"a\.bin is empty"):
         ck.imread(placed(tmp_path, b""))

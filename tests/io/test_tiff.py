@@ -129,6 +129,7 @@ def test_pages_turned_and_in_planes():
         ({"t259": 9999}, "compression 9999"),
         ({"t262": 5, "channels": 4}, "inks in uint16"),
         ({"t262": 32803}, "colours of kind 32803"),
+        ({"t262": 8, "channels": 3}, r"colours of CIE L\*a\*b\*"),
         ({"t258": [8, 16, 8], "channels": 3}, "several kinds"),
         *(({"t258": bits, "t262": bits // 12}, f"integers of {bits} bits") for bits in (10, 12, 14)),
     ],

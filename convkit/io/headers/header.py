@@ -13,12 +13,11 @@ class Raw(NamedTuple):
 
     start: int
     step: int
-    """Bytes from a row to the next."""
+    """Bytes from a row to the next; below 0 where the last row comes first: `start` is where the first is."""
     dtype: str
     """With its byte order."""
-    upward: bool = False
-    """The last row comes first."""
     blue_first: bool = False
+    """Of three channels of bytes."""
 
 
 class Pieces(NamedTuple):
@@ -55,6 +54,18 @@ class Page(NamedTuple):
     """Where this is not 0: channels that are decoded one by one."""
 
 
+class Shown(NamedTuple):
+    """What the decoder is to see of a file: some bytes, then stretches of it, from one place to another."""
+
+    first: bytes
+    stretches: tuple[tuple[int, int], ...]
+
+    def of(self, data: bytes) -> bytes:
+        """The bytes to be decoded."""
+        view = memoryview(data)
+        return b"".join([self.first, *(view[start:end] for start, end in self.stretches)])
+
+
 class Header(NamedTuple):
     """An image as its file describes it: what the decoder will give, before the orientation is applied."""
 
@@ -73,6 +84,7 @@ class Header(NamedTuple):
     unchecked: Pieces | None = None
     """Those that the decoder puts together, passing over damage."""
     page: Page | None = None
+    shown: Shown | None = None
     largest: int = 0
     """Pixels of the largest piece that is decoded at once, which may be more than the image has."""
     white: int = 0

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from convkit._checks import Array
@@ -17,36 +15,18 @@ FILL, NEAR = 128, 2
 """The brightness that a decoder gives missing blocks, and how far it may be off."""
 
 
-class Walked(NamedTuple):
-    """What the segments say."""
-
-    precision: int
-    height: int
-    width: int
-    components: int
-    orientation: int
-    complete: bool
-    """The scans bring all components, with all their bits."""
-    kind: int
-    """The marker of its frame."""
-    scans: int
-
-
 def read(data: bytes) -> Header:
     """The header; the chain is followed to the marker that ends the image."""
-    found = _walk(data, 0, len(data))
-    if found.precision != 8:
-        raise Unsupported(f"JPEG of {found.precision} bits")
-    if found.height == 0:
+    precision, height, width, components, orientation, _, scans = _walk(data, 0, len(data))
+    if precision != 8:
+        raise Unsupported(f"JPEG of {precision} bits")
+    if height == 0:
         raise Unsupported("JPEG that tells its height at its end")
-    channels = CHANNELS.get(found.components)
+    channels = CHANNELS.get(components)
     if channels is None:
-        raise Unsupported(f"JPEG of {found.components} components")
-    header = Header(found.height, found.width, channels, "uint8", found.orientation)
-    if found.kind == PROGRESSIVE:
-        return header
-    always = found.scans > 1 or found.components == 4  # whose gray is another
-    return header._replace(followed="always" if always else "if gray")
+        raise Unsupported(f"JPEG of {components} components")
+    always = scans > 1 or components == 4  # whose gray is another
+    return Header(height, width, channels, "uint8", orientation, followed="always" if always else "if gray")
 
 
 def may_be_fill(pixel: Array) -> bool:
@@ -60,27 +40,27 @@ def may_be_fill(pixel: Array) -> bool:
 
 def check(data: bytes, at: int, size: int, tables: tuple[int, int]) -> tuple[int, int, int]:
     """Height, width and components of a JPEG inside another file, refused where it is cut short."""
-    found = _walk(data, at, size)
-    if found.kind != PROGRESSIVE and found.scans > 1:
+    _, height, width, components, _, _, scans = _walk(data, at, size)
+    if scans > 1:
         follow(data, at, size, tables)
-    return found.height, found.width, found.components
+    return height, width, components
 
 
 def follow(data: bytes, at: int, size: int, tables: tuple[int, int] = (0, 0)) -> None:
-    """Refuse a JPEG whose data end before its last block; a progressive one is not followed."""
+    """Refuse a JPEG whose data end before its last block; of a progressive one, those of its means."""
     try:
         native().family("blocks", np.uint8).followed(data, at, size, *tables)
     except ValueError as error:
         raise Broken(str(error)) from None
 
 
-def _walk(data: bytes, at: int, size: int) -> Walked:
+def _walk(data: bytes, at: int, size: int) -> tuple[int, int, int, int, int, int, int]:
     try:
-        found = Walked(*native().family("segments", np.uint8).walk(data, at, size, MOST_PARTS))
+        found: tuple[int, int, int, int, int, int, int]
+        found = native().family("segments", np.uint8).walk(data, at, size, MOST_PARTS)
     except ValueError as error:
         raise Broken(str(error)) from None
-    if found.kind > PROGRESSIVE:
-        raise Unsupported(f"JPEG of the kind {found.kind - SEQUENTIAL}, " + KINDS[found.kind >= ARITHMETIC])
-    if not found.complete:
-        raise Broken("some of its scans are missing")
+    kind = found[5]
+    if kind > PROGRESSIVE:
+        raise Unsupported(f"JPEG of the kind {kind - SEQUENTIAL}, " + KINDS[kind >= ARITHMETIC])
     return found

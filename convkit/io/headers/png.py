@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterator
 
 from convkit.io.headers import exif
-from convkit.io.headers.header import Broken, Header, Parts
+from convkit.io.headers.header import Broken, Header, Parts, Shown
 
 CHANNELS = {0: 1, 2: 3, 3: 3, 4: 4, 6: 4}  # of what is decoded: gray with alpha becomes RGBA
 CHUNK, CHECKSUM = struct.Struct(">I4s"), struct.Struct(">I")
@@ -15,28 +15,40 @@ DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 1
 
 
 def read(data: bytes) -> Header:
-    """The header; the chain is followed to its end. Checksums of pixels are for the decoder: see `damage`."""
+    """The header; the chain is followed to its end. Checksums of pixels are for the decoder: see `damage`.
+
+    The decoder sees no other chunks: it would unpack text, and show another image of an animation.
+    """
     width, height, depth, kind = struct.unpack_from(">IIBB", data, 16)
     if data[12:16] != b"IHDR" or depth not in DEPTHS.get(kind, ()):
         raise Broken("its first chunk is no header of a PNG")
     orientation, transparent, has_data = 1, b"", False
+    start, end = 0, 8  # of a stretch of chunks that pixels depend on
+    stretches = []
     for name, at, last in _chunks(data):
         if name == b"IDAT":
             has_data = True
         elif _needed(name):
             _check(data, name, at, last)
-        elif name == b"eXIf":
-            orientation = exif.orientation(data[at + 8 : last])
         elif name == b"tRNS":
             transparent = data[at + 8 : last]
+        else:
+            if name == b"eXIf":
+                orientation = exif.orientation(data[at + 8 : last])
+            continue
+        if at > end:
+            stretches.append((start, end))
+            start = at
+        end = last + 4
     if not has_data:
         raise Broken("it has no IDAT chunk")
+    shown = Shown(b"", (*stretches, (start, end))) if stretches else None
     key = None
     if transparent and kind == 0:
         key = int.from_bytes(transparent[:2], "big") * (255 // (2**depth - 1) if depth < 8 else 1)
     channels = 4 if transparent and kind in (0, 2, 3) else CHANNELS[kind]
     dtype = "uint16" if depth == 16 else "uint8"
-    return Header(height, width, channels, dtype, orientation, transparent=key)
+    return Header(height, width, channels, dtype, orientation, transparent=key, shown=shown)
 
 
 def damage(data: bytes) -> None:

@@ -95,5 +95,6 @@ def read_float(data: bytes) -> Header:
     channels = 3 if data[:2] == b"PF" else 1
     holds(data, found.end() + 4 * width * height * channels)
     order = "<f4" if found[3].startswith(b"-") else ">f4"  # that is what the scale's sign says
-    raw = Raw(found.end(), 4 * width * channels, order, upward=True)
+    line = 4 * width * channels
+    raw = Raw(found.end() + (height - 1) * line, -line, order)  # from the last row on
     return Header(height, width, channels, "float32", raw=raw)

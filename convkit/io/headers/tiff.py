@@ -36,7 +36,8 @@ READ = {*range(256, 260), 262, 266, 273, 274, 277, 278, 279, 284, 317, *range(32
 
 WHITE_IS_0, BLACK_IS_0, RGB, PALETTE, INKS, SUBSAMPLED = 0, 1, 2, 3, 5, 6
 PLAIN_COLOURS = {WHITE_IS_0, BLACK_IS_0, RGB}
-COLOURS = {*PLAIN_COLOURS, PALETTE, INKS, SUBSAMPLED, CIE_LAB := 8, LOG_L := 32844, LOG_LUV := 32845}
+COLOURS = {*PLAIN_COLOURS, PALETTE, INKS, SUBSAMPLED, LOG_L := 32844, LOG_LUV := 32845}
+OTHER_COLOURS = {8: "CIE L*a*b*", 9: "ICC L*a*b*", 10: "ITU L*a*b*"}
 
 NONE, LZW, JPEG, PACKBITS, DEFLATE = 1, 5, 7, 32773, (8, 32946)
 UNPACKED = {LZW, PACKBITS, *DEFLATE}
@@ -209,7 +210,8 @@ def _check_kind(tags: Tags, dtype: str, photometric: int, compression: int, samp
         name = COMPRESSIONS.get(compression, f"compression {compression}")
         raise Unsupported(f"TIFF compressed by {name} ({ELSEWHERE})")
     if photometric not in COLOURS:
-        raise Unsupported(f"TIFF of colours of kind {photometric} ({ELSEWHERE})")
+        colours = OTHER_COLOURS.get(photometric, f"kind {photometric}")
+        raise Unsupported(f"TIFF of colours of {colours} ({ELSEWHERE})")
     if samples > 4 or samples < 1:
         raise Unsupported(f"TIFF of {samples} channels")
     bits = tags.get(BITS, (1,))[0]
@@ -218,7 +220,7 @@ def _check_kind(tags: Tags, dtype: str, photometric: int, compression: int, samp
     for kinds in (tags.get(BITS, ()), tags.get(SAMPLE_FORMAT, ())):
         if kinds and kinds.count(kinds[0]) < len(kinds):
             raise Unsupported("TIFF whose channels are of several kinds")
-    if photometric in (PALETTE, INKS, SUBSAMPLED, CIE_LAB) and dtype != "uint8":
+    if photometric in (PALETTE, INKS, SUBSAMPLED) and dtype != "uint8":
         name = {PALETTE: "a palette", INKS: "inks"}.get(photometric, "such colours")
         raise Unsupported(f"TIFF of {name} in {dtype} ({ELSEWHERE})")
     if photometric == WHITE_IS_0 and (samples > 2 or not dtype.startswith("uint")):
