@@ -510,7 +510,7 @@ cdef void plan(Grad* grad, Py_ssize_t threads) noexcept nogil:
     divide_both(grad, whole, channels, outputs)
     grad.stretches = 1
     grad.shared = grad.groups * grad.chunks * grad.chunk_size * <Py_ssize_t>sizeof(real) <= limit
-    while grad.shared and grad.groups * grad.parts < 2 * threads and channels > 2 * LINE:    # parts for all threads
+    while grad.shared and grad.groups * grad.parts < 2 * threads and channels > LINE:    # parts for all threads
         if outputs == channels:
             outputs //= 2
         else:
