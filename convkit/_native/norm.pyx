@@ -380,8 +380,9 @@ cdef void differentiate_unit(const Batch* batch, Py_ssize_t unit) noexcept nogil
                 combine(batch.g + at, batch.y, batch.x + at, batch.n, terms + 4 * c, batch.by_x + at)
 
 
-def batch_norm(const real[:, :, ::1] x not None, const real[::1] weight, const real[::1] bias, double[:, ::1] moments not None,
-               bint training, double eps, bint rectified, real[:, :, ::1] y not None, int num_threads):
+def batch_norm(const real[:, :, ::1] x not None, const real[::1] weight, const real[::1] bias,
+               double[:, ::1] moments not None, bint training, double eps, bint rectified,
+               real[:, :, ::1] y not None, int num_threads):
     """Write each channel, [image][channel][number], less its mean, over its deviation, scaled and shifted.
 
     `moments` are the means and the variances, written where `training`. Where `rectified`, what is negative becomes 0.

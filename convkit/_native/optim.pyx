@@ -3,7 +3,8 @@ from cython.parallel cimport prange
 from libc.math cimport sqrt
 
 from convkit._native.arith cimport ceil_div
-from convkit._native.simd cimport VL, real, vec, vec_load, vec_load_part, vec_max, vec_set, vec_sqrt, vec_store, vec_store_part
+from convkit._native.simd cimport (VL, real, vec, vec_load, vec_load_part, vec_max, vec_set, vec_sqrt, vec_store,
+                                   vec_store_part)
 
 cdef enum:
     BLOCK = 4096                # numbers of a unit of work, whole vectors
@@ -35,29 +36,29 @@ cdef void step_run(const Adam* adam, const real* g, real* x, real* mean, real* s
                    Py_ssize_t n) noexcept nogil:
     cdef Py_ssize_t k = 0, left
     cdef vec v, m, s
-    cdef vec l = vec_set(0)
+    cdef vec top = vec_set(0)
     while k < n:
         left = n - k
         if left >= VL:
             v, m, s = vec_load(x + k), vec_load(mean + k), vec_load(square + k)
             if adam.largest:
-                l = vec_load(most + k)
-            step_vector(adam, vec_load(g + k), &v, &m, &s, &l)
+                top = vec_load(most + k)
+            step_vector(adam, vec_load(g + k), &v, &m, &s, &top)
             vec_store(x + k, v)
             vec_store(mean + k, m)
             vec_store(square + k, s)
             if adam.largest:
-                vec_store(most + k, l)
+                vec_store(most + k, top)
         else:
             v, m, s = vec_load_part(x + k, left), vec_load_part(mean + k, left), vec_load_part(square + k, left)
             if adam.largest:
-                l = vec_load_part(most + k, left)
-            step_vector(adam, vec_load_part(g + k, left), &v, &m, &s, &l)
+                top = vec_load_part(most + k, left)
+            step_vector(adam, vec_load_part(g + k, left), &v, &m, &s, &top)
             vec_store_part(x + k, v, left)
             vec_store_part(mean + k, m, left)
             vec_store_part(square + k, s, left)
             if adam.largest:
-                vec_store_part(most + k, l, left)
+                vec_store_part(most + k, top, left)
         k += VL
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import pairwise
 from typing import Any, overload
 
 from convkit.nn import trace
@@ -78,15 +77,14 @@ class Sequential(_Numbered):
 
     def forward(self, input: Any) -> Any:
         """Each module of what the one before gave; a batch norm and the ReLU after it are one pass."""
-        modules = [*self.children(), None]
-        fused = False
-        for module, after in pairwise(modules):
-            if not fused:
-                fused = takes_relu(module, after)
-                input = module(input, rectified=True) if fused else module(input)
-            else:
-                fused = False
+        modules, fused = list(self.children()), False
+        for module, after in zip(modules, [*modules[1:], None], strict=True):
+            if fused:
                 trace.ran(module, input.shape, input.shape)
+                fused = False
+                continue
+            fused = takes_relu(module, after)
+            input = module(input, rectified=True) if fused else module(input)
         return input
 
     def _shape(self, shape: Shape) -> Shape:
@@ -96,7 +94,7 @@ class Sequential(_Numbered):
 
 
 def takes_relu(module: Any, after: Any) -> bool:
-    """Whether `module` is a batch norm that does the work of a ReLU `after` it, and nobody looks between them."""
+    """Whether `module` is a batch norm that does the work of the ReLU `after` it: nobody looks between."""
     return (
         type(module) is BatchNorm2d
         and type(after) is ReLU

@@ -123,10 +123,7 @@ class Module:
 
     def _is_leaf(self) -> bool:
         """Whether no module is an attribute of this one."""
-        for value in vars(self).values():  # a loop: called for every layer, a generator takes twice as long
-            if isinstance(value, Module):
-                return False
-        return True
+        return not any([isinstance(value, Module) for value in vars(self).values()])  # noqa: C419 (quicker)
 
     def _computes_otherwise(self, dtype: np.dtype[Any]) -> bool:
         """Whether numbers of this dtype are none that the layer computes with."""

@@ -136,14 +136,15 @@ class InstanceNorm2d(BatchNorm2d):
     ) -> None:
         super().__init__(num_features, eps, momentum, affine, track_running_stats, dtype, bias=bias)
 
-    def forward(self, input: Tensor) -> Any:
-        """Of input's shape."""
+    def forward(self, input: Tensor, rectified: bool = False) -> Any:
+        """Of input's shape; where `rectified`, followed by a ReLU."""
         self._shape(input.shape)
         momentum = 0.0 if self.momentum is None else self.momentum
         use_input = self.training or self.running_mean is None
-        return F.instance_norm(
+        output = F.instance_norm(
             input, self.running_mean, self.running_var, self.weight, self.bias, use_input, momentum, self.eps
         )
+        return F.relu(output) if rectified else output
 
 
 class GroupNorm(Module):

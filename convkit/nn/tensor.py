@@ -98,7 +98,8 @@ class Tensor:
     @property
     def shape(self) -> tuple[int, ...]:
         """Of the array."""
-        return self._data.shape
+        shape: tuple[int, ...] = self._data.shape
+        return shape
 
     @property
     def dtype(self) -> np.dtype[Any]:

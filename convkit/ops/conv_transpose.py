@@ -193,7 +193,7 @@ def run(
     images: int = 1,
 ) -> None:
     """Write every output pixel; `images` as in `write_conv`."""
-    groups, outputs, channels, *kernel = weight_gockk.shape
+    kernel = weight_gockk.shape[3:]
     size, output = (x.shape[2], x.shape[3]), (y.shape[2], y.shape[3])
     if axes := convolution_axes(size, (kernel[0], kernel[1]), stride, padding, dilation, output):
         layer = Layer(weight_gockk[..., ::-1, ::-1], bias, "constant", 0.0)

@@ -1,8 +1,8 @@
 """Normalisation and its gradients: moments of runs of numbers, and affine functions of them.
 
-Batch norm is a kernel of its own. Of the others, a run is what has one mean and one factor: group norm takes a
-group's channels as one run; the arithmetic between is on a few numbers a map, in float64 (`_native/norm.pyx` does
-the rest).
+Batch norm is a kernel of its own. Of the others, a run is what has one mean and one factor: group norm takes
+a group's channels as one run; the arithmetic between is on a few numbers a map, in float64
+(`_native/norm.pyx` does the rest).
 """
 
 from __future__ import annotations
@@ -234,8 +234,8 @@ def given_arrays(input: Any, weight: Any, bias: Any) -> tuple[Array, Array | Non
     for name in ("weight", "bias"):
         if name in arrays and arrays[name].shape != shape:
             raise ValueError(f"{name} has shape {arrays[name].shape}; expected {shape}")
-    packed = (None if a is None else np.ascontiguousarray(a) for a in map(arrays.get, ("weight", "bias")))
-    return x, *packed
+    w, b = (None if a is None else np.ascontiguousarray(a) for a in map(arrays.get, ("weight", "bias")))
+    return x, w, b
 
 
 def in_maps(x: Array) -> Array:

@@ -27,7 +27,9 @@ def conv2d(
     if not any(needs):
         output = conv.conv2d(x, weight, bias, stride, padding, dilation, groups, padding_mode=padding_mode)
         return Result(output, _no_gradient)
-    x, weight, *rest = _checks.float_arrays(input=x, weight=weight, **({} if bias is None else {"bias": bias}))
+    x, weight, *rest = _checks.float_arrays(
+        input=x, weight=weight, **({} if bias is None else {"bias": bias})
+    )
     bias = rest[0] if rest else None
     biases = None if bias is None else bias.shape
     sizes = conv.sizes_of(x.shape, weight.shape, biases, stride, padding, dilation, groups)

@@ -26,7 +26,7 @@ def batch_norm(
     rectified: bool,
     moments: list[Array],
 ) -> Result:
-    """`convkit.batch_norm`, and a ReLU of it where `rectified`; the moments that were used are put into `moments`."""
+    """`convkit.batch_norm`, and a ReLU of it where `rectified`; what it used is put into `moments`."""
     x, weight, bias = norm.given_arrays(x, weight, bias)
     used = norm.batch_moments(x, mean, var, training)
     output = _checks.empty(x.shape, x.dtype)
