@@ -1,4 +1,4 @@
-"""What makes a step short changes no result: passes that are joined, steps in a kernel, choices for the batch."""
+"""What makes a step short changes no result: joined passes, steps in a kernel, choices for the batch."""
 
 import numpy as np
 import pytest
