@@ -97,6 +97,8 @@ FAMILIES = [
     Family("convkit._native.pool", isas=UP_TO_AVX2),
     Family("convkit._native.norm", isas=UP_TO_AVX2),
     Family("convkit._native.activation", isas=UP_TO_AVX2),
+    Family("convkit._native.optim", isas=UP_TO_AVX2),
+    Family("convkit._native.mark", isas=("baseline",), reals=("u8",)),
     Family("convkit._native.stencil", reals=("f32",), flags=(*UNROLL, *NO_GCSE)),
     Family("convkit._native.stencil", isas=UP_TO_AVX2, reals=("f64",), flags=(*UNROLL, *NO_GCSE)),
     Family("convkit._native.narrow", reals=("s16",), flags=(*UNROLL, *NO_GCSE), lanes=LANES_16),

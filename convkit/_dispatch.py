@@ -36,6 +36,8 @@ FAMILIES = {
     "pool": "convkit._native.pool",
     "norm": "convkit._native.norm",
     "activation": "convkit._native.activation",
+    "optim": "convkit._native.optim",
+    "mark": "convkit._native.mark",
     "stencil": "convkit._native.stencil",
     "layout": "convkit._native.layout",
     "red_blue": "convkit._native.red_blue",

@@ -43,6 +43,7 @@ cdef enum:
     MOST_CHANNELS = 64          # of a part, of inputs and of outputs: its sums stay in the L2 cache
     MOST_BLOCK = 160            # of a block, whose parts' sums wait for the next chunk
     SHARED_BYTES = 3 << 20      # of transformed tiles that are few; twice as many rather than blocks
+    PART_BYTES = 1 << 20        # where one part has all channels: a thread's own tiles need not pass between cores
     UNITS = 16                  # of work, where the tiles are many
     FEWEST_CHUNKS = 4           # of a stretch, where it is not one of two: each writes its sums
     GRADIENTS_BYTES = 4 << 20   # of stretches
@@ -506,11 +507,13 @@ cdef void divide_both(Grad* grad, Py_ssize_t most_block, Py_ssize_t most_channel
 cdef void plan(Grad* grad, Py_ssize_t threads) noexcept nogil:
     cdef Py_ssize_t whole = max(grad.channels, grad.outputs), channels = MOST_CHANNELS, outputs = MOST_CHANNELS
     cdef Py_ssize_t limit = SHARED_BYTES if whole <= MOST_BLOCK else 2 * SHARED_BYTES
+    if whole <= MOST_CHANNELS:
+        limit = PART_BYTES
     cut(grad, grad.g.height, grad.g.width)
     divide_both(grad, whole, channels, outputs)
     grad.stretches = 1
     grad.shared = grad.groups * grad.chunks * grad.chunk_size * <Py_ssize_t>sizeof(real) <= limit
-    while grad.shared and grad.groups * grad.parts < 2 * threads and channels > 2 * LINE:    # parts for all threads
+    while grad.shared and grad.groups * grad.parts < 2 * threads and channels > LINE:    # parts for all threads
         if outputs == channels:
             outputs //= 2
         else:

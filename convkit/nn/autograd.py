@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from convkit._checks import Array
+from convkit.ops.mark import fingerprint
 
 Gradients: TypeAlias = Sequence[Array | None]
 Backward: TypeAlias = Callable[[Array], Gradients]
@@ -82,32 +82,6 @@ class Saved:
                 "change "
                 "it after backward()"
             )
-
-
-PRIMES = (251, 241, 239, 233, 229)
-"""Columns that bits are summed in: a prime that divides no axis shows rows that change places."""
-
-
-FEW_BYTES = 4096
-"""An array of no more is hashed as it is."""
-
-
-@lru_cache(maxsize=256)
-def columns_of(shape: tuple[int, ...]) -> int:
-    """How many columns show a change of an array of this shape."""
-    return next((p for p in PRIMES if all(n % p for n in shape)), PRIMES[0])
-
-
-def fingerprint(array: Array) -> int:
-    """A number that changes when the array does: a hash of its bits, or of their sums in columns."""
-    if array.nbytes <= FEW_BYTES:
-        return hash(array.tobytes())
-    columns = columns_of(array.shape)
-    bits = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
-    words = bits[: bits.size // 8 * 8].view(np.uint64)
-    whole = words.size // columns * columns
-    sums = words[:whole].reshape(-1, columns).sum(axis=0, dtype=np.uint64)
-    return hash((sums.tobytes(), words[whole:].tobytes(), bits[words.size * 8 :].tobytes()))
 
 
 class Node:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, overload
 
+from convkit.nn import trace
+from convkit.nn.activation import ReLU
 from convkit.nn.module import Module, Pointwise
+from convkit.nn.norm import BatchNorm2d
 from convkit.nn.trace import Shape, shape_after
 
 
@@ -73,15 +76,30 @@ class Sequential(_Numbered):
         return tuple(modules)
 
     def forward(self, input: Any) -> Any:
-        """Each module of what the one before gave."""
-        for module in self.children():
-            input = module(input)
+        """Each module of what the one before gave; a batch norm and the ReLU after it are one pass."""
+        modules, fused = list(self.children()), False
+        for module, after in zip(modules, [*modules[1:], None], strict=True):
+            if fused:
+                trace.ran(module, input.shape, input.shape)
+                fused = False
+                continue
+            fused = takes_relu(module, after)
+            input = module(input, rectified=True) if fused else module(input)
         return input
 
     def _shape(self, shape: Shape) -> Shape:
         for module in self.children():
             shape = shape_after(module, shape)
         return shape
+
+
+def takes_relu(module: Any, after: Any) -> bool:
+    """Whether `module` is a batch norm that does the work of the ReLU `after` it: nobody looks between."""
+    return (
+        type(module) is BatchNorm2d
+        and type(after) is ReLU
+        and not (module._hooks or after._hooks or after._pre_hooks)
+    )
 
 
 class ModuleList(_Numbered):

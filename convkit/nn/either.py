@@ -17,7 +17,15 @@ def tensors_or_arrays(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(function)
     def call(*values: Any, **named: Any) -> Any:
-        if any(isinstance(value, Tensor) for value in (*values, *named.values())):
+        tensors = arrays = False
+        for value in (*values, *named.values()):
+            if isinstance(value, Tensor):
+                tensors = True
+            elif isinstance(value, np.ndarray):
+                arrays = True
+        if tensors and not arrays:  # as layers call it
+            return function(*values, **named)
+        if tensors:
             return function(
                 *map(_wrapped, values), **{name: _wrapped(value) for name, value in named.items()}
             )

@@ -70,10 +70,9 @@ class Module:
         LayerError
             A layer refused its input: tells the shapes up to it, the likely cause and what mends it.
         """
-        if any(isinstance(value, Tensor) for value in inputs) or any(
-            isinstance(value, Tensor) for value in arguments.values()
-        ):
-            return self._traced(inputs, arguments)
+        for value in (*inputs, *arguments.values()):
+            if isinstance(value, Tensor):
+                return self._traced(inputs, arguments)
         with no_grad():
             wrapped = [Tensor(as_array(value)) if _is_array(value) else value for value in inputs]
             return _plain(self._traced(wrapped, arguments))
@@ -118,16 +117,13 @@ class Module:
         for hook in self._hooks:
             changed = hook(self, inputs, output)
             output = output if changed is None else changed
-        if (
-            isinstance(output, Tensor)
-            and inputs
-            and isinstance(inputs[0], Tensor)
-            and not any(self.children())
-        ):
-            steps = trace.running.get()
-            if steps is not None:
-                steps.append((self, inputs[0].shape, output.shape))
+        if isinstance(output, Tensor) and inputs and isinstance(inputs[0], Tensor) and self._is_leaf():
+            trace.ran(self, inputs[0]._data.shape, output._data.shape)
         return output
+
+    def _is_leaf(self) -> bool:
+        """Whether no module is an attribute of this one."""
+        return not any([isinstance(value, Module) for value in vars(self).values()])  # noqa: C419 (quicker)
 
     def _computes_otherwise(self, dtype: np.dtype[Any]) -> bool:
         """Whether numbers of this dtype are none that the layer computes with."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from convkit._checks import Array, integer
 from convkit.nn import functional as F
+from convkit.nn.functional.normalization import batch_norm_and
 from convkit.nn.module import Module, Pointwise
 from convkit.nn.parameter import Parameter
 from convkit.nn.tensor import Tensor
@@ -73,15 +74,15 @@ class BatchNorm2d(Pointwise):
         self.register_buffer("running_var", np.ones(num_features, dtype) if tracked else None)
         self.register_buffer("num_batches_tracked", np.zeros((), np.int64) if tracked else None)
 
-    def forward(self, input: Tensor) -> Any:
-        """Of input's shape."""
+    def forward(self, input: Tensor, rectified: bool = False) -> Any:
+        """Of input's shape; where `rectified`, followed by a ReLU."""
         self._shape(input.shape)
         momentum = 0.0 if self.momentum is None else self.momentum
         if self.training and self.num_batches_tracked is not None:
             self.num_batches_tracked += 1
             if self.momentum is None:
                 momentum = 1 / int(self.num_batches_tracked)
-        return F.batch_norm(
+        return batch_norm_and(
             input,
             self.running_mean,
             self.running_var,
@@ -90,6 +91,7 @@ class BatchNorm2d(Pointwise):
             self.training or self.running_mean is None,
             momentum,
             self.eps,
+            rectified,
         )
 
     def _shape(self, shape: Shape) -> Shape:
@@ -134,14 +136,15 @@ class InstanceNorm2d(BatchNorm2d):
     ) -> None:
         super().__init__(num_features, eps, momentum, affine, track_running_stats, dtype, bias=bias)
 
-    def forward(self, input: Tensor) -> Any:
-        """Of input's shape."""
+    def forward(self, input: Tensor, rectified: bool = False) -> Any:
+        """Of input's shape; where `rectified`, followed by a ReLU."""
         self._shape(input.shape)
         momentum = 0.0 if self.momentum is None else self.momentum
         use_input = self.training or self.running_mean is None
-        return F.instance_norm(
+        output = F.instance_norm(
             input, self.running_mean, self.running_var, self.weight, self.bias, use_input, momentum, self.eps
         )
+        return F.relu(output) if rectified else output
 
 
 class GroupNorm(Module):

@@ -14,6 +14,7 @@ NAMES: dict[Any, str] = {
     convolution.conv2d: "functional.conv2d",
     convolution.conv_transpose2d: "functional.conv_transpose2d",
     arithmetic.matmul: "matmul",
+    arithmetic.linear: "functional.linear",
 }
 
 
@@ -43,6 +44,6 @@ def _products(rule: Any, inputs: Sequence[Any], output: Tensor) -> int:
         return math.prod((*output.shape, *inputs[1].shape[1:]))
     if rule is convolution.conv_transpose2d:
         return math.prod((*inputs[0].shape, *inputs[1].shape[1:]))
-    if rule is arithmetic.matmul:
+    if rule in (arithmetic.matmul, arithmetic.linear):
         return math.prod((*output.shape, inputs[0].shape[-1]))
     return 0

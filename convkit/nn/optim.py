@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
@@ -13,6 +12,7 @@ from convkit._checks import Array, finite
 from convkit.nn import schedule as lr_scheduler
 from convkit.nn.parameter import Parameter
 from convkit.nn.state import fitting
+from convkit.ops.optim import adam
 
 Group: TypeAlias = dict[str, Any]
 State: TypeAlias = dict[str, Any]
@@ -240,32 +240,24 @@ class Adam(Optimizer):
 
     def update(self, x: Array, gradient: Array, state: State, group: Group) -> None:
         """x ← x - lr·m̂ / (√v̂ + ε), with means that are corrected for their start at 0."""
-        beta1, beta2 = group["betas"]
-        lr = group["lr"]
-        if group["weight_decay"]:
-            if self.decoupled:
-                x *= 1 - lr * group["weight_decay"]
-            else:
-                gradient = gradient + group["weight_decay"] * x
         if not state:
             state.update(step=0, exp_avg=np.zeros_like(x), exp_avg_sq=np.zeros_like(x))
             if group["amsgrad"]:
                 state["max_exp_avg_sq"] = np.zeros_like(x)
         state["step"] += 1
-        mean, square, step = state["exp_avg"], state["exp_avg_sq"], state["step"]
-        mean += (1 - beta1) * (gradient - mean)
-        square *= beta2
-        squared = gradient * gradient
-        squared *= 1 - beta2
-        square += squared
-        if group["amsgrad"]:
-            square = np.maximum(state["max_exp_avg_sq"], square, out=state["max_exp_avg_sq"])
-        size = np.sqrt(square, out=squared)
-        size /= math.sqrt(1 - beta2**step)
-        size += group["eps"]
-        np.divide(mean, size, out=size)
-        size *= lr / (1 - beta1**step)
-        x -= size
+        adam(
+            x,
+            gradient,
+            state["exp_avg"],
+            state["exp_avg_sq"],
+            state["max_exp_avg_sq"] if group["amsgrad"] else None,
+            state["step"],
+            group["lr"],
+            group["betas"],
+            group["eps"],
+            group["weight_decay"],
+            self.decoupled,
+        )
 
 
 class AdamW(Adam):

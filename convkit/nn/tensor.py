@@ -98,7 +98,8 @@ class Tensor:
     @property
     def shape(self) -> tuple[int, ...]:
         """Of the array."""
-        return tuple(self._data.shape)
+        shape: tuple[int, ...] = self._data.shape
+        return shape
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -156,7 +157,7 @@ class Tensor:
 
     def detach(self) -> Tensor:
         """A tensor of the same array that is on no tape."""
-        return Tensor(self._data)
+        return _of(self._data)
 
     def clone(self) -> Tensor:
         """A copy, on the tape."""
@@ -292,9 +293,9 @@ class Tensor:
 
     def _accumulate(self, gradient: Array) -> None:
         total = gradient if self.grad is None else np.asarray(self.grad.data + gradient)
-        total = np.asarray(total, self.dtype).view()
+        total = np.asarray(total, self._data.dtype).view()
         total.flags.writeable = False  # it may lie in the memory of another's gradient
-        self.grad = Tensor(total)
+        self.grad = _of(total)
 
     # ---- arithmetic ---------------------------------------------------------------------------------
 
@@ -529,32 +530,42 @@ def _no_axis(axis: int, tensor: Tensor) -> int:
 
 def apply(rule: Rule, *inputs: Any, **arguments: Any) -> Tensor:
     """The result of a `rule` as a tensor, recorded where an input requires a gradient."""
-    arrays = [value._data if isinstance(value, Tensor) else value for value in inputs]
     recording = autograd.is_grad_enabled()
-    needs = tuple(recording and isinstance(value, Tensor) and value.requires_grad for value in inputs)
-    output, backward, saved, view = rule(needs, *arrays, **arguments)
-    tensor = Tensor.__new__(Tensor)
-    tensor.grad, tensor._node, tensor._foreign = None, None, True
-    tensor.requires_grad = any(needs)
-    tensor._data = output = np.asarray(output)
+    arrays: list[Any] = []
+    needs: list[bool] = []
+    parents: list[Node | None] = []
+    foreign: set[int] = set()
+    for value in inputs:
+        need, array, given = False, value, True
+        if isinstance(value, Tensor):
+            need, array, given = recording and value.requires_grad, value._data, value._foreign
+        arrays.append(array)
+        needs.append(need)
+        parents.append(value._place() if need else None)
+        if given:
+            foreign.add(id(array))
+    output, backward, saved, view = rule(tuple(needs), *arrays, **arguments)
+    tensor = _of(np.asarray(output))
+    tensor.requires_grad = True in needs
     watch = autograd.watching.get()
     if watch is not None:
         watch(rule, inputs, tensor)
     if not tensor.requires_grad:
         return tensor
-    foreign = {
-        id(array)
-        for value, array in zip(inputs, arrays, strict=True)
-        if not isinstance(value, Tensor) or value._foreign
-    }
+    output = tensor._data
     tensor._foreign = view and any(id(array) in foreign for array in arrays)
     if output.flags.writeable:
         tensor._data = output = output.view() if view else output
         output.flags.writeable = False
-    tensor._node = Node(
-        rule.__name__,
-        [value._place() if need else None for value, need in zip(inputs, needs, strict=True)],
-        backward,
-        [Saved(array, rule.__name__) for array in saved if id(array) in foreign],
-    )
+    name = rule.__name__
+    marks = [Saved(array, name) for array in saved if id(array) in foreign]
+    tensor._node = Node(name, parents, backward, marks)
+    return tensor
+
+
+def _of(array: Array) -> Tensor:
+    """A tensor of an array that is known to be one of numbers, on no tape."""
+    tensor = Tensor.__new__(Tensor)
+    tensor._data, tensor.requires_grad = array, False
+    tensor.grad, tensor._node, tensor._foreign = None, None, True
     return tensor

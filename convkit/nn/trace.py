@@ -37,6 +37,13 @@ LIBRARIES = (str(Path(__file__).parent.parent), str(Path(np.__file__).parent))
 """Where lines are that no user wrote."""
 
 
+def ran(layer: object, given: Shape, gave: Shape) -> None:
+    """Note a layer that ran."""
+    steps = running.get()
+    if steps is not None:
+        steps.append((layer, given, gave))
+
+
 @contextmanager
 def recorded() -> Iterator[list[tuple[object, Shape, Shape]]]:
     """A list of the layers that run inside a ``with`` block, of its own."""
@@ -185,9 +192,7 @@ def shape_after(layer: Any, shape: Shape) -> Shape:
         gave = tuple(layer._shape(shape))
     except ValueError as error:
         raise explained(error, layer, shape) from error
-    steps = running.get()
-    if steps is not None:
-        steps.append((layer, shape, gave))
+    ran(layer, shape, gave)
     return gave
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from convkit import _checks, _dispatch, shapes
 from convkit._checks import Array, Pair
 from convkit._options import current
 from convkit.ops.choice import ALGORITHMS, WORDS, Explanation, Question, decide, explain, workspace
-from convkit.ops.epilogue import ACTIVATIONS, Activation, Epilogue, check_activation
+from convkit.ops.epilogue import ACTIVATIONS, PLAIN, Activation, Epilogue, check_activation
 from convkit.ops.problem import Layer, Problem
 from convkit.shapes import Axis
 
@@ -278,26 +278,71 @@ def conv2d(
     arrays = {"input": input, "weight": weight} | ({} if bias is None else {"bias": bias})
     x, w, *rest = _checks.float_arrays(**arrays)
     b = rest[0] if rest else None
-    channels, groups = check_weight(w, b, groups)
-    if x.ndim in (3, 4) and x.shape[-1] != channels:  # channels last: `batch` says so
-        check_groups(x.shape[-3], groups)
-    batch, single = _checks.batch(x, "input", channels)
-    vertical, horizontal = axes_of(batch.shape[2:], w.shape[2:], stride, padding, dilation)
+    sizes = sizes_of(x.shape, w.shape, rest[0].shape if rest else None, stride, padding, dilation, groups)
     border, cval = check_border(padding_mode, cval, x.dtype)
     _checks.choice(algorithm, "algorithm", WORDS)
     epilogue = check_activation(activation, negative_slope, x.dtype)
-    shape = (batch.shape[0], w.shape[0], vertical.output, horizontal.output)[single:]
-    added = _checks.residual(residual, shape, x.dtype)
-    y = _checks.output(out, shape, x.dtype, x, w, *rest, residual=added)
-    problem = Problem(1, groups, w.shape[0] // groups, w.shape[1], vertical, horizontal, w.itemsize)
-    layer = Layer(w.reshape(groups, problem.outputs, *w.shape[1:]), b, border, cval)
-    chosen, _ = decide(ask(problem, algorithm, once=True), layer, num_threads)
-    convolution = ALGORITHMS[chosen].prepare(problem, layer, num_threads)
-    y_batch = y[None] if single else y
-    if single and added is not None:
-        added = added[None]
-    convolution.run(batch, y_batch, num_threads, epilogue.adding(added, y_batch))
+    added = _checks.residual(residual, sizes.output, x.dtype)
+    y = _checks.output(out, sizes.output, x.dtype, x, w, *rest, residual=added)
+    x_bchw, y_bchw = (a if a.ndim == 4 else a[None] for a in (x, y))
+    if added is not None:
+        epilogue = epilogue.adding(added if added.ndim == 4 else added[None], y_bchw)
+    layer = Layer(in_groups(w, sizes.groups), b, border, cval)
+    write_conv(x_bchw, layer, y_bchw, sizes.axes, algorithm, num_threads, epilogue)
     return y
+
+
+class Sizes(NamedTuple):
+    """What follows from the shapes and the arguments of a convolution."""
+
+    groups: int
+    axes: tuple[Axis, Axis]
+    output: Size
+
+
+def sizes_of(
+    input: Size, weight: Size, bias: Size | None, stride: Any, padding: Any, dilation: Any, groups: Any
+) -> Sizes:
+    """The sizes of a convolution of these shapes; remembered where it was asked for in plain numbers."""
+    if is_plain(stride) and is_plain(padding) and is_plain(dilation) and type(groups) is int:
+        return _remembered_sizes(input, weight, bias, stride, padding, dilation, groups)
+    return _sizes(input, weight, bias, stride, padding, dilation, groups)
+
+
+def _sizes(
+    input: Size, weight: Size, bias: Size | None, stride: Any, padding: Any, dilation: Any, groups: Any
+) -> Sizes:
+    channels, groups = check_weight(weight, bias, groups)
+    if len(input) in (3, 4) and input[-1] != channels:  # channels last: `channels_first` says so
+        check_groups(input[-3], groups)
+    _checks.channels_first(input, "input", channels)
+    axes = axes_of(input[-2:], weight[2:], stride, padding, dilation)
+    return Sizes(groups, axes, (*input[:-3], weight[0], axes[0].output, axes[1].output))
+
+
+_remembered_sizes = lru_cache(maxsize=1024)(_sizes)
+
+
+def in_groups(weight: Array, groups: int) -> Array:
+    """[group][output][channel][row][column]."""
+    return weight.reshape(groups, weight.shape[0] // groups, *weight.shape[1:])
+
+
+def write_conv(
+    x: Array,
+    layer: Layer,
+    y: Array,
+    axes: tuple[Axis, Axis],
+    algorithm: str,
+    num_threads: int | None,
+    epilogue: Epilogue = PLAIN,
+    images: int = 1,
+) -> None:
+    """Choose the algorithm, as for so many `images`, and write the convolution of a batch."""
+    groups, outputs, channels = layer.weight_gockk.shape[:3]
+    problem = Problem(images, groups, outputs, channels, *axes, y.itemsize)
+    chosen, _ = decide(ask(problem, algorithm, once=True), layer, num_threads)
+    ALGORITHMS[chosen].prepare(problem, layer, num_threads).run(x, y, num_threads, epilogue)
 
 
 def conv2d_plan(
@@ -350,7 +395,7 @@ def conv2d_plan(
     arrays = {"weight": weight} | ({} if bias is None else {"bias": bias})
     w, *rest = _checks.float_arrays(**arrays)
     b = rest[0] if rest else None
-    channels, groups = check_weight(w, b, groups)
+    channels, groups = check_weight(w.shape, None if b is None else b.shape, groups)
     if not _checks.is_sequence(input_shape):
         raise TypeError(f"input_shape is {input_shape!r}; expected (B, C, H, W) or (C, H, W)")
     shape = tuple(_checks.integer(n, "input_shape", 1) for n in input_shape)
@@ -365,7 +410,7 @@ def conv2d_plan(
     _checks.checked_size((*shape[:-3], w.shape[0], vertical.output, horizontal.output), w.itemsize)
     images = shape[0] if len(shape) == 4 else 1
     problem = Problem(images, groups, w.shape[0] // groups, w.shape[1], vertical, horizontal, w.itemsize)
-    layer = Layer(w.reshape(groups, problem.outputs, *w.shape[1:]), b, border, cval)
+    layer = Layer(in_groups(w, groups), b, border, cval)
     return Conv2dPlan(ask(problem, algorithm, once=False), layer, shape, num_threads, epilogue)
 
 
@@ -397,17 +442,17 @@ def _remembered_axes(size: Size, kernel: Size, stride: Any, padding: Any, dilati
     return vertical, horizontal
 
 
-def check_weight(weight: Array, bias: Array | None, groups: Any) -> tuple[int, int]:
-    """The input channels that `weight` expects, and `groups`, of a weight in `conv2d`'s layout."""
-    if weight.ndim != 4:
-        raise ValueError(f"weight has shape {weight.shape}; expected (O, C / groups, kh, kw)")
+def check_weight(weight: Size, bias: Size | None, groups: Any) -> tuple[int, int]:
+    """The input channels that a `weight` of this shape expects, and `groups`."""
+    if len(weight) != 4:
+        raise ValueError(f"weight has shape {weight}; expected (O, C / groups, kh, kw)")
     groups = _checks.integer(groups, "groups", 1)
-    if weight.shape[0] % groups:
+    if weight[0] % groups:
         raise ValueError(
-            f"groups is {groups}, which does not divide the weight's {weight.shape[0]} output channels"
+            f"groups is {groups}, which does not divide the weight's {weight[0]} output channels"
         )
-    check_bias(bias, weight.shape[0])
-    return weight.shape[1] * groups, groups
+    check_bias(bias, weight[0])
+    return weight[1] * groups, groups
 
 
 def check_groups(channels: int, groups: int) -> None:
@@ -416,10 +461,10 @@ def check_groups(channels: int, groups: int) -> None:
         raise ValueError(f"groups is {groups}, which does not divide the input's {channels} channels")
 
 
-def check_bias(bias: Array | None, outputs: int) -> None:
-    """Refuse a bias that is not one number for each output channel."""
-    if bias is not None and bias.shape != (outputs,):
-        raise ValueError(f"bias has shape {bias.shape}; expected ({outputs},), one number per output channel")
+def check_bias(bias: Size | None, outputs: int) -> None:
+    """Refuse the shape of a bias that is not one number for each output channel."""
+    if bias is not None and bias != (outputs,):
+        raise ValueError(f"bias has shape {bias}; expected ({outputs},), one number per output channel")
 
 
 def check_border(padding_mode: str, cval: float, dtype: np.dtype[Any]) -> tuple[str, float]:

@@ -16,6 +16,7 @@ from convkit.ops.conv import (
     axes_of,
     check_border,
     check_groups,
+    in_groups,
 )
 from convkit.ops.conv_transpose import run
 from convkit.ops.epilogue import PLAIN
@@ -87,30 +88,42 @@ def conv2d_input_grad(
     _checks.choice(padding_mode, "padding_mode", tuple(PADDING_BORDERS))
     y = _checks.output(out, shape, g.dtype, g, w)
     g_bchw, y_bchw = (a if a.ndim == 4 else a[None] for a in (g, y))
-    weight_gockk = w.reshape(groups, w.shape[0] // groups, *w.shape[1:]).swapaxes(1, 2)
-    border = PADDING_BORDERS[padding_mode]
-    if border == "constant" or all(axis.before == axis.after == 0 for axis in axes):
-        write_input_grad(g_bchw, weight_gockk, y_bchw, axes, num_threads)
-        return y
-    padded = [axis._replace(size=axis.before + axis.size + axis.after, before=0, after=0) for axis in axes]
-    whole = _checks.empty((*y_bchw.shape[:2], padded[0].size, padded[1].size), g.dtype)
-    write_input_grad(g_bchw, weight_gockk, whole, (padded[0], padded[1]), num_threads)
-    vertical, horizontal = axes
-    fold(whole.swapaxes(2, 3), horizontal, border)
-    across = slice(horizontal.before, horizontal.before + horizontal.size)
-    fold(whole[..., across], vertical, border)
-    y_bchw[...] = whole[:, :, vertical.before : vertical.before + vertical.size, across]
+    write_input_grad(g_bchw, in_groups(w, groups), y_bchw, axes, PADDING_BORDERS[padding_mode], num_threads)
     return y
 
 
 def write_input_grad(
-    g: Array, weight_gockk: Array, y: Array, axes: tuple[Axis, Axis], num_threads: int | None
+    g: Array,
+    weight_gockk: Array,
+    y: Array,
+    axes: tuple[Axis, Axis],
+    border: str,
+    num_threads: int | None,
+    images: int = 1,
+) -> None:
+    """Write the gradient by the input of a convolution; `images` as in `write_conv`."""
+    weight_gcokk = weight_gockk.swapaxes(1, 2)
+    if border == "constant" or all(axis.before == axis.after == 0 for axis in axes):
+        write_padded_grad(g, weight_gcokk, y, axes, num_threads, images)
+        return
+    padded = [axis._replace(size=axis.before + axis.size + axis.after, before=0, after=0) for axis in axes]
+    whole = _checks.empty((*y.shape[:2], padded[0].size, padded[1].size), g.dtype)
+    write_padded_grad(g, weight_gcokk, whole, (padded[0], padded[1]), num_threads, images)
+    vertical, horizontal = axes
+    fold(whole.swapaxes(2, 3), horizontal, border)
+    across = slice(horizontal.before, horizontal.before + horizontal.size)
+    fold(whole[..., across], vertical, border)
+    y[...] = whole[:, :, vertical.before : vertical.before + vertical.size, across]
+
+
+def write_padded_grad(
+    g: Array, weight_gcokk: Array, y: Array, axes: tuple[Axis, Axis], num_threads: int | None, images: int
 ) -> None:
     """Write the gradient by an input that is padded with constants."""
     vertical, horizontal = axes
     stride, dilation = (vertical.stride, horizontal.stride), (vertical.dilation, horizontal.dilation)
     before = vertical.before, horizontal.before
-    run(g, weight_gockk, None, y, stride, before, dilation, "auto", num_threads, PLAIN)
+    run(g, weight_gcokk, None, y, stride, before, dilation, "auto", num_threads, PLAIN, images)
 
 
 def fold(padded: Array, axis: Axis, border: str) -> None:
@@ -224,11 +237,16 @@ def conv2d_bias_grad(
     if g.ndim not in (3, 4):
         raise ValueError(f"grad_output has shape {g.shape}; expected BCHW or CHW")
     y = _checks.output(out, (g.shape[-3],), g.dtype, g)
+    write_bias_grad(g, y, num_threads)
+    return y
+
+
+def write_bias_grad(g: Array, y: Array, num_threads: int | None) -> None:
+    """Write the gradient by a bias."""
     runs = np.ascontiguousarray(g).reshape(-1, g.shape[-2] * g.shape[-1])
     sums = np.empty(runs.shape[0])
     _dispatch.native().family("norm", g.dtype).sums(runs, sums, threads_for(g.size, num_threads))
     y[...] = sums.reshape(-1, g.shape[-3]).sum(0)
-    return y
 
 
 def check_convolution(

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from convkit import _checks, shapes
 from convkit._checks import Array, Pair
 from convkit._threads import threads_for
-from convkit.ops.choice import ALGORITHMS, LARGE, WORDS, decide
-from convkit.ops.conv import Algorithm, ask, check_bias, check_groups
+from convkit.ops.choice import ALGORITHMS, LARGE, WORDS
+from convkit.ops.conv import Algorithm, check_bias, check_groups, write_conv
 from convkit.ops.epilogue import Activation, Epilogue, check_activation
 from convkit.ops.phases import write_phases
-from convkit.ops.problem import Layer, Problem
+from convkit.ops.problem import Layer
 from convkit.ops.zipped import takes, write_zipped
 from convkit.shapes import Axis
 
@@ -105,7 +105,7 @@ def conv_transpose2d(
     batch, single = _checks.batch(x, "input", w.shape[0])
     check_groups(batch.shape[1], groups)
     outputs = w.shape[1] * groups
-    check_bias(b, outputs)
+    check_bias(None if b is None else b.shape, outputs)
     _checks.choice(algorithm, "algorithm", WORDS)
     epilogue = check_activation(activation, negative_slope, x.dtype)
     stride = _checks.pair(stride, "stride", 1)
@@ -190,15 +190,14 @@ def run(
     algorithm: str,
     num_threads: int | None,
     epilogue: Epilogue,
+    images: int = 1,
 ) -> None:
-    """Write every output pixel."""
-    groups, outputs, channels, *kernel = weight_gockk.shape
+    """Write every output pixel; `images` as in `write_conv`."""
+    kernel = weight_gockk.shape[3:]
     size, output = (x.shape[2], x.shape[3]), (y.shape[2], y.shape[3])
     if axes := convolution_axes(size, (kernel[0], kernel[1]), stride, padding, dilation, output):
-        problem = Problem(1, groups, outputs, channels, *axes, y.itemsize)
         layer = Layer(weight_gockk[..., ::-1, ::-1], bias, "constant", 0.0)
-        chosen, _ = decide(ask(problem, algorithm, once=True), layer, num_threads)
-        ALGORITHMS[chosen].prepare(problem, layer, num_threads).run(x, y, num_threads, epilogue)
+        write_conv(x, layer, y, axes, algorithm, num_threads, epilogue, images)
         return
     if algorithm in ALGORITHMS and algorithm != "gemm":
         raise ValueError(

@@ -1,8 +1,8 @@
 """Normalisation and its gradients: moments of runs of numbers, and affine functions of them.
 
-A run is what has one mean and one factor: a map of a channel. Batch norm joins the moments of a channel's
-maps, group norm takes those of a group's channels as one run; the arithmetic between is on a few numbers a
-map, in float64 (`_native/norm.pyx` does the rest).
+Batch norm is a kernel of its own. Of the others, a run is what has one mean and one factor: group norm takes
+a group's channels as one run; the arithmetic between is on a few numbers a map, in float64
+(`_native/norm.pyx` does the rest).
 """
 
 from __future__ import annotations
@@ -111,21 +111,33 @@ def batch_norm(
     >>> ck.batch_norm(np.array([[1.0], [3.0]]), training=True, eps=0).ravel()
     array([-1.,  1.])
     """
-    x, w, b = check_arrays(input, weight, bias, channels_of(input), 2)
+    x, w, b = given_arrays(input, weight, bias)
     training = _checks.flag(training, "training")
     eps = check_eps(eps)
-    runs = channel_runs(x)
-    threads = threads_for(WORK * x.size, num_threads)
-    if training:
-        mean, var = batch_moments(x, runs, threads)
-    elif running_mean is None or running_var is None:
-        raise ValueError("running_mean or running_var is None; pass both, or training=True")
-    else:
-        mean = check_moments(running_mean, "running_mean", x.shape[1:2])
-        var = check_moments(running_var, "running_var", x.shape[1:2])
+    moments = batch_moments(x, running_mean, running_var, training)
     y = _checks.output(out, x.shape, x.dtype, x)
-    scale(x, x.shape[:2], [mean, w / np.sqrt(var + eps), b], y, threads)
-    return (y, mean, var) if return_moments else y
+    write_batch_norm(x, w, b, moments, training, eps, False, y, num_threads)
+    return (y, moments[0], moments[1]) if return_moments else y
+
+
+def write_batch_norm(
+    x: Array,
+    weight: Array | None,
+    bias: Array | None,
+    moments: Array,
+    training: bool,
+    eps: float,
+    rectified: bool,
+    y: Array,
+    num_threads: int | None = None,
+) -> None:
+    """Write the output, where `rectified` that of a ReLU after it, and where `training` the moments too."""
+    threads = threads_for(WORK * x.size, num_threads)
+    to = y if y.flags.c_contiguous else _checks.empty(y.shape, y.dtype)
+    kernels = _dispatch.native().family("norm", x.dtype)
+    kernels.batch_norm(in_maps(x), weight, bias, moments, training, eps, rectified, in_maps(to), threads)
+    if to is not y:
+        y[...] = to
 
 
 def batch_norm_grad(
@@ -167,33 +179,68 @@ def batch_norm_grad(
     >>> dx.ravel(), db
     (array([0., 0.]), array([2.]))
     """
-    g, x, w = check_gradients(grad_output, input, weight, channels_of(input), 2)
+    x, w, _ = given_arrays(input, weight, None)
+    g = gradient_of(grad_output, x)
     training = _checks.flag(training, "training")
     eps = check_eps(eps)
-    means, variances = (
-        check_moments(value, name, x.shape[1:2]) for value, name in ((mean, "mean"), (var, "var"))
-    )
+    pairs = ((mean, "mean"), (var, "var"))
+    moments = np.stack([check_moments(value, name, x.shape[1:2]) for value, name in pairs])
+    return batch_norm_gradients(g, x, None, w, moments, training, eps, num_threads)
+
+
+def batch_norm_gradients(
+    g: Array,
+    x: Array,
+    rectified: Array | None,
+    weight: Array | None,
+    moments: Array,
+    training: bool,
+    eps: float,
+    num_threads: int | None = None,
+) -> tuple[Array, Array, Array]:
+    """`batch_norm_grad` of arrays that are checked; `rectified` is the output, where a ReLU followed."""
     threads = threads_for(WORK * x.size, num_threads)
-    runs, shape = channel_runs(x), x.shape[:2]
-    rate = 1 / np.sqrt(variances + eps)
-    plain, moved = products(g, x, runs, np.broadcast_to(means, shape), threads)
-    by_bias, by_weight = plain.sum(0), moved.sum(0) * rate
-    count = x.size // x.shape[1] if training else np.inf
-    by_x, shift = -w * rate * rate * by_weight / count, -w * rate * by_bias / count
-    y = _checks.empty(x.shape, x.dtype)
-    combine(g, x, shape, [means, w * rate, by_x, shift], y, threads)
-    return y, by_weight.astype(x.dtype), by_bias.astype(x.dtype)
+    y, by_parameters = _checks.empty(x.shape, x.dtype), np.empty(moments.shape, x.dtype)
+    before = None if rectified is None else in_maps(rectified)
+    kernels = _dispatch.native().family("norm", x.dtype)
+    kernels.batch_norm_gradient(
+        in_maps(g), in_maps(x), before, weight, moments, training, eps, in_maps(y), by_parameters, threads
+    )
+    return y, by_parameters[0], by_parameters[1]
 
 
-def batch_moments(x: Array, runs: tuple[int, int], threads: int) -> tuple[Array, Array]:
-    """Mean and biased variance of each channel: of its maps', joined (Chan, Golub and LeVeque, 1979)."""
-    count = x.size // x.shape[1]
-    if count == 1:
-        raise ValueError(f"input has shape {x.shape}; expected more than one number a channel to train on")
-    means, squares = moments(x, runs, threads)
-    means, squares = means.reshape(x.shape[:2]), squares.reshape(x.shape[:2])
-    mean = means.mean(0)
-    return mean, (squares.sum(0) + ((means - mean) ** 2).sum(0) * runs[1]) / count
+def batch_moments(x: Array, mean: Any, var: Any, training: bool) -> Array:
+    """The mean and variance of each channel that were given; where `training`, room for the batch's own."""
+    if training:
+        if x.size == x.shape[1]:
+            raise ValueError(
+                f"input has shape {x.shape}; expected more than one number a channel to train on"
+            )
+        return np.empty((2, x.shape[1]))
+    if mean is None or var is None:
+        raise ValueError("running_mean or running_var is None; pass both, or training=True")
+    pairs = ((mean, "running_mean"), (var, "running_var"))
+    return np.stack([check_moments(value, name, x.shape[1:2]) for value, name in pairs])
+
+
+def given_arrays(input: Any, weight: Any, bias: Any) -> tuple[Array, Array | None, Array | None]:
+    """The input, and weight and bias where they are given, of one dtype."""
+    given = {"input": input}
+    given |= {name: a for name, a in (("weight", weight), ("bias", bias)) if a is not None}
+    arrays = dict(zip(given, _checks.float_arrays(**given), strict=True))
+    x, shape = arrays["input"], channels_of(arrays["input"])
+    if x.ndim < 2:
+        raise ValueError(f"input has shape {x.shape}; expected at least 2 axes")
+    for name in ("weight", "bias"):
+        if name in arrays and arrays[name].shape != shape:
+            raise ValueError(f"{name} has shape {arrays[name].shape}; expected {shape}")
+    w, b = (None if a is None else np.ascontiguousarray(a) for a in map(arrays.get, ("weight", "bias")))
+    return x, w, b
+
+
+def in_maps(x: Array) -> Array:
+    """[image][channel][number]."""
+    return np.ascontiguousarray(x).reshape(x.shape[0], x.shape[1], -1)
 
 
 # ---- group norm ----------------------------------------------------------------------------------------
@@ -524,10 +571,15 @@ def check_gradients(
 ) -> tuple[Array, Array, Array]:
     """The output's gradient, the input, and the weight in float64."""
     x, w, _ = check_arrays(input, weight, None, shape, axes)
+    return gradient_of(grad_output, x), x, w
+
+
+def gradient_of(grad_output: Any, x: Array) -> Array:
+    """The output's gradient, of the input's shape and dtype."""
     g, _ = _checks.float_arrays(grad_output=grad_output, input=x)
     if g.shape != x.shape:
         raise ValueError(f"grad_output has shape {g.shape}; expected the input's, {x.shape}")
-    return g, x, w
+    return g
 
 
 def check_moments(value: Any, name: str, shape: tuple[int, ...]) -> Array:

@@ -39,7 +39,7 @@ def refusal(problem: Problem) -> str | None:
 def work(problem: Problem, lanes: int) -> Work:
     """The steps of `WinogradConv`; `lanes`: the elements of a vector."""
     vertical, horizontal = problem.axes
-    m, stride = tile_size(vertical, horizontal), vertical.stride
+    m, stride = tile_size(problem.images, vertical, horizontal), vertical.stride
     positions = (m * stride + 3 - stride) ** 2
     sums = (m + 3 - stride) ** 2
     tiles = problem.images * vertical.dilation * horizontal.dilation
@@ -61,11 +61,11 @@ def work(problem: Problem, lanes: int) -> Work:
     }
 
 
-def tile_size(vertical: Axis, horizontal: Axis) -> int:
-    """The m of F(m×m, 3×3), from one image's map alone: on small ones, reading the weights takes longest."""
+def tile_size(images: int, vertical: Axis, horizontal: Axis) -> int:
+    """The m of F(m×m, 3×3): where outputs are few, reading the weights takes longest."""
     if vertical.stride == 2:
         return 4
-    return 2 if phase_size(vertical) * phase_size(horizontal) <= 100 else 4
+    return 2 if images * phase_size(vertical) * phase_size(horizontal) <= 100 else 4
 
 
 def phase_size(axis: Axis) -> int:
@@ -102,7 +102,7 @@ class WinogradConv:
         groups, outputs, channels = weight_gockk.shape[:3]
         dtype = weight_gockk.dtype
         self.kernels: Any = _dispatch.native().family("winograd", dtype)
-        self.m, self.stride = m or tile_size(*axes), axes[0].stride
+        self.m, self.stride = m or tile_size(1, *axes), axes[0].stride
         self.groups, self.cval, self.border = groups, cval, BORDER_CODES[border]
         self.padding = (axes[0].before, axes[1].before)
         self.dilation = (axes[0].dilation, axes[1].dilation)
@@ -137,7 +137,7 @@ def workspace(problem: Problem, num_threads: int, m: int | None = None) -> int:
     kernels = _dispatch.native().family("winograd", f"f{problem.itemsize}")
     vertical, horizontal = problem.axes
     size: int = kernels.workspace_bytes(
-        m or tile_size(vertical, horizontal),
+        m or tile_size(problem.images, vertical, horizontal),
         vertical.stride,
         problem.images,
         problem.groups,
@@ -155,4 +155,5 @@ def workspace(problem: Problem, num_threads: int, m: int | None = None) -> int:
 def prepare(problem: Problem, layer: Layer, num_threads: int | None) -> WinogradConv:
     """Weights transformed for a convolution."""
     weight_gockk, bias, border, cval = layer
-    return WinogradConv(weight_gockk, bias, problem.axes, border, cval, num_threads=num_threads)
+    m = tile_size(problem.images, *problem.axes)
+    return WinogradConv(weight_gockk, bias, problem.axes, border, cval, m, num_threads)

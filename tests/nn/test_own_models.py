@@ -182,7 +182,7 @@ def test_a_summary_accounts_for_all_parameters_and_products():
     told = nn.summary(Parts(), (3, 8, 8))
     assert [(row.layer, row.parameters, row.macs) for row in told.rows] == [
         ("Conv2d(3, 3, k=3)", 84, 64 * 81), ("Conv2d(3, 3, k=3), again", 0, 64 * 81),
-        ("functional.conv2d", 108, 64 * 108), ("matmul", 10, 8),
+        ("functional.conv2d", 108, 64 * 108), ("functional.linear", 10, 8),
     ]  # fmt: skip
     assert told.notes == [
         "scale: 3 parameters, of no layer",

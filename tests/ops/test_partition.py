@@ -72,7 +72,7 @@ def depthwise_units(problem, threads):
 def winograd_stages(problem, threads):
     vertical, horizontal = problem.axes
     return family("winograd", problem).units(
-        winograd.tile_size(vertical, horizontal),
+        winograd.tile_size(problem.images, vertical, horizontal),
         vertical.stride,
         problem.images,
         problem.groups,

@@ -20,8 +20,9 @@ PADDING = {"constant": "constant", "reflect": "reflect", "replicate": "edge", "c
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """``input @ weight.T + bias``, of the last axis: (..., in) with (out, in) to (..., out)."""
     linear_shape(input.shape, weight.shape)
-    product = input @ weight.T
-    return product if bias is None else product + bias
+    if bias is not None and bias.shape != weight.shape[:1]:
+        return input @ weight.T + bias
+    return apply(arithmetic.linear, input, weight, bias)
 
 
 def linear_shape(given: Shape, weight: Shape) -> Shape:

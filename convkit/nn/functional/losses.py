@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -117,15 +118,15 @@ def cross_entropy(
                 f"target has shape {labels.shape}; expected {(input.shape[0], *input.shape[2:])}, a class "
                 f"for each"
             )
-        ignored = labels == ignore_index
-        _check_labels(labels[~ignored], classes)
-        safe = np.where(ignored, 0, labels)
-        wanted = np.zeros(scores.shape, scores.dtype)
-        np.put_along_axis(wanted, safe[:, None], 1, axis=1)
-        weights = None if weight is None else weight.data[safe]
-        if ignored.any():
-            counted = (~ignored).astype(scores.dtype)
-        total = (~ignored).sum() if weights is None else float((weights * ~ignored).sum())
+        counts = labels != ignore_index
+        if counts.all():
+            safe = labels
+        else:
+            safe = np.where(counts, labels, 0)
+            counted = counts.astype(scores.dtype)
+        _check_labels(safe, classes)
+        wanted = (np.expand_dims(safe, 1) == _classes(classes, scores.ndim)).astype(scores.dtype)
+        total = counts.sum() if weight is None else float((weight.data[safe] * counts).sum())
     else:
         if target.shape != input.shape:
             raise ValueError(f"target has shape {target.shape}; expected probabilities, {input.shape}")
@@ -141,6 +142,12 @@ def cross_entropy(
         counted=counted,
         divisor=divisor,
     )
+
+
+@lru_cache(maxsize=64)
+def _classes(number: int, axes: int) -> np.ndarray:
+    """All classes, along axis 1."""
+    return np.arange(number).reshape(1, -1, *(1,) * (axes - 2))
 
 
 def _check_labels(labels: np.ndarray, classes: int) -> None:

@@ -11,6 +11,7 @@ from convkit._checks import Array, flag
 from convkit.nn.either import tensors_or_arrays
 from convkit.nn.rules import normalization as rules
 from convkit.nn.tensor import Tensor, apply
+from convkit.ops.norm import check_eps
 
 
 @tensors_or_arrays
@@ -41,7 +42,22 @@ def batch_norm(
     ValueError
         A batch of one value a channel in training; no statistics to take.
     """
-    mean, var = (_raw(value) for value in (running_mean, running_var))
+    return batch_norm_and(input, running_mean, running_var, weight, bias, training, momentum, eps, False)
+
+
+def batch_norm_and(
+    input: Tensor,
+    running_mean: Any,
+    running_var: Any,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    training: bool,
+    momentum: float,
+    eps: float,
+    rectified: bool,
+) -> Tensor:
+    """`batch_norm`, and a ReLU of it where `rectified`."""
+    mean, var = _raw(running_mean), _raw(running_var)
     moments: list[Array] = []
     output = apply(
         rules.batch_norm,
@@ -51,7 +67,8 @@ def batch_norm(
         mean=mean if mean is None else mean.astype(input.dtype, copy=False),
         var=var if var is None else var.astype(input.dtype, copy=False),
         training=flag(training, "training"),
-        eps=eps,
+        eps=check_eps(eps),
+        rectified=rectified,
         moments=moments,
     )
     if training and mean is not None and var is not None:

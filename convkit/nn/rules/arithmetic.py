@@ -121,6 +121,23 @@ def matmul(needs: Needs, x: Array, y: Array) -> Result:
     return Result(product(x, y), backward, saved)
 
 
+def linear(needs: Needs, x: Array, weight: Array, bias: Array | None) -> Result:
+    """x · weightᵀ + bias, of the last axis; `bias` is one number for each row of `weight`."""
+    rows = x.reshape(-1, x.shape[-1])
+    output = product(rows, weight.T)
+    if bias is not None:
+        output = output + bias
+
+    def backward(g: Array) -> tuple[Array | None, ...]:
+        g = g.reshape(-1, g.shape[-1])
+        by_x = unbroadcast(product(g, weight).reshape(x.shape), x) if needs[0] else None
+        by_weight = unbroadcast(product(g.T, rows), weight) if needs[1] else None
+        return by_x, by_weight, unbroadcast(g, bias) if needs[2] else None
+
+    saved = (*([weight] if needs[0] else []), *([x] if needs[1] else []))
+    return Result(output.reshape(*x.shape[:-1], -1), backward, saved)
+
+
 # ---- one array --------------------------------------------------------------------------------------
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from convkit import _checks
 from convkit._checks import Array
 from convkit.nn.rules.result import Needs, Result
 from convkit.ops import norm
@@ -22,16 +23,18 @@ def batch_norm(
     var: Any,
     training: bool,
     eps: float,
+    rectified: bool,
     moments: list[Array],
 ) -> Result:
-    """`convkit.batch_norm`; the moments that were used are put into `moments`."""
-    output, used_mean, used_var = norm.batch_norm(
-        x, mean, var, weight, bias, training, eps=eps, return_moments=True
-    )
-    moments += [used_mean, used_var]
+    """`convkit.batch_norm`, and a ReLU of it where `rectified`; what it used is put into `moments`."""
+    x, weight, bias = norm.given_arrays(x, weight, bias)
+    used = norm.batch_moments(x, mean, var, training)
+    output = _checks.empty(x.shape, x.dtype)
+    norm.write_batch_norm(x, weight, bias, used, training, eps, rectified, output)
+    moments += [used[0], used[1]]
 
     def backward(g: Array) -> tuple[Array, ...]:
-        return norm.batch_norm_grad(g, x, used_mean, used_var, weight, training, eps=eps)
+        return norm.batch_norm_gradients(g, x, output if rectified else None, weight, used, training, eps)
 
     return Result(output, backward, _saved(x, weight))
 

@@ -1,0 +1,3 @@
+from convkit._checks import Array
+
+def mark(data: Array) -> int: ...
