@@ -227,9 +227,7 @@ cdef inline void sum_rows(
 
     Rows of fewer than a vector's elements are read as if they had as many.
     """
-    if taps.holes and height == 1 and taps.columns == 3:
-        sum_row(rows, ahead, taps, step, start, to, n, height, width, True, 3)
-    elif taps.holes and height > 1 and taps.columns == 1:
+    if taps.holes and height > 1 and taps.columns == 1:
         sum_row(rows, ahead, taps, step, start, to, n, height, COLUMN_VECTORS, True, SINGLE)
     elif taps.holes:
         sum_row(rows, ahead, taps, step, start, to, n, height, width, True, 0)
