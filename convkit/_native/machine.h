@@ -11,7 +11,8 @@
  *      of up to STRIP_CHUNK kernel rows (3 of them where there are two outputs); of STRIP_VECTORS_4 or
  *      STRIP_VECTORS_8 vectors of 4 or 8 outputs (0: too many for the machine), those vectors and a weight; of weight
  *      gradients: sums of GRAD_MR weights by 2 vectors of outputs, or twice as many by one; and of
- *      stencils: sums of STENCIL_VECTORS vectors of STENCIL_ROWS rows, those vectors and a weight of each row.
+ *      stencils: sums of STENCIL_VECTORS vectors of STENCIL_ROWS rows, those vectors and a weight of each row; of columns,
+ *      whose weights stay in registers too, COLUMN_VECTORS.
  *      SUMS_BYTES and PLANES_BYTES of a unit of work share the L2 cache with weights. Of lines that are read in turn, one
  *      in STREAM_LINES is asked for: processors that bring the others unasked need no more -- */
 #if defined(__AVX512F__) /* 32 registers of 64 bytes */
@@ -27,6 +28,7 @@
 #define STRIP_VECTORS_8 3
 #define STENCIL_ROWS 4
 #define STENCIL_VECTORS 4
+#define COLUMN_VECTORS 4
 #define SUMS_BYTES (1 << 19)
 #define PLANES_BYTES (1 << 19)
 #define STREAM_LINES 8
@@ -43,6 +45,7 @@
 #define STRIP_VECTORS_8 0
 #define STENCIL_ROWS 4
 #define STENCIL_VECTORS 3
+#define COLUMN_VECTORS 2
 #define SUMS_BYTES (1 << 18)
 #define PLANES_BYTES (1 << 17)
 #define STREAM_LINES 1
@@ -59,6 +62,7 @@
 #define STRIP_VECTORS_8 2
 #define STENCIL_ROWS 4
 #define STENCIL_VECTORS 4
+#define COLUMN_VECTORS 4
 #define SUMS_BYTES (1 << 19)
 #define PLANES_BYTES (1 << 19)
 #define STREAM_LINES 8
@@ -75,6 +79,7 @@
 #define STRIP_VECTORS_8 0
 #define STENCIL_ROWS 4
 #define STENCIL_VECTORS 2
+#define COLUMN_VECTORS 2
 #define SUMS_BYTES (1 << 19)
 #define PLANES_BYTES (1 << 19)
 #define STREAM_LINES 1

@@ -13,9 +13,9 @@ from convkit._native.finish cimport add_lines
 from convkit._native.image cimport is_packed, place, store_line
 from convkit._native.parts cimport Part, free_parts, read_frame, read_parts, sum_along, sum_down
 from convkit._native.simd cimport (
-    STENCIL_ROWS, VL, stored, prefetch_far, real, scratch_alloc, scratch_free, vec, vec_load, vec_load_pixels, vec_set,
-    vec_shift_down, vec_store, vec_store_pixels, vec_upper_product, vec_wide, wide_add_products, wide_merge, wide_pair,
-    wide_pairs, wide_set, wide_upper
+    STENCIL_ROWS, VL, stored, prefetch_far, real, scratch_alloc, scratch_free, vec, vec_load, vec_load_pixels, vec_scaled,
+    vec_set, vec_shift_down, vec_store, vec_store_pixels, vec_upper_product, vec_wide, wide_add_products, wide_merge,
+    wide_pair, wide_pairs, wide_set, wide_upper
 )
 from convkit._native.sums cimport Taps, Target
 from convkit._native.tiles cimport Frame, Tile, run_tiles
@@ -34,6 +34,8 @@ cdef struct Plan:
     unsigned short factor
     int shift
     bint in_place
+    bint scaled  # pixels again, of sums that are multiplied and moved
+    float scale, divisor, delta
 
 
 # ---- the second sum of a Gaussian -------------------------------------------------------------------
@@ -165,6 +167,25 @@ cdef void clip_line(real* line, Py_ssize_t n, real low, real high) noexcept nogi
         line[i] = low if line[i] < low else high if line[i] > high else line[i]
 
 
+cdef inline void scale_vectors(const Plan* plan, const real* line, stored* to, const bint divides) noexcept nogil:
+    cdef float scale = plan.scale, divisor = plan.divisor, delta = plan.delta
+    vec_store_pixels(
+        to, vec_scaled(vec_load(line), scale, divisor, delta, divides),
+        vec_scaled(vec_load(line + VL), scale, divisor, delta, divides))
+
+
+cdef void scale_line(const Plan* plan, const real* line, Py_ssize_t n, stored* to) noexcept nogil:
+    """n pixels, or 2 · VL where they are fewer: the last vectors overlap."""
+    cdef Py_ssize_t x = 0, at
+    while x < n:
+        at = min(x, max(n - 2 * VL, 0))
+        if plan.divisor == 1:
+            scale_vectors(plan, line + at, to + at, False)
+        else:
+            scale_vectors(plan, line + at, to + at, True)
+        x += 2 * VL
+
+
 cdef void magnitude_line(const real* a, const real* b, Py_ssize_t n, float* to) noexcept nogil:
     cdef Py_ssize_t i
     for i in range(n):
@@ -175,6 +196,7 @@ cdef void finish(const Plan* plan, const Frame* frame, const Tile* tile, int row
     """Store output row `row` of the tile from the sums of its parts."""
     cdef Py_ssize_t n = tile.pixels * frame.channels, y = tile.y + row
     cdef float* lengths = <float*>tile.lines
+    cdef stored* pixels = <stored*>tile.lines
     if plan.magnitude:
         if is_packed(&frame.out):
             lengths = <float*>place(&frame.out, y, tile.x)
@@ -184,6 +206,13 @@ cdef void finish(const Plan* plan, const Frame* frame, const Tile* tile, int row
         return
     if plan.part_count == 2:
         add_lines(a, b, n)
+    if plan.scaled and is_packed(&frame.out) and n >= 2 * VL:
+        scale_line(plan, a, n, <stored*>place(&frame.out, y, tile.x))
+        return
+    if plan.scaled:
+        scale_line(plan, a, n, pixels)
+        store_line(&frame.out, y, tile.x, tile.pixels, <const uint8_t*>pixels)
+        return
     if frame.out.kind == c"B":
         clip_line(a, n, 0, 255)
     elif frame.out.kind == c"H":
@@ -274,8 +303,11 @@ def run(image not None, out not None, stencil not None, int border, double cval,
         if stencil.division is not None:
             plan.mean, plan.half = True, <real>(frame.rows * frame.columns // 2)
             plan.factor, plan.shift = stencil.division
+        plan.scale, plan.divisor, plan.delta = stencil.scale, stencil.divisor, stencil.delta
+        plan.scaled = not plan.magnitude and (plan.scale != 1 or plan.divisor != 1 or plan.delta != 0)
         plan.in_place = (
-            plan.part_count == 1 and not plan.fixed and not plan.mean and is_packed(&frame.out) and frame.out.kind == c"h"
+            plan.part_count == 1 and not plan.scaled and not plan.fixed and not plan.mean
+            and is_packed(&frame.out) and frame.out.kind == c"h"
         )
         frame.lines = 1 if plan.in_place else 1 + plan.part_count
         run_tiles(&plan, &frame, run_smooth if plan.fixed or plan.mean else run_rows, threads)

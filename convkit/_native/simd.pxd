@@ -28,6 +28,7 @@ cdef extern from "simd.h" nogil:
         STRIP_VECTORS_8
         STENCIL_ROWS
         STENCIL_VECTORS
+        COLUMN_VECTORS
     int GEMM_WIDE(int rows)
     vec vec_load(const real* p)
     void vec_store(real* p, vec v)
@@ -91,6 +92,7 @@ cdef extern from "simd.h" nogil:
     vec_wide wide_pairs(vec a, vec_wide weights)
     vec wide_upper(vec_wide low, vec_wide high)
     vec wide_scaled(vec_wide low, vec_wide high, float factor, float offset)
+    vec vec_scaled(vec a, float factor, float divisor, float offset, int divides)
     vec wide_merge(vec_wide even, vec_wide odd)
     vec vec_upper_product(vec a, unsigned short factor)
     vec vec_shift_down(vec a, int count)

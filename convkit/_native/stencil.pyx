@@ -10,11 +10,11 @@ from convkit._native.border cimport border_index
 from convkit._native.finish cimport scale_line
 from convkit._native.image cimport Grid, grid_of, is_packed, place, store_line
 from convkit._native.parts cimport Part, free_parts, read_frame, read_parts, sum_along, sum_down
-from convkit._native.polar cimport polar_lines
+from convkit._native.polar cimport length_line, polar_lines
 from convkit._native.rounding cimport round_line
 from convkit._native.simd cimport ROUNDS_BYTES, STENCIL_ROWS, VL, real
 from convkit._native.sums cimport LINE_VECTORS, Target
-from convkit._native.tiles cimport STREAM_BYTES, Frame, Tile, run_tiles
+from convkit._native.tiles cimport STREAM_BYTES, Frame, Tile, is_crowded, run_tiles
 
 BORDERS = ("constant", "edge", "reflect", "symmetric", "wrap", "valid")  # in the order of border.pxd's codes
 COMBINE = ("sum", "magnitude", "angle", "polar")
@@ -31,6 +31,7 @@ cdef struct Plan:
     int combine
     bint in_place  # the sums are what is stored, and where
     bint bytes  # but for being rounded
+    bint lengths  # of the vectors that two sums are: stored where they belong
     Grid angles  # the second output of COMBINE_POLAR
     bint half_up
     real scale, divisor, delta
@@ -67,6 +68,9 @@ cdef void finish(const Plan* plan, const Frame* frame, const Tile* tile, int row
     cdef Py_ssize_t n = tile.pixels * frame.channels, y = tile.y + row
     if plan.bytes and n >= LINE_VECTORS * VL:
         return  # tiles of sums were written when they were made
+    if plan.lengths:
+        length_line(a, b, n, <real*>place(&frame.out, y, tile.x), frame.stream)
+        return
     if plan.combine != COMBINE_SUM:
         polar_lines(a, b, n, plan.combine != COMBINE_ANGLE, plan.combine != COMBINE_MAGNITUDE)
     if plan.combine != COMBINE_ANGLE:
@@ -106,6 +110,7 @@ cdef void run_rows(const void* described, const Frame* frame, Tile* tile) noexce
                 to.others = first_line(plan, frame, sums, r)
             if p == plan.part_count - 1 and plan.bytes:
                 to.bytes = <unsigned char*>place(&frame.out, tile.y + r, tile.x)
+                to.bytes_step = frame.out.row_step
             second_sum(plan, frame, p, tile.lines + r * frame.line_step, &to, n)
             to.line += to.step
     if plan.in_place:
@@ -118,7 +123,7 @@ cdef void run_rows(const void* described, const Frame* frame, Tile* tile) noexce
 
 # ---- from Python ------------------------------------------------------------------------------------
 cdef int read_plan(Plan* plan, Frame* frame, stencil) except -1:
-    cdef bint plain
+    cdef bint plain, same
     cdef Part* last
     plan.part_count = read_parts(plan.parts, frame, stencil)
     plan.combine = COMBINE.index(stencil.combine)
@@ -127,16 +132,18 @@ cdef int read_plan(Plan* plan, Frame* frame, stencil) except -1:
     last = &plan.parts[plan.part_count - 1]
     if plan.part_count == 1 or plan.combine != COMBINE_SUM or last.plain:
         plan.parts[0].plain = last.plain = False
-    plain = (
-        plan.combine == COMBINE_SUM and plan.scale == 1 and plan.divisor == 1 and plan.delta == 0
-        and is_packed(&frame.out)
-    )
-    plan.in_place = plain and frame.out.kind == (c"f" if sizeof(real) == 4 else c"d")
+    plain = plan.scale == 1 and plan.divisor == 1 and plan.delta == 0 and is_packed(&frame.out)
+    same = plain and frame.out.kind == (c"f" if sizeof(real) == 4 else c"d")
+    plan.in_place = same and plan.combine == COMBINE_SUM
+    plan.lengths = same and plan.combine == COMBINE_MAGNITUDE
     plan.bytes = (
-        ROUNDS_BYTES and plain and not plan.half_up and frame.out.kind == c"B" and last.along.weights != NULL
+        ROUNDS_BYTES and plain and plan.combine == COMBINE_SUM and not plan.half_up and frame.out.kind == c"B"
+        and last.along.weights != NULL
     )
-    frame.stream = plan.in_place and frame.out_height * frame.out.row_step * <Py_ssize_t>sizeof(real) >= STREAM_BYTES
+    frame.stream = plan.in_place or plan.lengths
+    frame.stream = frame.stream and frame.out_height * frame.out.row_step * <Py_ssize_t>sizeof(real) >= STREAM_BYTES
     frame.stream = frame.stream and frame.out.row_step * <Py_ssize_t>sizeof(real) % 64 == 0
+    frame.stream = frame.stream and not is_crowded(frame, &frame.out)
     frame.lines = plan.part_count if plan.in_place else 1 + plan.part_count
     return 0
 

@@ -1,12 +1,13 @@
 # Sums over taps: a tile of outputs, whose sums stay in registers while the rows under them pass by.
 from convkit._native.simd cimport (
-    ROUNDS_BYTES, STENCIL_ROWS, STENCIL_VECTORS, VL, stored, prefetch_far, real, vec, vec_load, vec_load_pixels, vec_pin,
-    vec_set, vec_store, vec_store_bytes, vec_store_part, vec_stream
+    COLUMN_VECTORS, ROUNDS_BYTES, STENCIL_ROWS, STENCIL_VECTORS, VL, stored, prefetch_far, prefetch_write, real, vec,
+    vec_load, vec_load_pixels, vec_pin, vec_set, vec_store, vec_store_bytes, vec_store_part, vec_stream
 )
 
 cdef enum:
     LINE_VECTORS = 8  # of one row: enough independent sums to hide their latency
     SINGLE = -1  # a column of any number of weights
+    SMALL = -2  # a few columns and rows
 
 ctypedef fused sample:
     stored
@@ -25,6 +26,7 @@ cdef struct Target:
     bint stream  # around the caches, where vectors are aligned: `step` is a multiple of a line of the cache
     const real* others  # of one row: sums that these are added to, or NULL
     unsigned char* bytes  # of one row: where tiles are written to, rounded, if there is one; or NULL
+    Py_ssize_t bytes_step  # from there to the next row
 
 
 cdef inline vec load(const sample* source) noexcept nogil:
@@ -59,6 +61,42 @@ cdef inline void sum_taps(
                 for v in range(width):
                     sums[r][v] = sums[r][v] + (
                         vec_set(weight) * load(rows[i + r] + x + (taps.column + q) * step + v * VL))
+
+
+cdef inline void sum_line(
+    const sample* line, const Taps* taps, Py_ssize_t step, vec* sums, const int width, const bint holes, const int columns
+) noexcept nogil:
+    """The same of one row. `columns`: how many there are, if the compiler is to know, or 0."""
+    cdef Py_ssize_t q
+    cdef vec weight
+    cdef int v
+    for q in range(columns if columns else taps.columns):
+        if not holes or taps.weights[q] != 0:
+            weight = vec_set(taps.weights[q])
+            for v in range(width):
+                sums[v] = sums[v] + weight * load(line + v * VL)
+        line += step
+
+
+cdef inline void sum_small(
+    const sample** rows, const Taps* taps, Py_ssize_t step, Py_ssize_t x, vec (*sums)[LINE_VECTORS],
+    const int height, const int width,
+) noexcept nogil:
+    """Tap by tap: what is loaded feeds one output, and nothing is asked on the way."""
+    cdef const sample* lines[STENCIL_ROWS]
+    cdef const real* weight = taps.weights
+    cdef Py_ssize_t i, q
+    cdef vec now
+    cdef int r, v
+    for i in range(taps.rows):
+        for r in range(height):
+            lines[r] = rows[i + r] + x + taps.column * step
+        for q in range(taps.columns):
+            now = vec_set(weight[q])
+            for r in range(height):
+                for v in range(width):
+                    sums[r][v] = sums[r][v] + now * load(lines[r] + q * step + v * VL)
+        weight += taps.columns
 
 
 cdef inline void sum_all(
@@ -122,9 +160,13 @@ cdef inline void sum_tile(
     for r in range(height):
         for v in range(width):
             sums[r][v] = vec_load(to.others + x + v * VL) if height == 1 and to.others != NULL else vec_set(start)
-    if column > 0:
+    if height == 1:
+        sum_line(rows[0] + x + taps.column * step, taps, step, sums[0], width, holes, column)
+    elif column > 0:
         sum_column(rows, taps, x + taps.column * step, sums, height, width, column)
-    elif height == 1 or (holes and column == 0):
+    elif column == SMALL:
+        sum_small(rows, taps, step, x, sums, height, width)
+    elif holes and column == 0:
         sum_taps(rows, taps, step, x, sums, height, width, holes)
     else:
         sum_all(rows, taps, step, x, sums, height, width, column < 0, holes)
@@ -132,6 +174,7 @@ cdef inline void sum_tile(
         for v in range(width):
             sums[r][v] = vec_pin(sums[r][v])
     if ROUNDS_BYTES and height == 1 and width == LINE_VECTORS and to.bytes != NULL:
+        prefetch_write(<const real*>(to.bytes + to.bytes_step + x))
         for v in range(0, LINE_VECTORS, 4):
             vec_store_bytes(to.bytes + x + v * VL, &sums[0][v])
         return
@@ -185,14 +228,20 @@ cdef inline void sum_rows(
     Rows of fewer than a vector's elements are read as if they had as many.
     """
     if taps.holes and height > 1 and taps.columns == 1:
-        sum_row(rows, ahead, taps, step, start, to, n, height, width, True, SINGLE)
+        sum_row(rows, ahead, taps, step, start, to, n, height, COLUMN_VECTORS, True, SINGLE)
     elif taps.holes:
         sum_row(rows, ahead, taps, step, start, to, n, height, width, True, 0)
     elif height > 1 and taps.columns == 1 and taps.rows == 3:
-        sum_row(rows, ahead, taps, step, start, to, n, height, width, False, 3)
+        sum_row(rows, ahead, taps, step, start, to, n, height, COLUMN_VECTORS, False, 3)
     elif height > 1 and taps.columns == 1 and taps.rows == 5:
-        sum_row(rows, ahead, taps, step, start, to, n, height, width, False, 5)
+        sum_row(rows, ahead, taps, step, start, to, n, height, COLUMN_VECTORS, False, 5)
     elif height > 1 and taps.columns == 1:
-        sum_row(rows, ahead, taps, step, start, to, n, height, width, False, SINGLE)
+        sum_row(rows, ahead, taps, step, start, to, n, height, COLUMN_VECTORS, False, SINGLE)
+    elif height == 1 and taps.columns == 3:
+        sum_row(rows, ahead, taps, step, start, to, n, height, width, False, 3)
+    elif height == 1 and taps.columns == 5:
+        sum_row(rows, ahead, taps, step, start, to, n, height, width, False, 5)
+    elif height > 1 and taps.rows * taps.columns <= 9:
+        sum_row(rows, ahead, taps, step, start, to, n, height, width, False, SMALL)
     else:
         sum_row(rows, ahead, taps, step, start, to, n, height, width, False, 0)

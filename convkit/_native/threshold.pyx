@@ -2,7 +2,7 @@
 from cpython.buffer cimport PyBUF_RECORDS, PyBUF_RECORDS_RO, PyBuffer_Release, PyObject_GetBuffer
 from cython.parallel cimport prange
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 from convkit._native.arith cimport ceil_div
 from convkit._native.pixel cimport pixel
@@ -13,7 +13,7 @@ cdef enum:
     BAND = 16  # rows
     FAR_BYTES = 256 * 1024  # of a mask, which a cache holds
     BLOCK = 256  # elements, between which memory is asked for more
-    TABLES = 4  # counted in turn, so that equal neighbours do not wait for each other
+    TABLES = 8  # counted in turn, so that equal neighbours do not wait for each other
 
 cdef double LEAST_SHARE = 2.0**-23  # of the pixels: a class with less is none; float32's epsilon
 
@@ -72,6 +72,16 @@ cdef inline void count_four(
             tables[i * bins + <Py_ssize_t>source[i * step] - low] += 1
 
 
+cdef inline void count_eight(const void* source, uint32_t* tables) noexcept nogil:
+    """Eight bytes, read at once, into all tables by turns."""
+    cdef uint64_t eight
+    cdef int i
+    memcpy(&eight, source, 8)
+    for i in range(8):
+        tables[i % TABLES * 256 + <Py_ssize_t>(eight & 255)] += 1
+        eight >>= 8
+
+
 cdef void count_rows(
     const Grid* image, uint64_t* counts, uint32_t* tables, Py_ssize_t bins, Py_ssize_t height, Py_ssize_t width,
     Py_ssize_t channels, double low, double scale
@@ -82,10 +92,11 @@ cdef void count_rows(
         for c in range(channels):
             source = image.data + y * image.row_step + c * image.channel_step
             x = 0
-            while sizeof(pixel) == 1 and image.pixel_step == 1 and x + 2 * TABLES <= width:
-                count_four(source + x, 1, tables, bins, 0)
-                count_four(source + x + TABLES, 1, tables, bins, 0)
-                x += 2 * TABLES
+            while sizeof(pixel) == 1 and image.pixel_step == 1 and x + 16 <= width:
+                prefetch_far(source + x + 4096)
+                count_eight(source + x, tables)
+                count_eight(source + x + 8, tables)
+                x += 16
             while sizeof(pixel) <= 2 and x + TABLES <= width:
                 count_four(source + x * image.pixel_step, image.pixel_step, tables, bins, <Py_ssize_t>low)
                 x += TABLES

@@ -15,6 +15,8 @@ from convkit._native.simd cimport (
 cdef enum:
     LINES_BYTES = 96 * 1024  # the lines between two sums: they stay near
     RING_BYTES = 512 * 1024  # the rows that a kernel covers: they stay in the second
+    WAY_BYTES = 4096  # lines so far apart share a set of the first cache
+    LINE_BYTES = 64
     STREAM_BYTES = 24 * 1024 * 1024  # outputs from which on no cache keeps them until they are read
 
 cdef struct Frame:
@@ -178,6 +180,13 @@ cdef inline Py_ssize_t table_bytes(const Frame* frame) noexcept nogil:
     return (entries * <Py_ssize_t>sizeof(void*) + 63) // 64 * 64
 
 
+cdef inline bint is_crowded(const Frame* frame, const Grid* grid) noexcept nogil:
+    """Whether the rows that a tile of a dense kernel needs drive one another out of the first cache: they begin at one
+    place of its ways."""
+    cdef Py_ssize_t apart = grid.row_step * grid.itemsize % WAY_BYTES
+    return frame.window > 1 and (apart < LINE_BYTES or apart > WAY_BYTES - LINE_BYTES)
+
+
 cdef inline void cut(Frame* frame, int threads) noexcept:
     """Choose bands (enough for every thread, tall beside the kernel) and strips (lines stay in cache)."""
     cdef Py_ssize_t reach = frame.rows + STENCIL_ROWS - 1, margin = frame.columns - 1, least
@@ -193,10 +202,13 @@ cdef inline void cut(Frame* frame, int threads) noexcept:
     frame.strip = min((frame.strip + tile - 1) // tile * tile, frame.out_width)
     frame.strips = (frame.out_width + frame.strip - 1) // frame.strip
     frame.direct = is_packed(&frame.image) and frame.image.itemsize == sizeof(stored)
+    frame.direct = frame.direct and not is_crowded(frame, &frame.image)
     # Whole vectors are read from the last tap on: a few more than the pixels, to a cache line.
     frame.line_step = ((frame.strip + margin) * frame.channels + 4 * VL + 63) // 64 * 64
     frame.edge_step = (2 * frame.columns * frame.channels + VL + 63) // 64 * 64
     frame.ring_step = max(2 * frame.edge_step, frame.line_step)
+    if frame.ring_step * <Py_ssize_t>sizeof(stored) % WAY_BYTES == 0:
+        frame.ring_step += LINE_BYTES
 
 
 cdef inline void make_tall(Frame* frame, int threads) noexcept:

@@ -31,26 +31,19 @@ class Choice(NamedTuple):
         return f"{self.method}: {self.reason}"
 
 
-def _choose(kernel: Any, mode: Any, anchor: Any, method: Any, element: np.dtype[Any]) -> Choice:
-    if type(kernel) is np.ndarray and kernel.dtype in _checks.FLOATS:
-        return _choose_again(kernel.tobytes(), kernel.dtype, kernel.shape, mode, anchor, method, element)
-    return _check_and_choose(kernel, mode, anchor, method, element)
-
-
 @remembered
-def _choose_again(
-    weights: bytes, dtype: Any, shape: Pair, mode: Any, anchor: Any, method: Any, element: Any
+def _choose(
+    kernel: Any, mode: Any, anchor: Any, method: Any, element: np.dtype[Any], whole: bool = False
 ) -> Choice:
-    return _check_and_choose(np.frombuffer(weights, dtype).reshape(shape), mode, anchor, method, element)
-
-
-def _check_and_choose(kernel: Any, mode: Any, anchor: Any, method: Any, element: np.dtype[Any]) -> Choice:
     weights = _checks.coefficients(kernel, "kernel", 2)
     row, column = _anchor(anchor, (weights.shape[0], weights.shape[1]))
     if _flips(mode):
         weights, row, column = weights[::-1, ::-1], weights.shape[0] - 1 - row, weights.shape[1] - 1 - column
     _checks.choice(method, "method", get_args(Method))
-    return _chosen(weights.tobytes(), (weights.shape[0], weights.shape[1]), (row, column), method, element)
+    found = _chosen(weights.tobytes(), (weights.shape[0], weights.shape[1]), (row, column), method, element)
+    if not whole or found.method == "fft":
+        return found
+    return found._replace(stencil=stencil.over_integers(found.stencil))
 
 
 @lru_cache(maxsize=64)
@@ -132,12 +125,14 @@ def _resolution(image: np.dtype[Any], out: np.dtype[Any] | None) -> np.dtype[Any
     return float32 if narrow and (out is None or out != float64) else float64
 
 
-def _separable(kernel_x: Any, kernel_y: Any, mode: Any, anchor: Any) -> Stencil:
+@remembered
+def _separable(kernel_x: Any, kernel_y: Any, mode: Any, anchor: Any, whole: bool = False) -> Stencil:
     x, y = _checks.coefficients(kernel_x, "kernel_x", 1), _checks.coefficients(kernel_y, "kernel_y", 1)
     row, column = _anchor(anchor, (len(y), len(x)))
     if _flips(mode):
         y, x, row, column = y[::-1], x[::-1], len(y) - 1 - row, len(x) - 1 - column
-    return stencil.separable((y, x), anchor=(row, column))
+    found = stencil.separable((y, x), anchor=(row, column))
+    return stencil.over_integers(found) if whole else found
 
 
 def _flips(mode: Any) -> bool:
@@ -231,10 +226,11 @@ def filter2d(
     array([[0, 9, 9, 0]], dtype=int16)
     """
     source = _checks.image(image)
-    result = keeps_dtype(source.dtype, {"dtype": dtype})
-    chosen = _choose(kernel, mode, anchor, method, _resolution(source.dtype, result))
+    result = source.dtype if dtype is None else _checks.image_dtype(dtype)
+    whole = source.dtype == result == stencil.UINT8
+    chosen = _choose(kernel, mode, anchor, method, _resolution(source.dtype, result), whole)
     apply = _apply_spectra if chosen.method == "fft" else _apply
-    return apply(chosen.stencil, source, scale, delta, border, cval, dtype, out, num_threads)
+    return apply(chosen.stencil, source, scale, delta, border, cval, result, out, num_threads)
 
 
 @register(halo=_separable_halo, output_dtype=keeps_dtype)
@@ -293,8 +289,9 @@ def sepfilter2d(
            [ 3,  6,  3]], dtype=uint8)
     """
     source = _checks.image(image)
-    operation = _separable(kernel_x, kernel_y, mode, anchor)
-    return _apply(operation, source, scale, delta, border, cval, dtype, out, num_threads)
+    result = source.dtype if dtype is None else _checks.image_dtype(dtype)
+    operation = _separable(kernel_x, kernel_y, mode, anchor, source.dtype == result == stencil.UINT8)
+    return _apply(operation, source, scale, delta, border, cval, result, out, num_threads)
 
 
 def _apply(
@@ -304,7 +301,7 @@ def _apply(
     delta: float,
     border: Border,
     cval: float,
-    dtype: DTypeLike | None,
+    result: np.dtype[Any],
     out: Array | None,
     num_threads: int | None,
 ) -> Array:
@@ -316,7 +313,7 @@ def _apply(
         source,
         border=border,
         cval=cval,
-        dtype=keeps_dtype(source.dtype, {"dtype": dtype}),
+        dtype=result,
         out=out,
         num_threads=num_threads,
     )
@@ -329,12 +326,11 @@ def _apply_spectra(
     delta: float,
     border: Border,
     cval: float,
-    dtype: DTypeLike | None,
+    result: np.dtype[Any],
     out: Array | None,
     num_threads: int | None,
 ) -> Array:
     """As `_apply`, but by Fourier transforms; what follows the sums is a kernel of one weight."""
-    result = keeps_dtype(source.dtype, {"dtype": dtype})
     image, found, _, fill = stencil.prepare(operation.extent, source, border, cval, result, out)
     real = _resolution(source.dtype, result)
     plain = (_checks.finite(scale, "scale"), _checks.finite(delta, "delta")) == (1, 0) and result == real

@@ -49,7 +49,7 @@ def any_layout(function: Callable[..., Array], joint_channels: bool = False) -> 
     def call(
         image: Any, *args: Any, out: Any = None, channel_axis: ChannelAxis = AUTO, **kwargs: Any
     ) -> Array:
-        if isinstance(channel_axis, str) and channel_axis == AUTO:
+        if channel_axis is AUTO or (isinstance(channel_axis, str) and channel_axis == AUTO):
             if out is not None:
                 kwargs["out"] = out
                 image = apart(image, out)

@@ -10,6 +10,25 @@ MOST = 2  # sums of two separable parts are what the kernels of `stencil` take
 EXACT = {np.dtype(np.float32): 2.0**-22, np.dtype(np.float64): 2.0**-50}
 """How far the product of the factors may be off each weight, relative to it."""
 
+LARGEST_DIVISOR = 4096
+"""What `over_integers` takes for a divisor."""
+
+
+def over_integers(kernel: Array) -> tuple[Array, int] | None:
+    """(integers, divisor) whose quotients are the weights, to a float64's last bits; None where none are.
+
+    The divisor is a multiple of 1 / the least weight.
+    """
+    least = np.abs(kernel).min(where=kernel != 0, initial=np.inf)
+    for multiple in range(1, 17):
+        divisor = np.rint(multiple / least)
+        if not 1 <= divisor <= LARGEST_DIVISOR:
+            continue
+        integers = np.rint(kernel * divisor)
+        if (np.abs(integers - kernel * divisor) <= EXACT[np.dtype(np.float64)] * np.abs(integers)).all():
+            return integers, int(divisor)
+    return None
+
 
 def factors(kernel: Array, element: np.dtype[np.floating]) -> list[tuple[Array, Array]] | None:
     """(vertical, horizontal) kernels whose outer products add up to `kernel`; None where two do not.

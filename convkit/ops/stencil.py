@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from convkit import _checks, _dispatch, _threads
 from convkit._checks import Array, Pair
-from convkit.ops import rows
+from convkit.ops import factors, rows
 from convkit.ops.rows import RowKernel
 
 Border: TypeAlias = Literal["constant", "edge", "reflect", "symmetric", "wrap", "valid"]
@@ -159,14 +159,14 @@ def prepare(
 def row_kernel(family: Any, operation: Any, code: int, fill: float) -> RowKernel:
     """`family.run` of an `operation`, which has an extent and an anchor, as a kernel of rows."""
     border = BORDERS[code]
+    moved = {0: operation}
 
     def run(source: Array, target: Array, first: int, threads: int) -> None:
-        here = operation
         if border == "valid":
-            source = source[first:]
-        elif first:
-            here = replace(operation, anchor=(operation.anchor[0] - first, operation.anchor[1]))
-        family.run(source, target, here, code, fill, threads)
+            source, first = source[first:], 0
+        if first not in moved:  # the bands of a chain begin on few rows, again and again
+            moved[first] = replace(operation, anchor=(operation.anchor[0] - first, operation.anchor[1]))
+        family.run(source, target, moved[first], code, fill, threads)
 
     return RowKernel.of(run, operation.extent, operation.anchor, border)
 
@@ -197,13 +197,13 @@ def accumulator(stencil: Stencil, image: np.dtype[Any], out: np.dtype[Any]) -> n
 
 def _is_narrow(stencil: Stencil, out: np.dtype[Any]) -> bool:
     """Whether 16-bit integers hold every result of an image of uint8."""
-    plain = (stencil.scale, stencil.divisor, stencil.delta) == (1.0, 1.0, 0.0)
-    fits = stencil.integral and plain and stencil.gain * 255 <= LARGEST_INT16
-    return (
-        stencil.fixed
-        or stencil.division is not None
-        or (fits and (stencil.combine == "sum" or (stencil.combine == "magnitude" and out == np.float32)))
-    )
+    if stencil.fixed or stencil.division is not None:
+        return True
+    if not stencil.integral or stencil.gain * 255 > LARGEST_INT16:
+        return False
+    if (stencil.scale, stencil.divisor, stencil.delta) != (1.0, 1.0, 0.0):
+        return out == UINT8 and stencil.combine == "sum" and not stencil.half_up
+    return stencil.combine == "sum" or (stencil.combine == "magnitude" and out == np.float32)
 
 
 def scaled(stencil: Stencil, **changes: Any) -> Stencil:
@@ -211,6 +211,26 @@ def scaled(stencil: Stencil, **changes: Any) -> Stencil:
     if all(getattr(stencil, name) == value for name, value in changes.items()):
         return stencil
     return replace(stencil, **changes)
+
+
+def over_integers(stencil: Stencil) -> Stencil:
+    """`stencil` in integers and one division, where 16 bits hold such sums of uint8 pixels, else as it is."""
+    if stencil.integral or len(stencil.parts) != 1:
+        return stencil
+    ((down, along),) = stencil.parts
+    first, second = factors.over_integers(down.values), None
+    if along is not None:
+        second = factors.over_integers(along.values)
+    if first is None or (along is not None and second is None):
+        return stencil
+    gain, divisor = float(np.abs(first[0]).sum()), float(first[1])
+    if along is not None and second is not None:
+        gain, divisor = gain * float(np.abs(second[0]).sum()), divisor * second[1]
+        along = along._replace(values=second[0])
+    if gain * 255 > LARGEST_INT16:
+        return stencil
+    parts = ((down._replace(values=first[0]), along),)
+    return replace(stencil, parts=parts, gain=gain, integral=True, divisor=stencil.divisor * divisor)
 
 
 def _output_shape(shape: tuple[int, ...], extent: Pair, border: str) -> tuple[int, ...]:

@@ -119,6 +119,39 @@ def test_methods_agree(isa, method, border, dtype):
     np.testing.assert_allclose(found, expected, atol=5e-4 if out == np.float32 else 1e-11)
 
 
+@pytest.mark.parametrize("divisor", [2, 6, 9, 12])
+@pytest.mark.parametrize("width", [3, 31, 70])
+def test_weights_over_a_divisor_are_summed_as_integers(isa, divisor, width):
+    """So that a tie is one, and goes to the even number."""
+    image = RNG.integers(0, 256, (20, width), np.uint8)
+    column, row = np.array([1, 2, -1]), np.array([1, 3, 0, 1, -2])
+    exact = _reference.correlate(image, np.outer(column, row), "edge")
+    expected = np.clip(np.rint(exact / divisor), 0, 255)
+    weights = (column / divisor).tolist()
+    found = ck.filters.sepfilter2d(image, row, weights, border="edge")
+    np.testing.assert_array_equal(found, expected)
+    kernel = np.outer(column, row) / divisor
+    for method in ("auto", "direct"):
+        np.testing.assert_array_equal(
+            ck.filters.filter2d(image, kernel, border="edge", method=method), expected
+        )
+    found = ck.filters.filter2d(image, kernel, border="edge", scale=0.25, delta=9.5)
+    np.testing.assert_array_equal(found, np.clip(np.rint(exact / divisor / 4 + 9.5), 0, 255))
+
+
+def test_a_kernel_that_was_changed_is_another():
+    image, kernel = RNG.random((9, 9)), [[0.0, 1.0], [0.0, 0.0]]
+    before = ck.filters.filter2d(image, kernel)
+    kernel[0][1] = 2.0
+    np.testing.assert_array_equal(ck.filters.filter2d(image, kernel), 2 * before)
+    weights = np.array(kernel)
+    np.testing.assert_array_equal(ck.filters.filter2d(image, weights), 2 * before)
+    weights[0, 1] = 3.0
+    np.testing.assert_array_equal(
+        ck.filters.filter2d(image, weights), ck.filters.filter2d(3 * image, kernel) / 2
+    )
+
+
 def test_fft_of_a_kernel_larger_than_the_image():
     image, kernel = RNG.standard_normal((5, 700)), RNG.standard_normal((40, 90))
     found = ck.filters.filter2d(image, kernel, method="fft", border="wrap")
