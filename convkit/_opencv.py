@@ -19,38 +19,36 @@ def opencv() -> Any:
     return cv2
 
 
-_lock = threading.Lock()
-_silent = 0
-_level = 0
+class Quiet:
+    """Keeps OpenCV's log off the terminal while an exception tells what is wrong; then as it was.
 
-
-@functools.cache
-def _set_log_level(cv2: Any) -> Any:
-    return cv2.setLogLevel if hasattr(cv2, "setLogLevel") else cv2.utils.logging.setLogLevel  # 4.x, 5.x
-
-
-class quiet:
-    """Keep OpenCV's log off the terminal while an exception tells what is wrong; then as it was.
-
-    The level is the process's: the first of several threads keeps it, the last puts it back.
+    The level is the process's: the first of several threads keeps it, the last puts it back. There is one
+    object for all, `quiet`: to make one for each image would take longer than the rest.
     """
 
-    def __init__(self, cv2: Any) -> None:
-        self._set = _set_log_level(cv2)
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._silent = 0
+        self._level = 0
+        self._set: Any = None
 
     def __enter__(self) -> None:
-        global _silent, _level
-        with _lock:
-            if _silent == 0:
-                _level = self._set(0)
-            _silent += 1
+        if self._set is None:
+            cv2 = opencv()
+            self._set = cv2.setLogLevel if hasattr(cv2, "setLogLevel") else cv2.utils.logging.setLogLevel
+        with self._lock:
+            if self._silent == 0:
+                self._level = self._set(0)
+            self._silent += 1
 
     def __exit__(self, *_: object) -> None:
-        global _silent
-        with _lock:
-            _silent -= 1
-            if _silent == 0:
-                self._set(_level)
+        with self._lock:
+            self._silent -= 1
+            if self._silent == 0:
+                self._set(self._level)
+
+
+quiet = Quiet()
 
 
 def _advice(error: ImportError) -> str:

@@ -345,7 +345,7 @@ def _by_opencv(data: bytes, header: Header, kind: str, name: str) -> Array:
     pixels, reason = None, ""
     shown = data if header.shown is None else header.shown.of(data)
     try:
-        with quiet(cv2):
+        with quiet:
             pixels = cv2.imdecode(np.frombuffer(shown, np.uint8), flags)
     except cv2.error as error:
         reason = str(getattr(error, "err", error))

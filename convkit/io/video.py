@@ -105,7 +105,7 @@ class Video:
             raise of_file(error, self.path) from None
         if image is not None and not self.path.lower().endswith(STREAMS):
             raise UnsupportedFormat(f"{self.path} is a {image.name} image and no video; pass it to ck.imread")
-        with quiet(cv2):
+        with quiet:
             capture = cv2.VideoCapture(self.path, cv2.CAP_FFMPEG)
         if not capture.isOpened():
             raise UnsupportedFormat(f"{self.path} is no video that OpenCV's FFmpeg can read")
@@ -115,7 +115,7 @@ class Video:
 def _packets(path: str) -> int:
     """Frames that are in the file, decoded or not."""
     cv2 = opencv()
-    with quiet(cv2):
+    with quiet:
         capture = cv2.VideoCapture(path, cv2.CAP_FFMPEG)
         capture.set(cv2.CAP_PROP_FORMAT, -1)  # as they are stored
         count = 0
@@ -282,7 +282,7 @@ class VideoWriter:
                 pass
         except OSError as error:
             raise of_file(error, self.path) from None
-        with quiet(cv2):
+        with quiet:
             code = cv2.VideoWriter_fourcc(*self._codec)
             writer = cv2.VideoWriter(self._beside, cv2.CAP_FFMPEG, code, self.fps, (width, height))
         if not writer.isOpened():

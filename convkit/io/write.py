@@ -187,7 +187,7 @@ def _encode(image: Array, target: Format, settings: list[int], name: str) -> byt
     ordered = np.ascontiguousarray(image) if channel_count(image) == 1 else rgb_to_bgr(image)
     suffix = target.suffixes[0]
     try:
-        with quiet(cv2):
+        with quiet:
             done, data = cv2.imencode(suffix, ordered, settings)
     except cv2.error as error:
         reason = getattr(error, "err", error)
