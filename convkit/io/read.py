@@ -340,8 +340,11 @@ def _by_decoder(data: bytes, header: Header, kind: str, name: str) -> Array:
 
 def _by_opencv(data: bytes, header: Header, kind: str, name: str) -> Array:
     cv2 = opencv()
-    asked = header.channels == 3 and (kind, header.dtype) in RGB_DECODERS
-    flags, gives_rgb = _rgb_flags(cv2) if asked else (cv2.IMREAD_UNCHANGED, False)
+    flags, gives_rgb = cv2.IMREAD_UNCHANGED, False
+    if header.channels == 3 and (kind, header.dtype) in RGB_DECODERS:
+        flags, gives_rgb = _rgb_flags(cv2)
+    elif header.channels == 3 and kind == "BMP":  # which it may give as gray otherwise
+        flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
     pixels, reason = None, ""
     shown = data if header.shown is None else header.shown.of(data)
     try:

@@ -78,6 +78,13 @@ def bmp_of_masks(bits, masks):
     return b"BM" + struct.pack("<IHHI", 70, 0, 0, 66) + header + bytes([1, 2, 3, 4])
 
 
+def bmp_of_os2(bits, size, palette, rows):
+    """A BMP whose header has 12 bytes, of `rows` from the last on; `palette` is of blue, green and red."""
+    at = 26 + len(palette)
+    header = struct.pack("<IHHHH", 12, *size, 1, bits)
+    return b"BM" + struct.pack("<IHHI", at + len(rows), 0, 0, at) + header + palette + rows
+
+
 def bmp_of_words(words, masks=(), header=40):
     """A BMP of one row of pixels of 16 bits."""
     stored = struct.pack(f"<{len(words)}H", *words)

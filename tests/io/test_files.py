@@ -284,6 +284,17 @@ def test_white_of_a_bmp_of_16_bits(masks):
             ck.imread(make.bmp_of_words(words.tolist(), masks, header))
 
 
+@pytest.mark.parametrize("bits", [1, 4, 8, 32])
+def test_colours_of_a_bmp_of_the_oldest_header(bits):
+    palette = bytes([255, 0, 0, 0, 0, 255]).ljust(3 << bits, b"\7") if bits <= 8 else b""
+    row = {1: b"\x40\0\0\0", 4: b"\x01\0\0\0", 8: b"\0\1\0\0", 32: b"\xff\0\0\0\0\0\xff\0"}[bits]
+    data = make.bmp_of_os2(bits, (2, 1), palette, row)
+    assert ck.probe(data).channels == 3
+    assert ck.imread(data).tolist() == [[[0, 0, 255], [255, 0, 0]]]
+    with pytest.raises(UnsupportedFormat, match="BMP of 16 bits with a header of 12 bytes"):
+        ck.imread(make.bmp_of_os2(16, (2, 1), b"", bytes(4)))
+
+
 # ---- runs of a BMP ----------------------------------------------------------------------------------
 
 

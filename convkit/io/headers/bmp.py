@@ -37,6 +37,8 @@ def read(data: bytes) -> Header:
         raise Broken(f"its header has {dib} bytes")
     if bits not in (1, 4, 8, 15, 16, 24, 32) or compression > BITFIELDS:
         raise Unsupported(f"BMP of {bits} bits with compression {compression}")
+    if dib == 12 and bits in (15, 16):
+        raise Unsupported(f"BMP of {bits} bits with a header of {dib} bytes")
     upward, height = height > 0, abs(height)
     line = (width * bits + 31) // 32 * 4
     if rows < 14 + dib:
