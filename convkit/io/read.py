@@ -429,6 +429,11 @@ def _checked(image: Array, header: Header, kind: str, name: str) -> Array:
             f"{name} is a {kind} file that promises {header.width}×{header.height} pixels of {header.dtype}, "
             f"and decodes to {image.shape[1]}×{image.shape[0]} of {image.dtype}"
         )
+    channels = channel_count(image)
+    if header.raw is None and channels != header.channels and not _known(channels, header, kind):
+        raise CorruptImage(
+            f"{name} is a {kind} file that promises {header.channels} channels, and decodes to {channels}"
+        )
     if header.channels == 3 and channel_count(image) == 4:  # inks
         image = np.ascontiguousarray(image[..., :3])
     if header.white:
@@ -442,6 +447,13 @@ def _checked(image: Array, header: Header, kind: str, name: str) -> Array:
         alpha = np.where(image == header.transparent, 0, top).astype(image.dtype)
         image = np.dstack([image, image, image, alpha])
     return image
+
+
+def _known(channels: int, header: Header, kind: str) -> bool:
+    """Whether so many channels become the header's below: gray with a key, or a TIFF's inks."""
+    if header.transparent is not None:
+        return channels == 1
+    return kind == "TIFF" and (channels, header.channels) == (4, 3)
 
 
 def _stretched(image: Array, white: int, kind: str, name: str) -> Array:

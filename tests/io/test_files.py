@@ -295,6 +295,33 @@ def test_colours_of_a_bmp_of_the_oldest_header(bits):
         ck.imread(make.bmp_of_os2(16, (2, 1), b"", bytes(4)))
 
 
+# ---- transparency -----------------------------------------------------------------------------------
+
+
+def test_transparency_of_a_png_that_is_damaged_or_misplaced():
+    row, colours = [b"\0\1\2"], (b"PLTE", bytes(range(9)))
+    whole = make.png(3, row, chunks=[colours, (b"tRNS", b"\7\xff")])
+    assert ck.imread(whole)[0, :, 3].tolist() == [7, 255, 255]
+    gray = make.png(0, row, chunks=[(b"tRNS", b"\0\1")])
+    assert ck.imread(gray)[0, :, 3].tolist() == [255, 0, 255]
+    behind = make.png(3, row, chunks=[colours])
+    behind = behind[:-12] + make.chunk(b"tRNS", b"\7\xff") + behind[-12:]
+    damaged = [data.replace(b"tRNS\0", b"tRNS\2").replace(b"tRNS\7", b"tRNS\6") for data in (whole, gray)]
+    keys = [(0, [(b"tRNS", b"\1")]), (0, [(b"tRNS", b"\0\1\2")]), (3, [(b"tRNS", b"\7\xff"), colours])]
+    keys += [(3, [colours, (b"tRNS", key)]) for key in (b"", b"\1\2\3\4")]
+    for data in (*damaged, behind, *(make.png(kind, row, chunks=chunks) for kind, chunks in keys)):
+        for function in (ck.probe, ck.imread):
+            with pytest.raises(CorruptImage, match="tRNS"):
+                function(data)
+
+
+def test_alpha_that_a_webp_does_not_promise(tmp_path):
+    still = make.written(tmp_path, ".webp", make.noise(channels=4))
+    data = make.webp_with_exif(still, make.exif(1))  # whose flags say nothing of alpha
+    with pytest.raises(CorruptImage, match="promises 4 channels, and decodes to 3"):
+        ck.imread(data)
+
+
 # ---- runs of a BMP ----------------------------------------------------------------------------------
 
 

@@ -9,8 +9,11 @@ from collections.abc import Iterator
 from convkit.io.headers import exif
 from convkit.io.headers.header import Broken, Header, Parts, Shown
 
+PALETTE = 3
 CHANNELS = {0: 1, 2: 3, 3: 3, 4: 4, 6: 4}  # of what is decoded: gray with alpha becomes RGBA
 CHUNK, CHECKSUM = struct.Struct(">I4s"), struct.Struct(">I")
+WITH_KEY = {0: 2, 2: 6, 3: 0}
+"""Kinds that may say which values are transparent, and in how many bytes; of a palette, as many as it has."""
 DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 
 
@@ -22,7 +25,7 @@ def read(data: bytes) -> Header:
     width, height, depth, kind = struct.unpack_from(">IIBB", data, 16)
     if data[12:16] != b"IHDR" or depth not in DEPTHS.get(kind, ()):
         raise Broken("its first chunk is no header of a PNG")
-    orientation, transparent, has_data = 1, b"", False
+    orientation, colours, transparent, has_data = 1, 0, None, False
     start, end = 0, 8  # of a stretch of chunks that pixels depend on
     stretches = []
     for name, at, last in _chunks(data):
@@ -30,8 +33,14 @@ def read(data: bytes) -> Header:
             has_data = True
         elif _needed(name):
             _check(data, name, at, last)
-        elif name == b"tRNS":
+            if name == b"PLTE":
+                colours = (last - at - 8) // 3
+        elif name == b"tRNS" and kind in WITH_KEY:
+            _check(data, name, at, last)
+            if has_data or transparent is not None:
+                raise Broken("its chunk b'tRNS' is behind its pixels, or not the only one")
             transparent = data[at + 8 : last]
+            _check_key(len(transparent), kind, colours)
         else:
             if name == b"eXIf":
                 orientation = exif.orientation(data[at + 8 : last])
@@ -44,9 +53,9 @@ def read(data: bytes) -> Header:
         raise Broken("it has no IDAT chunk")
     shown = Shown(b"", (*stretches, (start, end))) if stretches else None
     key = None
-    if transparent and kind == 0:
-        key = int.from_bytes(transparent[:2], "big") * (255 // (2**depth - 1) if depth < 8 else 1)
-    channels = 4 if transparent and kind in (0, 2, 3) else CHANNELS[kind]
+    if transparent is not None and kind == 0:
+        key = int.from_bytes(transparent, "big") * (255 // (2**depth - 1) if depth < 8 else 1)
+    channels = 4 if transparent is not None else CHANNELS[kind]
     dtype = "uint16" if depth == 16 else "uint8"
     return Header(height, width, channels, dtype, orientation, transparent=key, shown=shown)
 
@@ -76,6 +85,14 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
 def _needed(name: bytes) -> bool:
     """Whether pixels depend on such a chunk: it has a capital."""
     return name[0] & 32 == 0
+
+
+def _check_key(size: int, kind: int, colours: int) -> None:
+    """Refuse what the decoder passes over with all transparency."""
+    if size != WITH_KEY[kind] if kind != PALETTE else not 1 <= size <= colours:
+        raise Broken(
+            f"its chunk b'tRNS' has {size} bytes" + (f" for {colours} colours" if kind == PALETTE else "")
+        )
 
 
 def _check(data: bytes, name: bytes, at: int, last: int) -> None:
