@@ -330,8 +330,17 @@ def test_what_is_there_is_left(photos, capsys):
     assert (status, "3 written, 1 skipped" in out) == (0, True)
     assert os.stat("out/a.png").st_mtime_ns == before
     assert run(capsys, "apply", "box(3)", "in", "-o", "in/out")[0] == 0
-    status, out, _ = run(capsys, "apply", "box(3)", "in", "-o", "in/out")  # and not its own output
-    assert "4 files, 4 written" in out
+    status, out, _ = run(capsys, "apply", "box(3)", "in", "-o", "in/out", "--skip-existing")
+    assert "4 files, 4 skipped" in out  # and its own output is no input
+
+
+def test_images_in_an_output_folder_inside_the_input_are_not_written_over(photos, capsys):
+    (photos / "in" / "sub" / "a.png").write_bytes((photos / "in.png").read_bytes())
+    before = {name: (photos / name).read_bytes() for name in files(".")}
+    status, out, err = run(capsys, "apply", "box(3)", "in", "-o", "in/sub")
+    assert (status, out) == (2, "")
+    assert "in/sub lies in the input folder and holds in/sub/a.png" in err
+    assert {name: (photos / name).read_bytes() for name in files(".")} == before
 
 
 def test_a_report_goes_into_the_new_folder_of_the_output(photos, capsys):
@@ -601,9 +610,40 @@ def test_names_that_are_no_text_are_reported(folder, capsys):
     assert os.fsencode(only["input"]) == b"in/\xff.png"
 
 
-def test_a_report_that_cannot_be_written_costs_nothing_else(folder, capsys):
-    os.makedirs("in")
-    os.makedirs("r.json")
-    Path("in/bad.png").write_bytes(b"no image")
-    code, _, err = run(capsys, "apply", "sobel", "in", "-o", "out", "--report", "r.json")
-    assert (code, "bad.png" in err, "r.json" in err) == (2, True, True)
+@pytest.mark.parametrize(
+    ("report", "message"),
+    [
+        ("out/a.png", "--report out/a.png is one of the outputs"),
+        ("in/a.png", "--report in/a.png is one of the inputs"),
+        ("out", "--report out is a folder"),
+        ("out/sub", "--report out/sub is a folder"),
+        ("r.json/", "--report r.json/ is a folder"),
+        ("there", "there: Is a directory"),
+    ],
+)
+def test_a_report_in_the_place_of_something_else(folder, capsys, report, message):
+    os.makedirs("in/sub")
+    os.makedirs("there")
+    for name in ("in/a.png", "in/sub/b.png"):
+        ck.imwrite(name, PHOTO)
+    status, out, err = run(capsys, "apply", "sobel", "in", "-o", "out", "--report", report)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert message in err
+    assert files(".") == ["in.png", "in/a.png", "in/sub/b.png"]
+
+
+@pytest.mark.parametrize(
+    ("chain", "message"),
+    [
+        ("gaussian(sigma=-1)", "sigma is -1"),
+        ("box(3) | median(2)", "size is 2"),
+        ("sobel(border='x')", "border"),
+    ],
+)
+def test_wrong_arguments_for_a_folder_are_one_line(photos, capsys, chain, message):
+    status, out, err = run(capsys, "apply", chain, "in", "-o", "out", "--report", "r.json")
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert message in err
+    assert not (photos / "out").exists()
+    assert not (photos / "r.json").exists()
+    assert run(capsys, "apply", "box(9, border='valid')", "in", "-o", "out", "--pattern", "*.png")[0] == 0

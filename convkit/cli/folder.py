@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 
-from convkit._atomic import put
+import numpy as np
+
+from convkit._atomic import check, put
 from convkit._checks import integer, thread_count
 from convkit._options import options
 from convkit._threads import default_threads
@@ -27,6 +29,9 @@ from convkit.io.video import CODECS
 
 FAILURES = (ConvkitError, OSError, ValueError, TypeError, MemoryError)
 """What one file may raise without costing the others."""
+
+SIDE = 256
+"""Of an image that chains are tried on, where their size is not known."""
 
 
 @dataclass
@@ -44,8 +49,11 @@ class Result:
 def run(chain: Pipeline, arguments: argparse.Namespace) -> Told:
     """Filter every file of the input folder into the same place of the output folder."""
     source, target = arguments.input, arguments.output
-    names = _names(source, target, arguments.pattern)
-    _keep_inputs(source, target, arguments.report, names)
+    names = _names(source, target, arguments.pattern, arguments.skip_existing)
+    _keep_inputs(source, target, names)
+    if arguments.report:
+        _check_report(arguments.report, source, target, names)
+    _check_arguments(chain)
     beside = os.path.dirname(os.path.abspath(arguments.report or ""))
     if arguments.report and not (os.path.isdir(beside) or beside == os.path.abspath(target)):
         raise ImageNotFound(f"{arguments.report}: there is no such folder")
@@ -77,7 +85,8 @@ def _unlisted(error: OSError) -> Result:
     return Result(name, "", "failed", error=one_line(of_file(error, name)))
 
 
-def _names(source: str, target: str, pattern: str | None) -> list[str]:
+def _names(source: str, target: str, pattern: str | None, skip_existing: bool) -> list[str]:
+    """The inputs; what lies in the output folder is none of them, and may only be there to be left."""
     if target.lower().endswith((*SUFFIXES, *CODECS)) or (
         os.path.exists(target) and not os.path.isdir(target)
     ):
@@ -90,19 +99,55 @@ def _names(source: str, target: str, pattern: str | None) -> list[str]:
     names = below(source, pattern)
     if inside.startswith(os.path.join(outside, "")):
         own = os.path.join(os.path.relpath(inside, outside), "")
+        there = [name for name in names if name.startswith(own)]
+        if there and not skip_existing:
+            raise ValueError(
+                f"{target} lies in the input folder and holds {os.path.join(source, there[0])}, an input or "
+                "an earlier output; expected another place to write to, or --skip-existing, which leaves it"
+            )
         names = [name for name in names if not name.startswith(own)]
     if not names:
         raise ImageNotFound(f"{source} has no {'images' if pattern is None else f'files like {pattern}'}")
     return names
 
 
-def _keep_inputs(source: str, target: str, report: str | None, names: list[str]) -> None:
+def _keep_inputs(source: str, target: str, names: list[str]) -> None:
     """Refuse to write over what is read, whatever links lead there."""
     given = {os.path.realpath(os.path.join(source, name)) for name in names}
-    outputs = [os.path.join(target, name) for name in names]
-    for wanted in [*outputs, *([report] if report else [])]:
+    for wanted in (os.path.join(target, name) for name in names):
         if os.path.realpath(wanted) in given:
             raise ValueError(f"{wanted} is one of the inputs; expected another place to write to")
+
+
+def _check_report(report: str, source: str, target: str, names: list[str]) -> None:
+    """Refuse a report in the place of an image, of a folder or of one that outputs need."""
+    place = os.path.realpath(report)
+    for folder, kind in ((source, "inputs"), (target, "outputs")):
+        files = [os.path.realpath(os.path.join(folder, name)) for name in names]
+        if place in files:
+            raise ValueError(f"--report {report} is one of the {kind}; expected another place to write to")
+        if any(file.startswith(os.path.join(place, "")) for file in files) or report.endswith(os.sep):
+            raise ValueError(f"--report {report} is a folder; expected a file's name, such as report.json")
+    try:
+        check(place)
+    except OSError as error:
+        raise of_file(error, report) from None
+
+
+def _check_arguments(chain: Pipeline) -> None:
+    """Refuse arguments that are wrong for whatever image, as small ones of several kinds tell."""
+    halo = chain.halo  # which needs no image
+    side = 1 + sum(halo) if halo else SIDE
+    errors: list[Exception] = []
+    for shape in ((1, 1), (side, side), (side, side, 3)):
+        for dtype in (np.uint8, np.float32):
+            try:
+                chain(np.zeros(shape, dtype))
+            except (ValueError, TypeError) as error:
+                errors.append(error)
+            else:
+                return
+    raise errors[2]  # that of gray bytes: of one pixel, it may be about the size
 
 
 def _each(
