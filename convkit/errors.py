@@ -70,6 +70,8 @@ _OF_SYSTEM: dict[type[OSError], type[ImageFileError]] = {
 def of_file(error: OSError, name: str) -> ImageFileError:
     """The system's `error` about the file `name` as one of convkit's, which is still the system's too."""
     kind = _OF_SYSTEM.get(type(error), ImageFileError)
+    if error.errno is None:  # of a file object that speaks for itself
+        return kind(f"{name}: {error}")
     said = error.strerror
     if kind is ImageNotFound and name.startswith("~"):
         said = f"{said} (~ is not expanded: pass os.path.expanduser(path))"

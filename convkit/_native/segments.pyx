@@ -22,6 +22,8 @@ cdef enum:
     COEFFICIENTS = 64
     MOST_SCANS = 100            # each costs its reader all blocks; encoders make about ten
     ORIENTATION = 0x0112        # a tag of EXIF
+    SHORT = 3                   # integers of two bytes, and of four, which some programs write
+    LONG = 4
 
 
 cdef struct Picture:
@@ -48,7 +50,7 @@ cdef inline size_t number(const uint8_t* at, int size, bint big) noexcept nogil:
 
 cdef int orientation_in(const uint8_t* block, Py_ssize_t size) noexcept nogil:
     """1 to 8; 1 where the block cannot be understood."""
-    cdef size_t at, entries, value
+    cdef size_t at, entries, kind, value
     cdef size_t end = size
     cdef bint big
     if size < 8 or not (memcmp(block, "II*\0", 4) == 0 or memcmp(block, "MM\0*", 4) == 0):
@@ -61,8 +63,9 @@ cdef int orientation_in(const uint8_t* block, Py_ssize_t size) noexcept nogil:
     at += 2
     while entries and at + 12 <= end:
         if number(block + at, 2, big) == ORIENTATION:
-            value = number(block + at + 8, 2, big)
-            if number(block + at + 2, 2, big) == 3 and number(block + at + 4, 4, big) == 1 and 1 <= value <= 8:
+            kind = number(block + at + 2, 2, big)
+            value = number(block + at + 8, 4 if kind == LONG else 2, big)
+            if kind in (SHORT, LONG) and number(block + at + 4, 4, big) == 1 and 1 <= value <= 8:
                 return <int>value
             return 1
         at += 12

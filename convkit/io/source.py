@@ -28,13 +28,20 @@ def load(source: Source, max_bytes: int) -> tuple[bytes, Format, str]:
         return data, _format(data, name), name
     if hasattr(source, "read"):
         name = str(getattr(source, "name", f"<{type(source).__name__}>"))
-        return _read(source, max_bytes, name)
+        try:
+            return _read(source, max_bytes, name)
+        except ImageFileError:
+            raise
+        except OSError as error:
+            raise of_file(error, name) from error
     if not isinstance(source, (str, os.PathLike)):
         raise TypeError(
             f"source is {type(source).__name__}; expected a file's name, its bytes, or an open binary file"
             + ("; pass source.tobytes() if it holds a file's" if hasattr(source, "tobytes") else "")
         )
     name = os.fsdecode(source)
+    if "\0" in name:
+        raise ValueError(f"source is {name!r}; expected a name without null characters")
     try:
         return _of_name(name, max_bytes)
     except ImageFileError:

@@ -71,6 +71,8 @@ def imwrite(
     if not isinstance(path, (str, os.PathLike)):
         raise TypeError(f"path is {type(path).__name__}; expected a file's name")
     name = os.fsdecode(path)
+    if "\0" in name:
+        raise ValueError(f"path is {name!r}; expected a name without null characters")
     target = for_name(name)
     pixels = as_array(image, "image")
     _check_held(pixels, target)
@@ -121,8 +123,13 @@ def _dtype_mending(image: Array, target: Format) -> str:
         return f"image.astype(np.{target.dtypes[0]})"
     if image.dtype == np.bool_:
         return "image.astype(np.uint8) * 255"
+    able = [known for known in target.dtypes if np.can_cast(image.dtype, known)]
+    if able and image.dtype.itemsize < 8:  # integers of 64 bits are said to fit into floats
+        return f"image.astype(np.{able[0]})"
     if image.dtype in FLOATS:
         return "ck.to_uint8(image, range=(0, 1)), or the range that it has"
+    if image.dtype == np.float16:
+        return "ck.to_uint8(image.astype(np.float32), range=(0, 1)), or the range that it has"
     if image.dtype not in IMAGE_DTYPES:
         return "ck.to_uint8(image.astype(np.float32), range=(0, 255)), or the range that it has"
     return "ck.to_uint8(image)"

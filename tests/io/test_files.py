@@ -295,6 +295,12 @@ def test_colours_of_a_bmp_of_the_oldest_header(bits):
         ck.imread(make.bmp_of_os2(16, (2, 1), b"", bytes(4)))
 
 
+def test_words_of_a_pbm_that_are_no_bits():
+    assert ck.imread(b"P1 3 1\n1\t0 # one\n1\nrest").tolist() == [[0, 255, 0]]
+    with pytest.raises(CorruptImage, match="other than 0 and 1"):
+        ck.imread(b"P1 3 1\n1x0y1\n")
+
+
 # ---- transparency -----------------------------------------------------------------------------------
 
 
@@ -405,6 +411,9 @@ def test_a_damaged_exif_block_is_ignored(tmp_path):
     ):
         assert ck.probe(make.with_exif(whole, block)).orientation == 1
     assert ck.probe(make.with_exif(whole, good)).orientation == 6
+    for order in "<>":  # in four bytes, as some programs write it
+        long = make.exif(0, order)[:12] + struct.pack(order + "HII", 4, 1, 6)
+        assert ck.probe(make.with_exif(whole, long)).orientation == 6
 
 
 @pytest.mark.peers

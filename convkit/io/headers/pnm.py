@@ -15,6 +15,7 @@ NUMBER = re.compile(rb"(?:\s|#[^\n\r]*[\n\r])+(\d{1,9})(?!\d)")
 PFM = re.compile(rb"P[Ff]\s+(\d{1,9})\s+(\d{1,9})\s+([-+]?[0-9.]+(?:[eE][-+]?\d+)?)\s")
 TEXT = (b"P1", b"P2", b"P3")
 SPACE = re.compile(rb"\s")
+WHITE = b" \t\n\v\f\r"
 SOME = 1 << 16  # bytes of text
 MOST_DIGITS = 9
 COMMENT = re.compile(rb"#[^\n\r]*")
@@ -72,8 +73,10 @@ def numbers(data: bytes, at: int, count: int) -> NDArray[np.uint32]:
     """The first numbers of the text at `at`; of a PBM, each is one digit, and 1 is black."""
     text = COMMENT.sub(b"", data[at:])
     if data[:2] == b"P1":
-        digits = np.frombuffer(text, np.uint8)
-        digits = digits[(digits == ord("0")) | (digits == ord("1"))][:count]
+        packed = text.translate(None, WHITE)[:count]
+        if packed.strip(b"01"):
+            raise Broken("its pixels are other than 0 and 1")
+        digits = np.frombuffer(packed, np.uint8)
         return np.where(digits == ord("0"), np.uint32(1), np.uint32(0))
     found = np.empty(count, np.uint32)
     done = 0
