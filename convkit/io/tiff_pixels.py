@@ -15,6 +15,7 @@ from convkit.io.headers import Broken, Page, Pieces, jpeg
 from convkit.io.headers.tiff import (
     BITS,
     BLACK_IS_0,
+    COMPRESSION,
     DEFLATE,
     EXTRA_SAMPLES,
     INTEGERS,
@@ -162,6 +163,9 @@ def _alone(data: bytes, page: Page, changes: dict[int, int], plane: int, planes:
     chosen = slice(plane * each, (plane + 1) * each)
     places, sizes = (found[tag].numbers(order)[chosen] for tag in (where, lengths))
     pieces = [data[start : start + size] for start, size in zip(places, sizes, strict=True)]
+    if COMPRESSION in changes:
+        pieces = [zlib.compress(piece, 0) for piece in pieces]
+        sizes = tuple(map(len, pieces))
     moved = list(accumulate(sizes[:-1], initial=layout.first + inline))
     kind = 16 if inline == 8 else 4
     for tag, values in ((where, moved), (lengths, sizes)):

@@ -105,6 +105,14 @@ def test_deflated_pieces_of_other_kinds_are_looked_at(mode, damage):
         ck.imread(bytes(whole))
 
 
+def test_small_tiles_of_a_palette_and_of_bits():
+    image, colours = make.noise("uint8", 1, (20, 40)), make.noise("uint16", 1, (3, 256))
+    data = make.pieced(image, size=(16, 16), t262=3, t317=2, t320=colours.ravel().tolist())
+    np.testing.assert_array_equal(read(data), (colours >> 8).T[image])
+    bits = make.pieced(image, size=(16, 16), t256=320, t258=1, t322=128)
+    np.testing.assert_array_equal(read(bits), np.unpackbits(image, axis=1) * 255)
+
+
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])
 def test_white_may_be_0(dtype):
     image = make.noise(dtype, 1, (9, 20))

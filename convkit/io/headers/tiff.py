@@ -186,7 +186,10 @@ def _header(data: bytes, tags: Tags, at: int, order: str, is_first: bool) -> Hea
         _check_lzw(data, places, sizes)
     turned = first(ORIENTATION, 1)
     turned = turned if 1 <= turned <= 8 else 1
-    page = None if ours else Page(at, _changes(tags, plain, turned), samples if plain and planar else 0)
+    changes = _changes(tags, plain, turned)
+    if TILES in tags and compression == NONE and line and in_order:
+        changes = (*changes, (COMPRESSION, DEFLATE[0]), (PREDICTOR, 0))  # it takes small ones for damaged
+    page = None if ours else Page(at, changes, samples if plain and planar else 0)
     if page and is_first and not page.changes and not page.planes:
         page = None  # the decoder may see it as it is
     return Header(
