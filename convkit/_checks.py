@@ -8,6 +8,7 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
 from math import isfinite
 from typing import Any, TypeAlias, TypeGuard
 
@@ -25,6 +26,7 @@ MAX_THREADS = 1024
 MAX_AXES = 64  # of a NumPy array
 INT64_MAX = 2**63 - 1
 MAX_CHANNELS = 4  # of a picture: gray, gray + alpha, RGB, RGBA
+MAX_BANDS = 16  # of an image for the filters, which take any number: satellites' have up to 13
 LOOKS_LIKE = "; it looks like "
 
 # ---- arrays -----------------------------------------------------------------------------------------
@@ -138,15 +140,40 @@ def channels_first(shape: tuple[int, ...], name: str, channels: int) -> None:
     maps(shape, name)
     found = shape[-3]
     if found != channels:
-        message = f"{name} has shape {shape}, {found} channels; the weight expects {channels}"
-        if shape[-1] == channels and looks_channels_last(shape[-3:]):
-            message += f"{LOOKS_LIKE}{'HWC' if len(shape) == 3 else 'BHWC'}: pass ck.to_bchw(image)"
-        raise ValueError(message)
+        raise ValueError(
+            f"{name} has shape {shape}, {found} channels; the weight expects {channels}"
+            f"{channels_last_hint(shape, channels)}"
+        )
 
 
-def looks_channels_first(shape: tuple[int, ...]) -> bool:
-    """Whether HWC is out of the question: few rows of many columns of more channels than a picture has."""
-    return shape[0] <= MAX_CHANNELS < min(shape[1], shape[2])
+def channels_last_hint(shape: tuple[int, ...], channels: int) -> str:
+    """What an input refused for want of `channels` channels looks like, and the mend, where they lie last.
+
+    Without a number of channels none can be given: maps of few columns are as likely as BHWC.
+    """
+    if len(shape) not in (3, 4) or shape[-1] != channels or not looks_channels_last(shape[-3:]):
+        return ""
+    return f"{LOOKS_LIKE}{'HWC' if len(shape) == 3 else 'BHWC'}: pass ck.to_bchw(image)"
+
+
+def image_hint(shape: tuple[int, ...], name: str) -> str:
+    """What an array refused as an HW or HWC image looks like, and the mend; empty where it fits both."""
+    if len(shape) == 3 and looks_channels_first(shape):
+        return f"{LOOKS_LIKE}CHW: pass ck.to_hwc({name})"
+    if len(shape) != 4:
+        return ""
+    if looks_channels_first(shape[1:]):
+        return f"{LOOKS_LIKE}BCHW: pass ck.from_bchw({name})[i] for one image of the batch"
+    looks = f"{LOOKS_LIKE}BHWC" if looks_channels_last(shape[1:]) else "; it is a batch"
+    return f"{looks}: pass {name}[i] for one image of the batch"
+
+
+def looks_channels_first(shape: tuple[int, ...], most: int = MAX_CHANNELS) -> bool:
+    """Whether HWC is out of the question: few rows of many columns of more channels than an image has.
+
+    `most` of them, where a function takes more than pictures have.
+    """
+    return shape[0] <= MAX_CHANNELS < shape[1] and shape[2] > most
 
 
 def looks_channels_last(shape: tuple[int, ...]) -> bool:
@@ -382,8 +409,8 @@ def byte_count(value: Any, name: str) -> int:
 
 # ---- images and their filters -----------------------------------------------------------------------
 
-CHANNELS_FIRST_WIDTH = 32
-"""A 3-D array of 1, 3 or 4 rows whose last axis is longer than this is taken for CHW, and refused."""
+layout_told: ContextVar[bool] = ContextVar("layout_told", default=False)
+"""Whether it is known where the channels of an image lie: then nothing is refused for looking like CHW."""
 
 MAX_EXTENT = 2**15 - 1
 """The largest extent of a filter's kernel, in either direction."""
@@ -408,23 +435,25 @@ def image(value: Any, name: str = "image") -> Array:
         raise TypeError(f"{name} is a {type(value).__name__} of arrays; expected one image: pass {name}[i]")
     array = as_array(value, name, np.dtype(np.float64))
     _refuse_other_dtypes(array.dtype, name)
-    if array.ndim == 4:
-        raise ValueError(f"{name} has shape {array.shape}, {_batch_hint(array.shape, name)}")
-    if array.ndim not in (2, 3):
-        raise ValueError(f"{name} has shape {array.shape}; expected an image of shape HW or HWC")
-    if array.ndim == 3 and array.shape[0] in (1, 3, 4) and array.shape[2] > CHANNELS_FIRST_WIDTH:
+    if array.ndim not in (2, 3) or (
+        array.ndim == 3 and looks_channels_first(array.shape, MAX_BANDS) and not layout_told.get()
+    ):
         raise ValueError(
-            f"{name} has shape {array.shape}, which looks like CHW; expected HWC: pass ck.to_hwc({name})"
+            f"{name} has shape {array.shape}; expected an image, HW or HWC{image_hint(array.shape, name)}"
+            f"{_axis_hint(array.shape)}"
         )
     return array
 
 
-def _batch_hint(shape: tuple[int, ...], name: str) -> str:
-    """What a batch of that shape is, and what is to be passed instead."""
-    hint = f"pass {name}[i], or channel_axis=-1 (None: no channels) for a stack of them"
-    if shape[1] in (1, 3, 4) and shape[3] > shape[1]:
-        hint = f"it looks like BCHW, pass ck.from_bchw({name})[i]"
-    return f"a batch; expected one image, HW or HWC: {hint}"
+def _axis_hint(shape: tuple[int, ...]) -> str:
+    """How to tell a filter where the channels of that shape lie."""
+    if len(shape) == 3:
+        return ", or channel_axis=-1 where its channels lie last"
+    if len(shape) != 4:
+        return ""
+    if looks_channels_first(shape[1:]):
+        return ", or channel_axis=1 for all of them"
+    return ", or channel_axis=-1 (None: no channels) for a stack of them"
 
 
 def _refuse_other_dtypes(dtype: np.dtype[Any], name: str) -> None:

@@ -18,7 +18,7 @@ from convkit.filters import bands, registry, text
 from convkit.filters.bands import Banded
 from convkit.filters.chain_report import Profile, size_of, step_lines, summary
 from convkit.filters.registry import Filter, Halo
-from convkit.filters.stacks import any_layout
+from convkit.filters.stacks import any_layout, told
 
 STEPS_A_PIXEL = 10
 """Multiply-adds that a filter is taken to make for each pixel, to tell small work from large."""
@@ -217,7 +217,8 @@ class Pipeline:
         start = time.perf_counter()
         now = source
         for stage in self.stages:
-            now = stage.filter.function(now, **stage.arguments, num_threads=num_threads)
+            with told():
+                now = stage.filter.function(now, **stage.arguments, num_threads=num_threads)
         return Profile(tuple(spent), together, time.perf_counter() - start)
 
     def _run(self, image: ArrayLike, *, out: Array | None = None, num_threads: int | None = None) -> Array:
@@ -250,7 +251,8 @@ class Pipeline:
         stop = start
         for stage in self.stages[start:]:
             why = stage.whole
-            kernels = [] if why else bands.prepare(*stage, shape, dtype)
+            with told():
+                kernels = [] if why else bands.prepare(*stage, shape, dtype)
             if not kernels:
                 break
             steps += kernels
@@ -299,9 +301,10 @@ def parse(chain: str) -> Pipeline:
 
 
 def _alone(part: Part, image: Array, out: Array | None, num_threads: int | None) -> Array:
-    """A part of a single stage: the filter itself."""
+    """A part of a single stage: the filter itself, on an image that was checked or rows of it."""
     ((filter, arguments),) = part.stages
-    return filter.function(image, **arguments, out=out, num_threads=num_threads)
+    with told():
+        return filter.function(image, **arguments, out=out, num_threads=num_threads)
 
 
 def _stages(value: Any) -> Iterable[Stage]:

@@ -5,9 +5,10 @@ A filter itself knows HW and HWC images alone. What wraps it here hands it such 
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Literal, TypeAlias, cast
 
 import numpy as np
@@ -23,8 +24,6 @@ PARAMETER = """    channel_axis : int, optional
         The axis of the channels, None for none; all axes before the image's own are then a stack's.
         Default: the last axis of a 3-D image, and no stacks.
 """
-MANY_CHANNELS = _checks.CHANNELS_FIRST_WIDTH
-"""Images of more channels are filtered plane by plane, as HWC they would be taken for CHW."""
 
 
 def any_layout(function: Callable[..., Array], joint_channels: bool = False) -> Callable[..., Array]:
@@ -76,7 +75,19 @@ def apart(image: Any, out: Any) -> Any:
 
 
 def _call(function: Callable[..., Array], args: Any, kwargs: Any, image: Array, out: Array | None) -> Array:
-    return function(image, *args, **kwargs, out=out)
+    """One image of a stack: where its channels lie was told, whatever its shape looks like."""
+    with told():
+        return function(image, *args, **kwargs, out=out)
+
+
+@contextlib.contextmanager
+def told() -> Iterator[None]:
+    """Images inside are HW or HWC, and of no other layout."""
+    token = _checks.layout_told.set(True)
+    try:
+        yield
+    finally:
+        _checks.layout_told.reset(token)
 
 
 def _each(
@@ -85,7 +96,7 @@ def _each(
     """Every image of a stack through `call`, into `out` or a fresh array of the stack's layout."""
     if axis is not None:
         axis = _axis(axis, image)
-    as_planes = axis is not None and not joint and (axis != image.ndim - 1 or image.shape[-1] > MANY_CHANNELS)
+    as_planes = axis is not None and not joint and axis != image.ndim - 1
     place = -3 if as_planes else -1
     stack = image.ndim - (2 if axis is None or as_planes else 3)
     if stack < 0:

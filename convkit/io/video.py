@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from convkit import _atomic
-from convkit._checks import Array, as_array, positive
+from convkit._checks import Array, as_array, image_hint, positive
 from convkit._opencv import opencv, quiet
 from convkit.errors import CorruptImage, ImageFileError, UnsupportedFormat, of_file
 from convkit.io.formats import sniff
@@ -194,7 +194,8 @@ class VideoWriter:
         if image.ndim == 2:
             image = np.repeat(image[..., None], 3, axis=2)
         if image.ndim != 3 or image.shape[2] != 3:
-            raise ValueError(f"frame has shape {image.shape}; expected HW, or HWC with 3 channels")
+            hint = _frame_hint(image.shape)
+            raise ValueError(f"frame has shape {image.shape}; expected HW, or HWC with 3 channels{hint}")
         if self._closed:
             raise ValueError(f"the writer of {self.path} is closed")
         height, width = image.shape[:2]
@@ -291,3 +292,10 @@ class VideoWriter:
             raise UnsupportedFormat(f"{self.path}: this OpenCV cannot write the codec {self._codec!r}")
         self._writer = writer
         self.size = height, width
+
+
+def _frame_hint(shape: tuple[int, ...]) -> str:
+    """The call that makes a frame of what came."""
+    if len(shape) == 3 and shape[2] in (1, 4):
+        return f": pass frame[..., {0 if shape[2] == 1 else ':3'}]"
+    return image_hint(shape, "frame")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from convkit._atomic import put
-from convkit._checks import FLOATS, IMAGE_DTYPES, Array, as_array, choice, flag, integer
+from convkit._checks import FLOATS, IMAGE_DTYPES, Array, as_array, choice, flag, image_hint, integer
 from convkit._opencv import opencv, quiet
 from convkit.errors import ImageFileError, of_file
 from convkit.io import headers
@@ -88,9 +88,13 @@ def imwrite(
 
 def _check_held(image: Array, target: Format) -> None:
     if image.ndim not in (2, 3):
-        raise ValueError(f"image has shape {image.shape}; expected HW or HWC")
+        raise ValueError(
+            f"image has shape {image.shape}; expected HW or HWC{image_hint(image.shape, 'image')}"
+        )
     channels = channel_count(image)
     if channels not in (1, 3, 4):
+        if hint := image_hint(image.shape, "image"):
+            raise ValueError(f"image has shape {image.shape}; expected HW or HWC{hint}")
         raise ValueError(
             f"image has shape {image.shape}, {channels} channels; expected HW or HWC with 1, 3 or 4: "
             f"pass {_count_mending(image, target)}"
@@ -136,8 +140,6 @@ def _dtype_mending(image: Array, target: Format) -> str:
 
 
 def _count_mending(image: Array, target: Format) -> str:
-    if image.shape[0] in (1, 3, 4):
-        return "ck.to_hwc(image)"
     if image.shape[2] != 2:
         return "image[..., :3] for three of them, or image[..., 0] for one"
     alpha = "; image[..., [0, 0, 0, 1]] where the second is alpha" if 4 in target.channels else ""

@@ -8,8 +8,16 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 
 from convkit import _checks, _dispatch, _threads
-from convkit._checks import FLOATS, IMAGE_DTYPES, Array, as_array, looks_channels_first, looks_channels_last
-from convkit.layout.shape import batch_hint, check_pixels, hwc, names
+from convkit._checks import (
+    FLOATS,
+    IMAGE_DTYPES,
+    Array,
+    as_array,
+    image_hint,
+    looks_channels_first,
+    looks_channels_last,
+)
+from convkit.layout.shape import check_pixels, hwc, names
 from convkit.layout.values import saturated
 
 if TYPE_CHECKING:
@@ -303,8 +311,10 @@ def _images(value: Any) -> list[Array]:
     whole = as_array(value, "image", np.dtype(np.float32))
     if whole.ndim == 4:
         if looks_channels_first(whole.shape[1:]):
-            hint = batch_hint(whole.shape, "image")
-            raise ValueError(f"image has shape {whole.shape}; expected HW, HWC or BHWC{hint}")
+            hint = image_hint(whole.shape, "image")
+            raise ValueError(
+                f"image has shape {whole.shape}; expected HW, HWC or BHWC{hint}, or leave ck.to_bchw out"
+            )
         hwc(whole[0], "image[0]", pixels=True)
         return list(whole)
     return [hwc(whole, "image", pixels=True)]

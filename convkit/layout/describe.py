@@ -82,7 +82,8 @@ def _layout(array: Array) -> tuple[str, str]:
             "BCHW or BHWC: the shape fits both",
             f"a batch: ck.to_bchw(array{scale}) if its channels are last, array itself if they are first",
         )
-    return f"{array.ndim} axes: no image and no batch", "an image has 2 or 3 axes, a batch 4"
+    axes = "1 axis" if array.ndim == 1 else f"{array.ndim} axes"
+    return f"{axes}: no image and no batch", "an image has 2 or 3 axes, a batch 4"
 
 
 def _images(count: int) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from convkit._checks import IMAGE_DTYPES, Array, as_array, looks_channels_first
+from convkit._checks import IMAGE_DTYPES, Array, as_array, image_hint, looks_channels_first
 
 
 def hwc(value: Any, name: str, pixels: bool = False) -> Array:
@@ -21,23 +21,12 @@ def hwc(value: Any, name: str, pixels: bool = False) -> Array:
     if image.ndim == 2:
         return image[..., None]
     if image.ndim != 3:
-        hint = f": pass {name}.reshape(height, width)" if image.ndim == 1 else ""
-        if image.ndim == 4:
-            hint = batch_hint(image.shape, name)
+        hint = f": pass {name}.reshape(height, width)" if image.ndim == 1 else image_hint(image.shape, name)
         raise ValueError(f"{name} has shape {image.shape}; expected HW or HWC{hint}")
     if looks_channels_first(image.shape):
-        raise ValueError(
-            f"{name} has shape {image.shape}, which looks like CHW; expected HW or HWC: "
-            f"pass ck.to_hwc({name}), or take {name}[None] for a batch of it"
-        )
+        hint = image_hint(image.shape, name)
+        raise ValueError(f"{name} has shape {image.shape}; expected HW or HWC{hint}")
     return image
-
-
-def batch_hint(shape: tuple[int, ...], name: str) -> str:
-    """What to pass instead of a batch of that shape, where one image is expected."""
-    if looks_channels_first(shape[1:]):
-        return f", which is BCHW already: pass ck.from_bchw({name}) for its images"
-    return f": pass {name}[i] for one image of the batch"
 
 
 def coloured(value: Any) -> Array:
@@ -45,14 +34,9 @@ def coloured(value: Any) -> Array:
     image = as_array(value, "image")
     if image.ndim == 3 and image.shape[2] in (3, 4):
         return image
-    hint = ""
-    if image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 1):
-        hint = ": a gray image has no colour order"
-    elif image.ndim == 3 and image.shape[0] in (3, 4):
-        hint = ", which looks like CHW: pass ck.to_hwc(image)"
-    elif image.ndim == 4:
-        hint = batch_hint(image.shape, "image")
-    raise ValueError(f"image has shape {image.shape}{hint}; expected HWC with 3 or 4 channels")
+    gray = image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 1)
+    hint = "; a gray image has no colour order" if gray else image_hint(image.shape, "image")
+    raise ValueError(f"image has shape {image.shape}; expected HWC with 3 or 4 channels{hint}")
 
 
 def check_pixels(array: Array, name: str) -> None:

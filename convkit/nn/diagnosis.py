@@ -209,12 +209,8 @@ def _channels(it: Refusal) -> Diagnosis | None:
 
 def _colours(it: Refusal, expected: int, found: int) -> Diagnosis | None:
     """An image in another layout, or of other colours, than the first layer was made for."""
-    *batch, height, width, last = it.given
-    if looks_channels_last(it.given[-3:]) and last in (expected, expected + (expected == 3)):
-        alpha, colours = (", and alpha beside the colours", "[..., :3]") if last != expected else ("", "")
-        whose = "an image is HWC, a layer takes BCHW" if not alpha else "a layer takes BCHW"
-        gives = (*(batch or [1]), expected, height, width)
-        return f"channels last{alpha}: {whose}", f"ck.to_bchw(image{colours}), which gives {gives}"
+    if last := _channels_last(it, expected):
+        return last
     if (found, expected) == (4, 3):
         return (
             "an image with alpha for a layer of colours: in_channels is 3",
@@ -226,6 +222,25 @@ def _colours(it: Refusal, expected: int, found: int) -> Diagnosis | None:
     convert = "np.repeat(x, 3, axis=-3)" if found == 1 else "ck.to_gray(image)"
     mend = f"{it.written}({found}, ...), or {convert}"
     return f"a {have} image for a layer of {want} ones: in_channels is {expected}", mend
+
+
+def _norm_of_images(it: Refusal) -> Diagnosis | None:
+    """A norm of so many channels, given them last; a group norm takes three axes that are no image."""
+    expected = getattr(it.layer, "num_features", getattr(it.layer, "num_channels", None))
+    image = len(it.given) == 4 or (len(it.given) == 3 and 4 in it.layer._axes)
+    if not it.first or expected is None or not image:
+        return None
+    return None if it.given[-3] == expected else _channels_last(it, expected)
+
+
+def _channels_last(it: Refusal, expected: int) -> Diagnosis | None:
+    *batch, height, width, last = it.given
+    if not looks_channels_last(it.given[-3:]) or last not in (expected, expected + (expected == 3)):
+        return None
+    alpha, colours = (", and alpha beside the colours", "[..., :3]") if last != expected else ("", "")
+    whose = "an image is HWC, a layer takes BCHW" if not alpha else "a layer takes BCHW"
+    gives = (*(batch or [1]), expected, height, width)
+    return f"channels last{alpha}: {whose}", f"ck.to_bchw(image{colours}), which gives {gives}"
 
 
 def _norms(it: Refusal) -> Diagnosis | None:
@@ -409,6 +424,7 @@ def _labels(it: Refusal) -> Diagnosis | None:
 SYMPTOMS: tuple[Callable[[Refusal], Diagnosis | None], ...] = (
     _labels,
     _dtype,
+    _norm_of_images,
     _axes,
     _channels,
     _no_variance,

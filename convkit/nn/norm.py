@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from convkit._checks import Array, integer
+from convkit._checks import Array, channels_last_hint, integer
 from convkit.nn import functional as F
 from convkit.nn.functional.normalization import batch_norm_and
 from convkit.nn.module import Module, Pointwise
@@ -99,6 +99,7 @@ class BatchNorm2d(Pointwise):
             raise ValueError(
                 f"input has shape {shape}; {type(self).__name__} was made for {self.num_features} channels "
                 f"in axis 1 of {' or '.join(map(str, self._axes))} axes"
+                f"{channels_last_hint(shape, self.num_features) if 4 in self._axes else ''}"
             )
         return shape
 
@@ -193,6 +194,7 @@ class GroupNorm(Module):
         if len(shape) < 2 or shape[1] != self.num_channels:
             raise ValueError(
                 f"input has shape {shape}; GroupNorm was made for {self.num_channels} channels in axis 1"
+                f"{channels_last_hint(shape, self.num_channels) if len(shape) == 4 else ''}"
             )
         return shape
 

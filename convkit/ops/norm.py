@@ -184,7 +184,7 @@ def batch_norm_grad(
     training = _checks.flag(training, "training")
     eps = check_eps(eps)
     pairs = ((mean, "mean"), (var, "var"))
-    moments = np.stack([check_moments(value, name, x.shape[1:2]) for value, name in pairs])
+    moments = np.stack([check_moments(value, name, x.shape) for value, name in pairs])
     return batch_norm_gradients(g, x, None, w, moments, training, eps, num_threads)
 
 
@@ -220,7 +220,7 @@ def batch_moments(x: Array, mean: Any, var: Any, training: bool) -> Array:
     if mean is None or var is None:
         raise ValueError("running_mean or running_var is None; pass both, or training=True")
     pairs = ((mean, "running_mean"), (var, "running_var"))
-    return np.stack([check_moments(value, name, x.shape[1:2]) for value, name in pairs])
+    return np.stack([check_moments(value, name, x.shape) for value, name in pairs])
 
 
 def given_arrays(input: Any, weight: Any, bias: Any) -> tuple[Array, Array | None, Array | None]:
@@ -233,7 +233,8 @@ def given_arrays(input: Any, weight: Any, bias: Any) -> tuple[Array, Array | Non
         raise ValueError(f"input has shape {x.shape}; expected at least 2 axes")
     for name in ("weight", "bias"):
         if name in arrays and arrays[name].shape != shape:
-            raise ValueError(f"{name} has shape {arrays[name].shape}; expected {shape}")
+            hint = last_hint(x.shape, arrays[name])
+            raise ValueError(f"{name} has shape {arrays[name].shape}; expected {shape}{hint}")
     w, b = (None if a is None else np.ascontiguousarray(a) for a in map(arrays.get, ("weight", "bias")))
     return x, w, b
 
@@ -562,7 +563,9 @@ def parameter(arrays: dict[str, Array], name: str, shape: tuple[int, ...], unset
     if name not in arrays:
         return np.full(shape, unset)
     if arrays[name].shape != shape:
-        raise ValueError(f"{name} has shape {arrays[name].shape}; expected {shape}")
+        of_channels = shape == arrays["input"].shape[1:2]  # and not of the last axes, as in `layer_norm`
+        hint = last_hint(arrays["input"].shape, arrays[name]) if of_channels else ""
+        raise ValueError(f"{name} has shape {arrays[name].shape}; expected {shape}{hint}")
     return arrays[name].astype(np.float64)
 
 
@@ -583,11 +586,17 @@ def gradient_of(grad_output: Any, x: Array) -> Array:
 
 
 def check_moments(value: Any, name: str, shape: tuple[int, ...]) -> Array:
-    """A mean or variance for each channel, in float64."""
+    """A mean or variance for each channel of an input of `shape`, in float64."""
     array = _checks.as_array(value, name).astype(np.float64)
-    if array.shape != shape:
-        raise ValueError(f"{name} has shape {array.shape}; expected {shape}, one number a channel")
+    if array.shape != shape[1:2]:
+        hint = last_hint(shape, array)
+        raise ValueError(f"{name} has shape {array.shape}; expected {shape[1:2]}, one number a channel{hint}")
     return array
+
+
+def last_hint(shape: tuple[int, ...], each: Array) -> str:
+    """What an input of `shape` looks like whose channels, by the numbers for each of them, lie last."""
+    return _checks.channels_last_hint(shape, each.size) if each.ndim == 1 and len(shape) == 4 else ""
 
 
 def check_eps(eps: Any) -> float:

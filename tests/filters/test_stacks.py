@@ -157,4 +157,21 @@ def test_few_rows_of_many_channels_when_told():
         ck.filters.box(image, 3)
     hwc = ck.filters.box(np.moveaxis(image, 0, -1), 3)
     np.testing.assert_array_equal(ck.filters.box(image, 3, channel_axis=0), np.moveaxis(hwc, -1, 0))
-    assert ck.filters.box(image, 3, channel_axis=-1).shape == image.shape
+    for name in ("box(3)", "bilateral(3, 20.0, 1.0)"):  # of which one sees all channels
+        chain = ck.Pipeline(name)
+        rows = chain(np.repeat(image, 3, 0), channel_axis=-1)  # nine rows: HWC as it is
+        np.testing.assert_array_equal(chain(np.repeat(image, 3, 0)), rows)
+        assert chain(image, channel_axis=-1).shape == image.shape
+    with pytest.raises(ValueError, match="looks like CHW"):
+        ck.filters.box(image, 3)  # what was told holds for one call
+
+
+def test_few_rows_of_some_bands_are_an_image():
+    tile = rng.integers(0, 256, (3, 20, 13), np.uint8)
+    np.testing.assert_array_equal(ck.filters.box(tile, 3)[..., 7], ck.filters.box(tile[..., 7], 3))
+
+
+def test_rows_that_a_chain_leaves_are_no_channels():
+    image = rng.integers(0, 256, (5, 20, 40), np.uint8)
+    chain = ck.Pipeline("median(3, border='valid') | bilateral(3, 20.0, 1.0)")
+    assert chain(image).shape == (3, 18, 40)

@@ -185,7 +185,10 @@ def test_gray_frames_become_rgb(tmp_path):
     [
         (np.zeros((48, 66, 3), np.uint8), ValueError, r"the first one had \(48, 64\).*ck\.resize"),
         (np.zeros((48, 64, 3), np.float32), TypeError, "frame has dtype float32; expected uint8"),
-        (np.zeros((48, 64, 4), np.uint8), ValueError, r"\(48, 64, 4\); expected HW, or HWC with 3 channels"),
+        (np.zeros((48, 64, 4), np.uint8), ValueError, r"HWC with 3 channels: pass frame\[..., :3\]"),
+        (np.zeros((48, 64, 1), np.uint8), ValueError, r"HWC with 3 channels: pass frame\[..., 0\]"),
+        (np.zeros((3, 48, 64), np.uint8), ValueError, r"looks like CHW: pass ck.to_hwc\(frame\)"),
+        (np.zeros((1, 3, 48, 64), np.uint8), ValueError, r"looks like BCHW: pass ck.from_bchw\(frame\)\[i\]"),
         (None, TypeError, "frame is None"),
     ],
 )

@@ -105,7 +105,15 @@ def test_names_of_every_kind(tmp_path, name):
         ("a.jpg", picture(channels=2), ValueError, r"2 channels; .* pass image\[\.\.\., 0\] for the first$"),
         ("a.png", picture(channels=5), ValueError, r"5 channels; expected .* pass image\[\.\.\., :3\]"),
         ("a.png", np.zeros((3, 8, 9), np.uint8), ValueError, "ck.to_hwc"),
-        ("a.png", np.zeros((1, 3, 8, 9), np.uint8), ValueError, "expected HW or HWC"),
+        (
+            "a.png",
+            np.zeros((1, 3, 8, 9), np.uint8),
+            ValueError,
+            r"looks like BCHW: pass ck.from_bchw\(image\)\[i\]",
+        ),
+        ("a.png", np.zeros((1, 8, 9, 3), np.uint8), ValueError, r"looks like BHWC: pass image\[i\]"),
+        ("a.png", np.zeros((3, 8, 9), np.uint8), ValueError, r"looks like CHW: pass ck.to_hwc\(image\)"),
+        ("a.png", np.zeros((4, 4, 5), np.uint8), ValueError, r"1, 3 or 4: pass image\[..., :3\]"),
         ("a.png", np.zeros((0, 8), np.uint8), ValueError, "empty"),
         (
             "a.webp",

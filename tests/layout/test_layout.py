@@ -1,5 +1,7 @@
 """Axis and colour orders: values, dtypes, memory order, round trips and refusals."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -127,7 +129,7 @@ def test_from_bchw_refuses_nan_and_odd_dtypes():
 WRONG_LAYOUT = [
     (ck.to_chw, (3, 224, 224), "looks like CHW.*ck.to_hwc"),
     (ck.to_bchw, (3, 224, 224), "looks like CHW.*ck.to_hwc"),
-    (ck.to_bchw, (2, 3, 224, 224), "which is BCHW already: pass ck.from_bchw"),
+    (ck.to_bchw, (2, 3, 224, 224), "looks like BCHW: pass ck.from_bchw"),
     (ck.to_hwc, (224, 224, 3), "HWC already"),
     (ck.from_bchw, (2, 224, 224, 3), "channels are last already"),
     (ck.from_bchw, (224, 224, 3), "channels are last already"),
@@ -254,8 +256,8 @@ def test_what_errors_tell_to_pass_is_right(tmp_path):
         "image is a list of arrays; expected one image: pass image[i]",
         lambda: ck.filters.sobel([photo]),
     )
-    mended(ValueError, "BCHW already: pass ck.from_bchw", lambda: ck.to_bchw(bchw))
-    mended(ValueError, "BCHW already: pass ck.from_bchw(image)", lambda: ck.rgb_to_hsv(bchw))
+    mended(ValueError, "looks like BCHW: pass ck.from_bchw", lambda: ck.to_bchw(bchw))
+    mended(ValueError, "looks like BCHW: pass ck.from_bchw(image)", lambda: ck.rgb_to_hsv(bchw))
     mended(TypeError, "pass image.astype(np.float32)", lambda: ck.rgb_to_hsv(wide))
     mended(TypeError, "pass image.astype(np.float32)", lambda: ck.to_uint8(wide))
     for dtype in (np.int32, np.int64, np.float16):
@@ -269,3 +271,18 @@ def test_what_errors_tell_to_pass_is_right(tmp_path):
     unit = ck.to_bchw(photo, scale="unit")
     mended(ValueError, 'pass dtype="uint8"', lambda: ck.from_bchw(unit, scale="unit"))
     assert (ck.from_bchw(unit, dtype="uint8", scale="unit")[0] == photo).all()
+
+
+def test_one_function_words_every_refusal_of_a_layout():
+    calls = (ck.filters.sobel, ck.to_gray, ck.to_chw, ck.to_bchw, lambda i: ck.resize(i, 4))
+    hints = {
+        (3, 48, 64): "; it looks like CHW: pass ck.to_hwc(image)",
+        (1, 3, 48, 64): "; it looks like BCHW: pass ck.from_bchw(image)[i] for one image of the batch",
+    }
+    for shape, hint in hints.items():
+        for call in calls:
+            with pytest.raises(ValueError, match=re.escape(hint)):
+                call(np.zeros(shape, np.uint8))
+    with pytest.raises(ValueError, match=r"expected HWC with 3 or 4 channels$"):
+        ck.to_gray(np.zeros((4, 4, 5), np.uint8))  # which fits both
+    assert ck.describe(np.zeros(3)).startswith("shape (3,): 1 axis:")

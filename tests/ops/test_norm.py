@@ -101,3 +101,15 @@ def test_activation(activation, dtype, isa, threads):
     dx = ck.activation_grad(g, x, activation, num_threads=threads)
     atol = 1e-8 if dtype == np.float64 else 1e-5
     np.testing.assert_allclose(dx, g * (up - down) / (2 * step), rtol=0, atol=atol)
+
+
+def test_channels_that_lie_last_are_told_where_their_number_is_known():
+    bhwc, each = np.zeros((1, 8, 9, 3), np.float32), np.ones(3, np.float32)
+    for call in (
+        lambda: ck.batch_norm(bhwc, each, each),
+        lambda: ck.batch_norm(bhwc, weight=each, training=True),
+        lambda: ck.group_norm(bhwc, 1, each),
+    ):
+        with pytest.raises(ValueError, match=r"looks like BHWC: pass ck.to_bchw\(image\)"):
+            call()
+    assert ck.group_norm(bhwc, 1).shape == bhwc.shape  # maps of three columns, for all it can know
