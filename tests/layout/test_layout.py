@@ -260,13 +260,14 @@ def test_what_errors_tell_to_pass_is_right(tmp_path):
     mended(ValueError, "looks like BCHW: pass ck.from_bchw(image)", lambda: ck.rgb_to_hsv(bchw))
     mended(TypeError, "pass image.astype(np.float32)", lambda: ck.rgb_to_hsv(wide))
     mended(TypeError, "pass image.astype(np.float32)", lambda: ck.to_uint8(wide))
-    for dtype in (np.int32, np.int64, np.float16):
+    for dtype, top in ((np.int32, 255), (np.int64, 255), (np.float16, 1)):
+        other = (photo / 255).astype(dtype) if top == 1 else photo.astype(dtype)
         mended(
             TypeError,
-            "ck.to_uint8(image.astype(np.float32), range=(0, 255))",
-            lambda dtype=dtype: ck.imwrite(tmp_path / "a.jpg", photo.astype(dtype)),
+            f"ck.to_uint8(image.astype(np.float32), range=(0, {top}))",
+            lambda other=other: ck.imwrite(tmp_path / "a.jpg", other),
         )
-        assert (ck.to_uint8(photo.astype(dtype).astype(np.float32), range=(0, 255)) == photo).all()
+        assert (ck.to_uint8(other.astype(np.float32), range=(0, top)) == photo).all()
     mended(ValueError, "fill is 300", lambda: ck.letterbox(photo, 60, fill=300))
     unit = ck.to_bchw(photo, scale="unit")
     mended(ValueError, 'pass dtype="uint8"', lambda: ck.from_bchw(unit, scale="unit"))
