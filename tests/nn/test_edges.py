@@ -100,3 +100,63 @@ def test_deviation_of_one_number():
         y.sum().backward()
     assert np.isnan(y.data).all()
     assert np.isnan(x.grad.data).all()
+
+
+# ---- optimisers -------------------------------------------------------------------------------------
+
+STEPS = [
+    ("SGD", {"momentum": 0.9, "weight_decay": 0.1, "maximize": True}),
+    ("SGD", {"momentum": 0.9, "maximize": True, "nesterov": True}),
+    ("RMSprop", {"weight_decay": 0.1, "momentum": 0.9}),
+    ("RMSprop", {"centered": True}),
+    ("Adagrad", {"lr_decay": 0.1, "weight_decay": 0.1, "maximize": True}),
+    ("Adam", {"weight_decay": 0.1, "maximize": True}),
+]
+
+
+@pytest.mark.parametrize(("name", "how"), STEPS)
+def test_steps_of_a_number(name, how):
+    p, q = nn.Parameter(np.array(2.0)), torch.nn.Parameter(torch.tensor(2.0, dtype=torch.float64))
+    ours, theirs = getattr(nn.optim, name)([p], 0.1, **how), getattr(torch.optim, name)([q], 0.1, **how)
+    for step in range(4):
+        p.grad, q.grad = nn.Tensor(np.array(step - 1.5)), torch.tensor(step - 1.5, dtype=torch.float64)
+        ours.step()
+        theirs.step()
+    np.testing.assert_allclose(p.item(), q.item(), rtol=1e-9)
+    getattr(nn.optim, name)([p], 0.1, **how).load_state_dict(ours.state_dict())
+
+
+@pytest.mark.parametrize("name", ["SGD", "RMSprop", "Adagrad", "Adam"])
+def test_settings_that_are_numbers_of_numpy(name):
+    p = nn.Parameter(np.ones(3, np.float32))
+    optimiser = getattr(nn.optim, name)([p], lr=np.float64(0.1), weight_decay=np.float64(0.1))
+    optimiser.param_groups[0]["momentum"] = np.float64(0.9)
+    optimiser.param_groups[0]["weight_decay"] = np.float64(0.2)
+    p.grad = nn.Tensor(np.ones(3, np.float32))
+    optimiser.step()
+    optimiser.load_state_dict(optimiser.state_dict())
+    assert type(optimiser.param_groups[0]["lr"]) is float
+
+
+def test_a_gradient_is_a_tensor_of_its_shape():
+    p = nn.Parameter(np.ones((2, 3)))
+    with pytest.raises(ValueError, match=r"shape \(3,\); expected the tensor's, \(2, 3\)"):
+        p.grad = nn.Tensor(np.ones(3))
+    with pytest.raises(TypeError, match=r"nn\.Tensor\(grad\)"):
+        p.grad = np.ones((2, 3))
+
+
+# ---- modules ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("place", ["norm", "relu", "class"])
+def test_a_forward_that_was_replaced_is_called(place, monkeypatch):
+    model = nn.Sequential(nn.BatchNorm2d(2), nn.ReLU())
+    target, instead = {
+        "norm": (model[0], lambda x: x - 5),
+        "relu": (model[1], lambda x: x * 0 + 7),
+        "class": (nn.ReLU, lambda self, x: x * 0 + 7),
+    }[place]
+    monkeypatch.setattr(target, "forward", instead, raising=False)
+    y = model(np.ones((2, 2, 3, 3), np.float32))
+    assert (y == (0 if place == "norm" else 7)).all()
