@@ -56,7 +56,8 @@ class Optimizer(ABC):
             if id(parameter) in held:
                 raise ValueError(f"a parameter of shape {parameter.shape} is in two groups; expected one")
             held.add(id(parameter))
-        settings = {**self.defaults, **group, "params": params}
+        settings = {name: _plain(value) for name, value in {**self.defaults, **group}.items()}
+        settings["params"] = params
         self._check(settings)
         self.param_groups.append(settings)
 
@@ -82,7 +83,7 @@ class Optimizer(ABC):
                 if parameter.grad is not None:
                     gradient = parameter.grad.data
                     if group.get("maximize"):
-                        gradient = -gradient
+                        gradient = np.asarray(-gradient)
                     self.update(parameter.data, gradient, self.state.setdefault(index, {}), group)
                 index += 1
 
@@ -141,6 +142,19 @@ class Optimizer(ABC):
         )
 
 
+def _plain(setting: Any) -> Any:
+    """A number of NumPy's as one of Python's, which does not widen the arrays that it meets."""
+    if isinstance(setting, tuple):
+        return tuple(map(_plain, setting))
+    return setting.item() if isinstance(setting, np.generic) else setting
+
+
+def _decayed(x: Array, gradient: Array, group: Group) -> Array:
+    """The gradient with that of the weight decay; an array of `x`'s dtype, where `x` is a number, too."""
+    decay = group["weight_decay"]
+    return np.asarray(gradient + decay * x, x.dtype) if decay else gradient
+
+
 class SGD(Optimizer):
     """Gradient descent, with momentum, Nesterov's momentum and weight decay (Sutskever et al., 2013).
 
@@ -189,8 +203,7 @@ class SGD(Optimizer):
     def update(self, x: Array, gradient: Array, state: State, group: Group) -> None:
         """v ← μ·v + (1 - dampening)·g;  x ← x - lr·v."""
         momentum = group["momentum"]
-        if group["weight_decay"]:
-            gradient = gradient + group["weight_decay"] * x
+        gradient = _decayed(x, gradient, group)
         if momentum:
             velocity = state.get("momentum_buffer")
             if velocity is None:
@@ -322,8 +335,7 @@ class RMSprop(Optimizer):
     def update(self, x: Array, gradient: Array, state: State, group: Group) -> None:
         """x ← x - lr·g / (√(mean of g²) + ε)."""
         alpha = group["alpha"]
-        if group["weight_decay"]:
-            gradient = gradient + group["weight_decay"] * x
+        gradient = _decayed(x, gradient, group)
         if not state:
             state["square_avg"] = np.zeros_like(x)
             if group["centered"]:
@@ -336,9 +348,9 @@ class RMSprop(Optimizer):
         if group["centered"]:
             mean = state["grad_avg"]
             mean += (1 - alpha) * (gradient - mean)
-            size = np.sqrt(square - mean * mean)
+            size = np.asarray(np.sqrt(square - mean * mean))
         else:
-            size = np.sqrt(square)
+            size = np.asarray(np.sqrt(square))
         size += group["eps"]
         np.divide(gradient, size, out=size)
         if group["momentum"]:
@@ -381,8 +393,7 @@ class Adagrad(Optimizer):
 
     def update(self, x: Array, gradient: Array, state: State, group: Group) -> None:
         """x ← x - lr·g / (√(sum of g²) + ε)."""
-        if group["weight_decay"]:
-            gradient = gradient + group["weight_decay"] * x
+        gradient = _decayed(x, gradient, group)
         if not state:
             state.update(step=0, sum=np.full_like(x, group["initial_accumulator_value"]))
         state["step"] += 1

@@ -63,7 +63,7 @@ class Tensor:
             [6., 8.]], dtype=float32)
     """
 
-    __slots__ = ("__weakref__", "_data", "_foreign", "_node", "grad", "requires_grad")
+    __slots__ = ("__weakref__", "_data", "_foreign", "_grad", "_node", "requires_grad")
 
     __array_ufunc__ = None  # `array * tensor` is ours to compute
     __hash__ = object.__hash__
@@ -77,7 +77,7 @@ class Tensor:
                 f"data has dtype {self._data.dtype}; gradients are float32 or float64: pass dtype=np.float32"
             )
         self.requires_grad = bool(requires_grad)
-        self.grad: Tensor | None = None
+        self._grad: Tensor | None = None
         self._node: Node | None = None
         self._foreign = True
 
@@ -94,6 +94,20 @@ class Tensor:
         if array.shape != self._data.shape:
             raise ValueError(f"data has shape {array.shape}; the tensor's is {self._data.shape}")
         self._data = array
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient, in the tensor's shape; None until `backward`."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        if value is not None:
+            if not isinstance(value, Tensor):
+                raise TypeError(f"grad is {type(value).__name__}; expected a Tensor: pass nn.Tensor(grad)")
+            if value.shape != self.shape:
+                raise ValueError(f"grad has shape {value.shape}; expected the tensor's, {self.shape}")
+        self._grad = value
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -295,7 +309,7 @@ class Tensor:
         total = gradient if self.grad is None else np.asarray(self.grad.data + gradient)
         total = np.asarray(total, self._data.dtype).view()
         total.flags.writeable = False  # it may lie in the memory of another's gradient
-        self.grad = _of(total)
+        self._grad = _of(total)
 
     # ---- arithmetic ---------------------------------------------------------------------------------
 
@@ -567,5 +581,5 @@ def _of(array: Array) -> Tensor:
     """A tensor of an array that is known to be one of numbers, on no tape."""
     tensor = Tensor.__new__(Tensor)
     tensor._data, tensor.requires_grad = array, False
-    tensor.grad, tensor._node, tensor._foreign = None, None, True
+    tensor._grad, tensor._node, tensor._foreign = None, None, True
     return tensor

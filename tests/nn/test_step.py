@@ -73,9 +73,8 @@ def test_adam_on_arrays_that_do_not_lie_in_one_line_and_on_long_ones():
                     optimiser.step()
             found.append(p.data)
     assert all(np.array_equal(found[0], other) for other in found[1:])
-    p.grad = nn.Tensor(np.ones(5))
     with pytest.raises(ValueError, match=r"shape \(5,\)"):
-        optimiser.step()
+        p.grad = nn.Tensor(np.ones(5))
 
 
 @pytest.mark.parametrize("change", [np.negative, lambda a: a[::-1], lambda a: np.roll(a, 8)])

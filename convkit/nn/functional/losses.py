@@ -103,12 +103,10 @@ def cross_entropy(
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"label_smoothing is {label_smoothing}; expected 0 to 1")
     if input.ndim == 1:
-        one = cross_entropy(
-            input.unsqueeze(0), target.unsqueeze(0), weight, ignore_index, "sum", label_smoothing
+        how = "sum" if reduction == "none" else reduction
+        return cross_entropy(  # type: ignore[no-any-return]
+            input.unsqueeze(0), target.unsqueeze(0), weight, ignore_index, how, label_smoothing
         )
-        if reduction == "mean" and weight is not None and target.dtype.kind in "iu":
-            return one / float(weight.data[int(target)])  # type: ignore[no-any-return]
-        return one  # type: ignore[no-any-return]
     classes, scores = input.shape[1], input.data
     counted = None
     if target.dtype.kind in "iu":
@@ -176,7 +174,8 @@ def nll_loss(
     each_weight = np.ones(labels.shape, input.dtype) if weight is None else weight.data[safe]
     each_weight = np.where(ignored, 0, each_weight).astype(input.dtype)
     places: list[Any] = list(np.indices(labels.shape, sparse=True))
-    each: Tensor = -input[(places[0], safe, *places[1:])] * each_weight
+    picked = apply(arithmetic.where, ignored, input.dtype.type(0), input[(places[0], safe, *places[1:])])
+    each: Tensor = -picked * each_weight
     if reduction == "mean":
         mean: Tensor = each.sum() / each_weight.sum()
         return mean
@@ -205,8 +204,8 @@ def binary_cross_entropy(
 ) -> Tensor:
     """-target · log(input) - (1 - target) · log(1 - input), of probabilities; logarithms at least -100."""
     _same(input, target)
-    with np.errstate(divide="ignore"):
-        each = -(target * input.log().clamp(min=-100) + (1 - target) * (1 - input).log().clamp(min=-100))
+    wanted = target if target.dtype == input.dtype else target.astype(input.dtype)
+    each = apply(rules.binary_cross_entropy, input, wanted)
     return reduced(each if weight is None else each * weight, reduction)
 
 

@@ -73,8 +73,8 @@ def batch_norm_and(
     )
     if training and mean is not None and var is not None:
         count = input.numel() // input.shape[1]
-        mean += momentum * (moments[0] - mean)
-        var += momentum * (moments[1] * (count / (count - 1)) - var)
+        _follow(mean, moments[0], momentum)
+        _follow(var, moments[1] * (count / (count - 1)), momentum)
     return output
 
 
@@ -98,8 +98,8 @@ def instance_norm(
     mean, var = (_raw(value) for value in (running_mean, running_var))
     if mean is not None and var is not None:
         axes = tuple(range(2, x.ndim))
-        mean += momentum * (x.mean(axis=axes, dtype=np.float64).mean(axis=0) - mean)
-        var += momentum * (x.var(axis=axes, dtype=np.float64, ddof=1).mean(axis=0) - var)
+        _follow(mean, x.mean(axis=axes, dtype=np.float64).mean(axis=0), momentum)
+        _follow(var, x.var(axis=axes, dtype=np.float64, ddof=1).mean(axis=0), momentum)
     return apply(rules.group_norm, input, weight, bias, groups=x.shape[1], eps=eps)
 
 
@@ -125,6 +125,11 @@ def layer_norm(
 ) -> Tensor:
     """`convkit.layer_norm`: the last axes less their mean, over their deviation."""
     return apply(rules.layer_norm, input, weight, bias, shape=tuple(normalized_shape), eps=eps)
+
+
+def _follow(running: Array, new: Array, momentum: float) -> None:
+    """A running moment after one more batch; infinite after an infinite one."""
+    running[...] = (1 - momentum) * running + momentum * new
 
 
 def _raw(value: Any) -> Any:

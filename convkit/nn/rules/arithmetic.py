@@ -55,8 +55,9 @@ def power(needs: Needs, x: Any, y: Any) -> Result:
     """x to the power of y; ∂/∂y is 0 where x is 0 and y at least 0, as the limit is."""
     output = np.power(x, y)
 
-    def by_x(g: Array) -> Array:
-        return np.asarray(g * (y * np.power(x, np.subtract(y, 1))))
+    def by_x(g: Array) -> Array:  # 0, not 0 · 0⁻¹, where y is 0
+        less = np.where(y == 0, 0, y - 1) if isinstance(y, np.ndarray) else y - 1 if y else 0
+        return np.asarray(g * (y * np.power(x, less)))
 
     def by_y(g: Array) -> Array:
         flat = (np.equal(x, 0) & np.greater_equal(y, 0)) if isinstance(x, np.ndarray) else np.equal(x, 0)
@@ -135,7 +136,7 @@ def linear(needs: Needs, x: Array, weight: Array, bias: Array | None) -> Result:
         return by_x, by_weight, unbroadcast(g, bias) if needs[2] else None
 
     saved = (*([weight] if needs[0] else []), *([x] if needs[1] else []))
-    return Result(output.reshape(*x.shape[:-1], -1), backward, saved)
+    return Result(output.reshape(*x.shape[:-1], weight.shape[0]), backward, saved)
 
 
 # ---- one array --------------------------------------------------------------------------------------
@@ -183,7 +184,7 @@ def clip(needs: Needs, x: Array, low: float | None, high: float | None) -> Resul
             inside &= x >= low
         if high is not None:
             inside &= x <= high
-        return (g * inside,)
+        return (np.where(inside, g, g.dtype.type(0)),)
 
     return Result(np.clip(x, low, high), backward, (x,))
 

@@ -35,6 +35,8 @@ def take(needs: Needs, x: Array, index: Any) -> Result:
     parts = index if isinstance(index, tuple) else (index,)
     simple = all(part is None or part is Ellipsis or isinstance(part, (int, slice)) for part in parts)
     shape, dtype = x.shape, x.dtype
+    if needs[0] and not simple:  # a copy, which nobody changes before the gradient
+        index = tuple(np.array(part) if isinstance(part, (np.ndarray, list)) else part for part in parts)
 
     def backward(g: Array) -> tuple[Array]:
         gradient = np.zeros(shape, dtype)

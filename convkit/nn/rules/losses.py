@@ -20,6 +20,8 @@ def cross_entropy(
 
     `counted` is 0 where an example does not count. A `divisor` makes it the sum over all, divided by it.
     """
+    if counted is not None:  # whatever they hold
+        scores = np.where(counted[:, None] != 0, scores, scores.dtype.type(0))
     apart = scores - scores.max(axis=1, keepdims=True)
     powers = np.exp(apart)
     sums = powers.sum(axis=1, keepdims=True)
@@ -28,17 +30,38 @@ def cross_entropy(
         wanted = wanted * weight.reshape(1, -1, *(1,) * (scores.ndim - 2))
     if counted is not None:
         wanted = wanted * counted[:, None]
-    losses = -(wanted * logs).sum(axis=1)
-    output = losses if divisor is None else np.asarray(losses.sum() / scores.dtype.type(divisor))
+    each = np.zeros_like(logs)
+    np.multiply(wanted, logs, out=each, where=wanted != 0)  # a class at -inf that is not wanted costs nothing
+    losses = -each.sum(axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):  # the mean of none is NaN
+        output = losses if divisor is None else np.asarray(losses.sum() / scores.dtype.type(divisor))
 
     def backward(g: Array) -> tuple[Array, None]:
         gradient = powers / sums
         gradient *= wanted.sum(axis=1, keepdims=True)
         gradient -= wanted
-        gradient *= g[:, None] if divisor is None else g / scores.dtype.type(divisor)
+        if divisor is None:
+            gradient *= g[:, None]
+        else:
+            gradient *= g / scores.dtype.type(divisor) if divisor else 0
         return gradient, None
 
     return Result(output, backward, (wanted,))
+
+
+def binary_cross_entropy(needs: Needs, x: Array, wanted: Array) -> Result:
+    """-wanted · log x - (1 - wanted) · log(1 - x), with logarithms of at least -100.
+
+    The gradient divides by x · (1 - x), of at least 1e-12, so that it is finite at 0 and 1.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        yes, no = np.maximum(np.log(x), -100), np.maximum(np.log1p(-x), -100)
+
+    def backward(g: Array) -> tuple[Array | None, Array | None]:
+        by_x = g * (x - wanted) / np.maximum(x * (1 - x), 1e-12) if needs[0] else None
+        return by_x, g * (no - yes) if needs[1] else None
+
+    return Result(-(wanted * yes + (1 - wanted) * no), backward, (x, wanted))
 
 
 def binary_cross_entropy_with_logits(

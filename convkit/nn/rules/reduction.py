@@ -43,11 +43,12 @@ def mean(needs: Needs, x: Array, axes: Axes, keepdims: bool) -> Result:
 
 def variance(needs: Needs, x: Array, axes: Axes, correction: int, keepdims: bool) -> Result:
     """The mean square of the distance from the mean, over n - `correction` instead of n."""
-    count = math.prod(x.shape[axis] for axis in axes) - correction
+    count = max(math.prod(x.shape[axis] for axis in axes) - correction, 0)
 
     def backward(g: Array) -> tuple[Array]:
         apart = x - x.mean(axis=axes, keepdims=True)
-        return (_spread(g, x, axes, keepdims) * apart * (2 / count),)
+        with np.errstate(invalid="ignore"):  # NaN, as the variance of one number is
+            return (_spread(g, x, axes, keepdims) * apart * (2 / count if count else math.inf),)
 
     return Result(np.asarray(x.var(axis=axes, ddof=correction, keepdims=keepdims)), backward, (x,))
 
