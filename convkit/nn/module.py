@@ -327,9 +327,32 @@ class Module:
         ValueError, TypeError
             A shape, or a dtype that would be narrowed, does not match.
         """
+        state_dict = self._by_first_names(state_dict)
         for path, module in self.named_modules():
             module._prepare(path, state_dict)
         return load_arrays(self._state(), state_dict, strict)
+
+    def _by_first_names(self, state_dict: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What is listed under each path of a shared module, under the path that `named_modules` gives."""
+        first = {id(module): path for path, module in self.named_modules()}
+        others: dict[str, str] = {}
+        stack: list[tuple[str, Module, tuple[Module, ...]]] = [("", self, ())]
+        while stack:
+            path, module, around = stack.pop()
+            if path != first[id(module)]:
+                others[path] = first[id(module)]
+            dot, around = f"{path}." if path else "", (*around, module)
+            stack += [
+                (dot + name, child, around) for name, child in module.named_children() if child not in around
+            ]
+        if not others:
+            return state_dict
+        found = {name: value for name, value in state_dict.items() if name.rpartition(".")[0] not in others}
+        for name, value in state_dict.items():
+            path, _, own = name.rpartition(".")
+            if path in others:
+                found.setdefault(f"{others[path]}.{own}" if others[path] else own, value)
+        return found
 
     def _prepare(self, path: str, state_dict: Mapping[str, Any]) -> None:
         """Called before loading: a lazy layer looks at the shapes that come."""

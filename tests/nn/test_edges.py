@@ -1,5 +1,7 @@
 """PyTorch's numbers at the edges: infinite and ignored values, empty batches, tensors of no axes."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -160,3 +162,34 @@ def test_a_forward_that_was_replaced_is_called(place, monkeypatch):
     monkeypatch.setattr(target, "forward", instead, raising=False)
     y = model(np.ones((2, 2, 3, 3), np.float32))
     assert (y == (0 if place == "norm" else 7)).all()
+
+
+def test_a_state_that_lists_a_shared_module_under_every_name():
+    def shared(library):
+        layer = library.Linear(3, 3)
+        return library.Sequential(layer, library.ReLU(), library.Sequential(layer))
+
+    ours, state = shared(nn), {k: v.numpy() for k, v in shared(torch.nn).state_dict().items()}
+    assert len(state) == 4
+    ours.load_state_dict(state)
+    np.testing.assert_array_equal(ours[0].weight.data, state["0.weight"])
+    del state["0.weight"], state["0.bias"]
+    ours.load_state_dict({name: value * 2 for name, value in state.items()})
+    np.testing.assert_array_equal(ours[0].weight.data, state["2.0.weight"] * 2)
+    with pytest.raises(KeyError, match=r"missing 0\.bias"):
+        ours.load_state_dict({"2.0.weight": state["2.0.weight"]})
+
+
+@pytest.mark.parametrize(
+    ("weight", "bias", "said"),
+    [((3,), None, "expected (out, in)"), ((2, 3), (3,), "(2,)"), ((2, 3), (7, 1, 2), "(2,)")],
+)
+def test_linear_refuses_what_does_not_fit(weight, bias, said):
+    with pytest.raises(ValueError, match=re.escape(said)):
+        F.linear(np.ones((4, 3)), np.ones(weight), None if bias is None else np.ones(bias))
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.int64])
+def test_linear_of_another_dtype(dtype):
+    with pytest.raises(TypeError, match=r"float32"):
+        nn.Linear(3, 2)(np.ones((4, 3), dtype))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from convkit._checks import Pair, choice, integer, is_sequence, maps, pair
+from convkit._checks import Pair, choice, float_arrays, integer, is_sequence, maps, pair
 from convkit.nn.either import tensors_or_arrays
 from convkit.nn.rules import arithmetic, arrangement
 from convkit.nn.tensor import Tensor, apply
@@ -19,14 +19,27 @@ PADDING = {"constant": "constant", "reflect": "reflect", "replicate": "edge", "c
 @tensors_or_arrays
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """``input @ weight.T + bias``, of the last axis: (..., in) with (out, in) to (..., out)."""
-    linear_shape(input.shape, weight.shape)
+    shape = linear_shape(input.shape, weight.shape)
+    biases = {} if bias is None else {"bias": bias.data}
+    if any(t is not None and t.dtype != input.dtype for t in (weight, bias)):
+        float_arrays(input=input.data, weight=weight.data, **biases)  # refuses them
     if bias is not None and bias.shape != weight.shape[:1]:
+        check_bias(bias.shape, shape)
         return input @ weight.T + bias
     return apply(arithmetic.linear, input, weight, bias)
 
 
+def check_bias(bias: Shape, output: Shape) -> None:
+    """Refuse a bias that is neither one number for each output nor repeated to them."""
+    fits = zip(bias[::-1], output[::-1], strict=False)
+    if len(bias) > len(output) or any(n not in (1, m) for n, m in fits):
+        raise ValueError(f"bias has shape {bias}; expected one for each of the outputs, {output[-1:]}")
+
+
 def linear_shape(given: Shape, weight: Shape) -> Shape:
     """The shape that `linear` gives."""
+    if len(weight) != 2:
+        raise ValueError(f"weight has shape {weight}; expected (out, in)")
     if not given or given[-1] != weight[1]:
         raise ValueError(
             f"input has shape {given}; the weight, {weight}, expects {weight[1]} features in the last axis"
