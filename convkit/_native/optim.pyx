@@ -21,7 +21,8 @@ cdef struct Adam:
 cdef inline void step_vector(const Adam* adam, vec g, vec* x, vec* mean, vec* square, vec* most) noexcept nogil:
     cdef vec size
     x[0] = x[0] * adam.kept
-    g = g + x[0] * adam.decay
+    if adam.decay != 0:         # 0 times an infinite parameter would be no number
+        g = g + x[0] * adam.decay
     mean[0] = mean[0] + (g - mean[0]) * adam.beta1_rest
     square[0] = square[0] * adam.beta2 + g * g * adam.beta2_rest
     size = square[0]

@@ -193,3 +193,12 @@ def test_linear_refuses_what_does_not_fit(weight, bias, said):
 def test_linear_of_another_dtype(dtype):
     with pytest.raises(TypeError, match=r"float32"):
         nn.Linear(3, 2)(np.ones((4, 3), dtype))
+
+
+@pytest.mark.parametrize("kind", [nn.optim.Adam, nn.optim.AdamW])
+def test_an_infinite_parameter_stays_one(kind):
+    x = nn.Parameter(np.array([-np.inf, 1.0]))
+    optimiser = kind([x], lr=0.1, weight_decay=0.0)
+    x.grad = nn.Tensor(np.array([0.0, 1.0]))
+    optimiser.step()
+    np.testing.assert_allclose(x.detach().numpy(), [-np.inf, 0.9], rtol=1e-6)
