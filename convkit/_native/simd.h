@@ -12,8 +12,17 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#if defined(__x86_64__)
+/* immintrin.h declares every extension that there is, which takes gcc half a second of each of a hundred builds;
+ * up to AVX2 its parts are read alone. Their guard is against code that does not know which part it needs. */
+#if defined(__x86_64__) && (defined(__clang__) || defined(__AVX512F__))
 #include <immintrin.h>
+#elif defined(__AVX2__)
+#define _IMMINTRIN_H_INCLUDED
+#include <smmintrin.h>
+#include <avxintrin.h>
+#include <avx2intrin.h>
+#elif defined(__x86_64__)
+#include <emmintrin.h>
 #elif defined(__aarch64__)
 #include <arm_neon.h>
 #endif
