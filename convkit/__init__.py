@@ -32,19 +32,13 @@ from convkit.layout import (
     ycrcb_to_rgb,
 )
 from convkit.ops.activation import activate, activation_grad
+from convkit.ops.batch_norm import batch_norm, batch_norm_grad
 from convkit.ops.conv import Conv2dPlan, conv2d, conv2d_plan
 from convkit.ops.conv_grad import conv2d_bias_grad, conv2d_input_grad, conv2d_weight_grad
 from convkit.ops.conv_transpose import conv_transpose2d
 from convkit.ops.conv_transpose_grad import conv_transpose2d_input_grad, conv_transpose2d_weight_grad
 from convkit.ops.fold import fold, unfold
-from convkit.ops.norm import (
-    batch_norm,
-    batch_norm_grad,
-    group_norm,
-    group_norm_grad,
-    layer_norm,
-    layer_norm_grad,
-)
+from convkit.ops.norm import group_norm, group_norm_grad, layer_norm, layer_norm_grad
 from convkit.ops.pool import (
     adaptive_avg_pool2d,
     adaptive_avg_pool2d_grad,

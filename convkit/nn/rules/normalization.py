@@ -8,6 +8,12 @@ from convkit import _checks
 from convkit._checks import Array
 from convkit.nn.rules.result import Needs, Result
 from convkit.ops import norm
+from convkit.ops.batch_norm import (
+    batch_moments,
+    batch_norm_gradients,
+    given_arrays,
+    write_batch_norm,
+)
 
 
 def _saved(x: Array, weight: Any) -> tuple[Array, ...]:
@@ -27,14 +33,14 @@ def batch_norm(
     moments: list[Array],
 ) -> Result:
     """`convkit.batch_norm`, and a ReLU of it where `rectified`; what it used is put into `moments`."""
-    x, weight, bias = norm.given_arrays(x, weight, bias)
-    used = norm.batch_moments(x, mean, var, training)
+    x, weight, bias = given_arrays(x, weight, bias)
+    used = batch_moments(x, mean, var, training)
     output = _checks.empty(x.shape, x.dtype)
-    norm.write_batch_norm(x, weight, bias, used, training, eps, rectified, output)
+    write_batch_norm(x, weight, bias, used, training, eps, rectified, output)
     moments += [used[0], used[1]]
 
     def backward(g: Array) -> tuple[Array, ...]:
-        return norm.batch_norm_gradients(g, x, output if rectified else None, weight, used, training, eps)
+        return batch_norm_gradients(g, x, output if rectified else None, weight, used, training, eps)
 
     return Result(output, backward, _saved(x, weight))
 
