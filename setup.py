@@ -246,11 +246,16 @@ def extensions() -> list[Extension]:
     return found
 
 
+# Commands that ask for the names of files, for which nothing need be translated.
+METADATA = {"egg_info", "dist_info", "sdist"}
+
+
 class BuildExt(build_ext):
     """Compiles on every core, with OpenMP where the compiler has it and without where it does not."""
 
     def finalize_options(self) -> None:
-        self.distribution.ext_modules = extensions()  # only here: what asks for metadata translates nothing
+        if METADATA.isdisjoint(self.distribution.commands):
+            self.distribution.ext_modules = extensions()
         super().finalize_options()
         self.parallel = self.parallel or os.cpu_count()
 
