@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import threading
 from typing import Any
 
 from convkit.errors import ConvkitError
@@ -22,30 +21,30 @@ def opencv() -> Any:
 class Quiet:
     """Keeps OpenCV's log off the terminal while an exception tells what is wrong; then as it was.
 
-    The level is the process's: the first of several threads keeps it, the last puts it back. There is one
-    object for all, `quiet`: to make one for each image would take longer than the rest.
+    The level is the process's: the last of several threads puts back what one of them found. There is one
+    object for all, `quiet`, and no lock in it: they would take longer than the rest for each image.
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._silent = 0
-        self._level = 0
+        self._inside: list[None] = []  # one for each thread: lists grow and shrink by one step
+        self._found: list[int] = []  # the level, where it was another
         self._set: Any = None
 
     def __enter__(self) -> None:
         if self._set is None:
             cv2 = opencv()
             self._set = cv2.setLogLevel if hasattr(cv2, "setLogLevel") else cv2.utils.logging.setLogLevel
-        with self._lock:
-            if self._silent == 0:
-                self._level = self._set(0)
-            self._silent += 1
+        self._inside.append(None)
+        if level := self._set(0):
+            self._found.append(level)
 
     def __exit__(self, *_: object) -> None:
-        with self._lock:
-            self._silent -= 1
-            if self._silent == 0:
-                self._set(self._level)
+        self._inside.pop()
+        if not self._inside and self._found:
+            try:  # noqa: SIM105  (contextlib.suppress takes as long as all of this)
+                self._set(self._found.pop())
+            except IndexError:  # another was last, too
+                pass
 
 
 quiet = Quiet()

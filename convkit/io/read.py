@@ -1,24 +1,20 @@
-"""Reading: bytes in Python, the header looked at, then OpenCV's decoder in memory."""
+"""Reading: the header is looked at, and held to the limits, before anything is decoded."""
 
 from __future__ import annotations
 
-import functools
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from convkit._checks import IMAGE_DTYPES, Array, choice, empty, image_dtype, integer
-from convkit._dispatch import native
-from convkit._opencv import opencv, quiet
-from convkit.errors import CorruptImage, ImageTooLarge, UnsupportedFormat
-from convkit.io import headers, tiff_pixels
-from convkit.io.formats import channel_count
-from convkit.io.headers import Broken, Header, Pieces, Raw, Unsupported, jpeg, pnm
+from convkit._checks import IMAGE_DTYPES, Array, choice, image_dtype, integer
+from convkit._opencv import opencv
+from convkit.errors import ImageTooLarge
+from convkit.io import headers
+from convkit.io.decode import STORED, decode
+from convkit.io.headers import Header
 from convkit.io.source import Source, load
 from convkit.layout import to_gray
-from convkit.layout.colour import swap_red_blue
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -30,14 +26,6 @@ MAX_PIXELS = 89_478_485
 """A quarter of a gigabyte of RGB: Pillow's limit, which files from strangers are used to."""
 
 MAX_BYTES = 1 << 30
-
-SCRATCH = 3
-"""Times a picture's bytes that a decoder may take: that of progressive JPEGs keeps all coefficients."""
-
-STORED = {dtype.name: dtype for dtype in IMAGE_DTYPES}
-
-RGB_DECODERS = {*((kind, "uint8") for kind in headers.READERS if kind != "BMP"), ("PNG", "uint16")}
-"""Those that give RGB when asked for it. OpenCV's gives 16-bit TIFF as BGR all the same, and BMP slowly."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +86,7 @@ def probe(source: Source, *, max_bytes: int = MAX_BYTES) -> ImageInfo:
     ImageInfo(format='PGM', height=2, width=3, channels=1, dtype=dtype('uint8'), orientation=1, pages=1)
     """
     data, found, name = load(source, integer(max_bytes, "max_bytes", 1))
-    header = _header(data, found.name, name)
+    header = headers.read(found.name, data, name)
     return ImageInfo(
         found.name,
         header.height,
@@ -177,13 +165,14 @@ def imread(
     choice(mode, "mode", ("unchanged", "color", "gray"))
     choice(orientation, "orientation", ("exif", "ignore"))
     data, found, name = load(source, integer(max_bytes, "max_bytes", 1))
-    header = _header(data, found.name, name)
-    _check_limits([header], max_pixels, max_bytes, name)
-    _check_kind(header, mode, dtype, name)
-    image = _checked(_decode(data, header, found.name, name), header, found.name, name)
+    header = headers.read(found.name, data, name)
+    _check_limits((header,), max_pixels, max_bytes, name)
+    if dtype is not None:
+        _check_dtype(header, dtype, name)
+    image = decode(data, header, found.name, name)
     if orientation == "exif" and header.orientation != 1:
         image = _turned(image, header.orientation)
-    return _as_asked(image, mode, dtype)
+    return image if mode == "unchanged" and dtype is None else _as_asked(image, mode, dtype)
 
 
 def imread_pages(
@@ -222,14 +211,15 @@ def imread_pages(
     choice(mode, "mode", ("unchanged", "color", "gray"))
     choice(orientation, "orientation", ("exif", "ignore"))
     data, found, name = load(source, integer(max_bytes, "max_bytes", 1))
-    header = _header(data, found.name, name)
-    pages = [header, *header.pages]
+    header = headers.read(found.name, data, name)
+    pages = (header, *header.pages)
     _check_limits(pages, max_pixels, max_bytes, name)
-    for page in pages:
-        _check_kind(page, mode, dtype, name)
+    if dtype is not None:
+        for page in pages:
+            _check_dtype(page, dtype, name)
     images = []
     for page in pages:
-        image = _checked(_decode(data, page, found.name, name), page, found.name, name)
+        image = decode(data, page, found.name, name)
         images.append(
             _as_asked(_turned(image, page.orientation if orientation == "exif" else 1), mode, dtype)
         )
@@ -239,16 +229,7 @@ def imread_pages(
 # ---- before decoding --------------------------------------------------------------------------------
 
 
-def _header(data: bytes, kind: str, name: str) -> Header:
-    try:
-        return headers.read(kind, data)
-    except Broken as error:
-        raise CorruptImage(f"{name} is a {kind} file that is cut short or damaged: {error}") from None
-    except Unsupported as error:
-        raise UnsupportedFormat(f"{name} is a {error}, which convkit does not read") from None
-
-
-def _check_limits(pages: list[Header], max_pixels: int, max_bytes: int, name: str) -> None:
+def _check_limits(pages: tuple[Header, ...], max_pixels: int, max_bytes: int, name: str) -> None:
     pixels = decoded = 0
     for page in pages:
         most = max(page.height * page.width, page.largest)
@@ -266,16 +247,14 @@ def _check_limits(pages: list[Header], max_pixels: int, max_bytes: int, name: st
         )
 
 
-def _size(pages: list[Header]) -> str:
+def _size(pages: tuple[Header, ...]) -> str:
     if pages[0].largest > pages[0].pixels:
         return f"pieces of {pages[0].largest}"
     first = f"{pages[0].width}×{pages[0].height}"
     return first if len(pages) == 1 else f"{len(pages)} pages, the first of {first}"
 
 
-def _check_kind(header: Header, mode: Mode, dtype: DTypeLike | None, name: str) -> None:
-    if dtype is None:
-        return
+def _check_dtype(header: Header, dtype: DTypeLike, name: str) -> None:
     wanted, stored = image_dtype(dtype), np.dtype(header.dtype)
     if not np.can_cast(stored, wanted):
         raise TypeError(
@@ -291,177 +270,6 @@ def _holding(stored: np.dtype[Any], wanted: np.dtype[Any]) -> str:
         return "leave dtype out and pass ck.to_uint8(image)"
     able = [known for known in IMAGE_DTYPES if np.can_cast(stored, known) and known != stored]
     return f"pass dtype={able[0].name!r}" if able else "leave dtype out"
-
-
-# ---- decoding ---------------------------------------------------------------------------------------
-
-
-def _decode(data: bytes, header: Header, kind: str, name: str) -> Array:
-    """The pixels in RGB order; what is `Broken` in them raises an exception about the file."""
-    if header.raw is not None:
-        return _copied(data, header, header.raw)
-    try:
-        return _decoded(data, header, kind, name)
-    except Broken as error:
-        raise CorruptImage(f"{name} is a {kind} file that is cut short or damaged: {error}") from None
-    except Unsupported as error:
-        raise UnsupportedFormat(
-            f"{name} is a {kind} file with a {error}, which convkit does not read"
-        ) from None
-
-
-def _decoded(data: bytes, header: Header, kind: str, name: str) -> Array:
-    if header.text:
-        return _spelt(data, header, kind, name)
-    if header.pieces is not None:
-        return _assembled(data, header, header.pieces)
-    if header.unchecked is not None:
-        tiff_pixels.check(data, header.unchecked, header.height, header.width)
-    if header.followed == "always":
-        jpeg.follow(data, 0, len(data))
-    pixels = _by_decoder(data, header, kind, name)
-    if header.followed == "if gray" and jpeg.may_be_fill(pixels[-1, -1]):
-        jpeg.follow(data, 0, len(data))
-    if header.unchecked is not None:
-        tiff_pixels.check_filled(data, header.unchecked, pixels)
-    return pixels
-
-
-def _by_decoder(data: bytes, header: Header, kind: str, name: str) -> Array:
-    """Pixels that OpenCV decodes, of the file or of the page alone, at once or one plane after another."""
-    if header.page is None:
-        return _by_opencv(data, header, kind, name)
-    files = tiff_pixels.files(data, header.page)
-    if len(files) == 1:
-        return _by_opencv(files[0], header, kind, name)
-    gray = header._replace(channels=1)
-    return np.dstack([_by_opencv(file, gray, kind, name) for file in files])
-
-
-def _by_opencv(data: bytes, header: Header, kind: str, name: str) -> Array:
-    cv2 = opencv()
-    flags, gives_rgb = cv2.IMREAD_UNCHANGED, False
-    if header.channels == 3 and (kind, header.dtype) in RGB_DECODERS:
-        flags, gives_rgb = _rgb_flags(cv2)
-    elif header.channels == 3 and kind == "BMP":  # which it may give as gray otherwise
-        flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
-    pixels, reason = None, ""
-    shown = data if header.shown is None else header.shown.of(data)
-    try:
-        with quiet:
-            pixels = cv2.imdecode(np.frombuffer(shown, np.uint8), flags)
-    except cv2.error as error:
-        reason = str(getattr(error, "err", error))
-    if pixels is None:
-        raise _not_decoded(data, header, kind, name, reason)
-    return pixels if gives_rgb else _rgb(pixels)
-
-
-def _not_decoded(data: bytes, header: Header, kind: str, name: str, reason: str) -> Exception:
-    """Damage where it can be told, a lack of memory, which decoders seldom tell, or what this one says."""
-    try:
-        headers.damage(kind, data)
-        np.empty((SCRATCH, header.pixels, header.channels), STORED[header.dtype])
-    except Broken as error:
-        return CorruptImage(f"{name} is a {kind} file that is damaged: {error}")
-    except (MemoryError, ValueError):  # not even in an address
-        return MemoryError(f"no memory is left to decode the {_size([header])} pixels of {name}")
-    return CorruptImage(f"{name} is a {kind} file that cannot be decoded" + (reason and f": {reason}"))
-
-
-@functools.cache
-def _rgb_flags(cv2: Any) -> tuple[int, bool]:
-    """The flags that ask for three channels of whatever depth, and whether they come as RGB."""
-    known = hasattr(cv2, "IMREAD_COLOR_RGB")  # from 4.11 on
-    colour = cv2.IMREAD_COLOR_RGB if known else cv2.IMREAD_COLOR
-    return colour | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION, known
-
-
-def _copied(data: bytes, header: Header, raw: Raw) -> Array:
-    """Pixels that lie in the file as they are."""
-    if raw.blue_first:
-        image = empty((header.height, header.width, 3), STORED["uint8"])
-        native().family("red_blue", np.float32).swap_from(data, raw.start, raw.step, image)
-        return image
-    dtype: np.dtype[Any] = np.dtype(raw.dtype)
-    shape: tuple[int, ...] = (header.height, header.width, header.channels)
-    strides: tuple[int, ...] = (raw.step, header.channels * dtype.itemsize, dtype.itemsize)
-    if header.channels == 1:
-        shape, strides = shape[:2], strides[:2]
-    rows: Array = np.ndarray(shape, dtype, data, raw.start, strides)
-    image = empty(shape, STORED[header.dtype])
-    image[...] = rows
-    return image
-
-
-def _spelt(data: bytes, header: Header, kind: str, name: str) -> Array:
-    """Pixels that are numbers in words."""
-    shape: tuple[int, ...] = (header.height, header.width, header.channels)
-    shape = shape[:2] if header.channels == 1 else shape
-    numbers = pnm.numbers(data, header.text, math.prod(shape))
-    if numbers.max() > (header.white or np.iinfo(header.dtype).max):
-        raise CorruptImage(f"{name} is a {kind} file with {numbers.max()}, more than its white")
-    return numbers.reshape(shape).astype(header.dtype)
-
-
-def _assembled(data: bytes, header: Header, pieces: Pieces) -> Array:
-    """Pixels of strips or tiles."""
-    image = empty((header.height, header.width, pieces.samples), STORED[header.dtype])
-    tiff_pixels.assemble(data, pieces, image)
-    if header.channels == 1:
-        image = image[..., 0]
-    if pieces.samples == 2:  # gray with alpha
-        image = image[..., [0, 0, 0, 1]]
-    return image if image.flags.c_contiguous else image.copy()
-
-
-def _rgb(image: Array) -> Array:
-    """OpenCV's BGR as RGB, in place."""
-    return image if channel_count(image) not in (3, 4) else swap_red_blue(image, image)
-
-
-def _checked(image: Array, header: Header, kind: str, name: str) -> Array:
-    """`image` if it is what the header promised."""
-    if header.raw is None and (
-        image.shape[:2] != (header.height, header.width) or image.dtype != STORED[header.dtype]
-    ):
-        raise CorruptImage(
-            f"{name} is a {kind} file that promises {header.width}×{header.height} pixels of {header.dtype}, "
-            f"and decodes to {image.shape[1]}×{image.shape[0]} of {image.dtype}"
-        )
-    channels = channel_count(image)
-    if header.raw is None and channels != header.channels and not _known(channels, header, kind):
-        raise CorruptImage(
-            f"{name} is a {kind} file that promises {header.channels} channels, and decodes to {channels}"
-        )
-    if header.channels == 3 and channel_count(image) == 4:  # inks
-        image = np.ascontiguousarray(image[..., :3])
-    if header.white:
-        image = _stretched(image, header.white, kind, name)
-    for channel, bits in enumerate(header.depths):  # so that white is the largest number
-        image[..., channel] |= image[..., channel] >> bits
-    if header.inverted:
-        np.invert(image, out=image)
-    if header.transparent is not None and image.ndim == 2:
-        top = np.iinfo(image.dtype).max
-        alpha = np.where(image == header.transparent, 0, top).astype(image.dtype)
-        image = np.dstack([image, image, image, alpha])
-    return image
-
-
-def _known(channels: int, header: Header, kind: str) -> bool:
-    """Whether so many channels become the header's below: gray with a key, or a TIFF's inks."""
-    if header.transparent is not None:
-        return channels == 1
-    return kind == "TIFF" and (channels, header.channels) == (4, 3)
-
-
-def _stretched(image: Array, white: int, kind: str, name: str) -> Array:
-    """Integers from 0 to `white` as those from 0 to the dtype's largest, rounded."""
-    if image.max() > white:
-        raise CorruptImage(f"{name} is a {kind} file with {image.max()}, more than its white, {white}")
-    top = np.iinfo(image.dtype).max
-    return ((image.astype(np.uint32) * top + white // 2) // white).astype(image.dtype)
 
 
 # ---- after decoding ---------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NoReturn
 
 from convkit.errors import CorruptImage, ImageFileError, ImageTooLarge, UnsupportedFormat, of_file
 from convkit.io.formats import Format, guess, names, sniff
@@ -25,7 +25,7 @@ def load(source: Source, max_bytes: int) -> tuple[bytes, Format, str]:
         name, data = f"<{len(source)} bytes>", bytes(source)
         if len(data) > max_bytes:
             raise _too_large(max_bytes, name)
-        return data, _format(data, name), name
+        return data, sniff(data) or _refused(data, name), name
     if hasattr(source, "read"):
         name = str(getattr(source, "name", f"<{type(source).__name__}>"))
         try:
@@ -74,13 +74,14 @@ def _whole(number: int, size: int, max_bytes: int, name: str) -> tuple[bytes, Fo
     if size > max_bytes:
         raise _too_large(max_bytes, name)
     if size > PIECE:
-        _format(os.read(number, HEAD), name)
+        head = os.read(number, HEAD)
+        sniff(head) or _refused(head, name)
         os.lseek(number, 0, os.SEEK_SET)
     data = os.read(number, size + 1)
     if len(data) != size:  # it is being written, or the system makes it up or gives some at a time
         os.lseek(number, 0, os.SEEK_SET)
         return _opened(number, max_bytes, name)
-    return data, _format(data, name), name
+    return data, sniff(data) or _refused(data, name), name
 
 
 def _read(file: Any, max_bytes: int, name: str) -> tuple[bytes, Format, str]:
@@ -88,7 +89,7 @@ def _read(file: Any, max_bytes: int, name: str) -> tuple[bytes, Format, str]:
     while piece and len(head) < HEAD:  # pipes give what they have
         piece = _piece(file, HEAD - len(head), name)
         head += piece
-    found = _format(head, name)
+    found = sniff(head) or _refused(head, name)
     pieces, size = [head], len(head)
     if size > max_bytes:
         raise _too_large(max_bytes, name)
@@ -107,13 +108,10 @@ def _piece(file: Any, size: int, name: str) -> bytes:
     return bytes(piece)
 
 
-def _format(data: bytes, name: str) -> Format:
+def _refused(data: bytes, name: str) -> NoReturn:
     if not data:
         raise CorruptImage(f"{name} is empty")
-    found = sniff(data)
-    if found is None:
-        raise UnsupportedFormat(f"{name} begins with {data[:8]!r}, which is none of {names()}{guess(data)}")
-    return found
+    raise UnsupportedFormat(f"{name} begins with {data[:8]!r}, which is none of {names()}{guess(data)}")
 
 
 def _too_large(max_bytes: int, name: str) -> ImageTooLarge:

@@ -206,7 +206,7 @@ def _encode(image: Array, target: Format, settings: list[int], name: str) -> byt
             f"{name} cannot be encoded as {target.name}: the encoder refused an image of shape {image.shape}"
         )
     encoded: bytes = data.tobytes()
-    if target.name == "BMP" and headers.read("BMP", encoded).channels != channel_count(image):
+    if target.name == "BMP" and headers.read("BMP", encoded, name).channels != channel_count(image):
         raise ImageFileError(
             f"{name}: this OpenCV writes BMP without alpha; write .png, or pass image[..., :3]"
         )

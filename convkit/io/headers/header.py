@@ -99,6 +99,12 @@ class Header(NamedTuple):
     """Its white is 0."""
 
     @property
+    def shape(self) -> tuple[int, ...]:
+        """HW where there is one channel, else HWC."""
+        size = self.height, self.width
+        return size if self.channels == 1 else (*size, self.channels)
+
+    @property
     def pixels(self) -> int:
         """Of one channel."""
         return self.height * self.width

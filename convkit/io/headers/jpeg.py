@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+from typing import Any
+
 import numpy as np
 
 from convkit._checks import Array
@@ -32,10 +35,10 @@ def read(data: bytes) -> Header:
 def may_be_fill(pixel: Array) -> bool:
     """Whether it may be the gray of missing blocks: its hue is blended with others, its brightness is not."""
     values = pixel.tolist()
+    gray: int = values
     if isinstance(values, list):
-        red, green, blue = values[:3]
-        values = 0.299 * red + 0.587 * green + 0.114 * blue
-    return bool(abs(values - FILL) <= NEAR)
+        gray = (299 * values[0] + 587 * values[1] + 114 * values[2]) // 1000
+    return abs(gray - FILL) <= NEAR
 
 
 def check(data: bytes, at: int, size: int, tables: tuple[int, int]) -> tuple[int, int, int]:
@@ -57,10 +60,16 @@ def follow(data: bytes, at: int, size: int, tables: tuple[int, int] = (0, 0)) ->
 def _walk(data: bytes, at: int, size: int) -> tuple[int, int, int, int, int, int, int]:
     try:
         found: tuple[int, int, int, int, int, int, int]
-        found = native().family("segments", np.uint8).walk(data, at, size, MOST_PARTS)
+        found = _segments().walk(data, at, size, MOST_PARTS)
     except ValueError as error:
         raise Broken(str(error)) from None
     kind = found[5]
     if kind > PROGRESSIVE:
         raise Unsupported(f"JPEG of the kind {kind - SEQUENTIAL}, " + KINDS[kind >= ARITHMETIC])
     return found
+
+
+@functools.cache
+def _segments() -> Any:
+    """To look the module up for each file takes longer than to walk through most."""
+    return native().family("segments", np.uint8)
