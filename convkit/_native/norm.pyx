@@ -380,6 +380,18 @@ cdef void differentiate_unit(const Batch* batch, Py_ssize_t unit) noexcept nogil
                 combine(batch.g + at, batch.y, batch.x + at, batch.n, terms + 4 * c, batch.by_x + at)
 
 
+cdef void run_units(Batch* batch, void (*run)(const Batch*, Py_ssize_t) noexcept nogil, int num_threads) noexcept nogil:
+    cdef Py_ssize_t u, units
+    find_group(batch, num_threads)
+    units = ceil_div(batch.channels, batch.group)
+    if num_threads == 1:
+        for u in range(units):
+            run(batch, u)
+    else:
+        for u in prange(units, num_threads=num_threads, schedule="static"):
+            run(batch, u)
+
+
 def batch_norm(const real[:, :, ::1] x not None, const real[::1] weight, const real[::1] bias,
                double[:, ::1] moments not None, bint training, double eps, bint rectified,
                real[:, :, ::1] y not None, int num_threads):
@@ -388,22 +400,14 @@ def batch_norm(const real[:, :, ::1] x not None, const real[::1] weight, const r
     `moments` are the means and the variances, written where `training`. Where `rectified`, what is negative becomes 0.
     """
     cdef Batch batch
-    cdef Py_ssize_t u, units
     batch.images, batch.channels, batch.n = x.shape[0], x.shape[1], x.shape[2]
     batch.training, batch.rectified, batch.eps = training, rectified, eps
     batch.mean, batch.variance = &moments[0, 0], &moments[1, 0]
     batch.weight = NULL if weight is None else &weight[0]
     batch.bias = NULL if bias is None else &bias[0]
     batch.x, batch.y = &x[0, 0, 0], &y[0, 0, 0]
-    find_group(&batch, num_threads)
-    units = ceil_div(batch.channels, batch.group)
     with nogil:
-        if num_threads == 1:
-            for u in range(units):
-                normalize_unit(&batch, u)
-        else:
-            for u in prange(units, num_threads=num_threads, schedule="static"):
-                normalize_unit(&batch, u)
+        run_units(&batch, normalize_unit, num_threads)
 
 
 def batch_norm_gradient(const real[:, :, ::1] g not None, const real[:, :, ::1] x not None, const real[:, :, ::1] y,
@@ -414,7 +418,6 @@ def batch_norm_gradient(const real[:, :, ::1] g not None, const real[:, :, ::1] 
     `y` is the output, where it was rectified.
     """
     cdef Batch batch
-    cdef Py_ssize_t u, units
     batch.images, batch.channels, batch.n = x.shape[0], x.shape[1], x.shape[2]
     batch.training, batch.rectified, batch.eps = training, y is not None, eps
     batch.mean, batch.variance = &moments[0, 0], &moments[1, 0]
@@ -422,12 +425,5 @@ def batch_norm_gradient(const real[:, :, ::1] g not None, const real[:, :, ::1] 
     batch.g, batch.x = &g[0, 0, 0], &x[0, 0, 0]
     batch.y = NULL if y is None else <real*>&y[0, 0, 0]
     batch.by_x, batch.by_weight, batch.by_bias = &by_x[0, 0, 0], &by_parameters[0, 0], &by_parameters[1, 0]
-    find_group(&batch, num_threads)
-    units = ceil_div(batch.channels, batch.group)
     with nogil:
-        if num_threads == 1:
-            for u in range(units):
-                differentiate_unit(&batch, u)
-        else:
-            for u in prange(units, num_threads=num_threads, schedule="static"):
-                differentiate_unit(&batch, u)
+        run_units(&batch, differentiate_unit, num_threads)
