@@ -22,8 +22,8 @@ SCRATCH = 3
 
 STORED = {dtype.name: dtype for dtype in IMAGE_DTYPES}
 
-RGB_DECODERS = {*((kind, "uint8") for kind in headers.READERS if kind != "BMP"), ("PNG", "uint16")}
-"""Those that give RGB when asked for it. OpenCV's gives 16-bit TIFF as BGR all the same, and BMP slowly."""
+RGB_DECODERS = {kind: ("uint8",) for kind in headers.READERS if kind != "BMP"} | {"PNG": ("uint8", "uint16")}
+"""The dtypes that come as RGB when asked for. 16-bit TIFF comes as BGR all the same, and BMP slowly."""
 
 
 def decode(data: bytes, header: Header, kind: str, name: str) -> Array:
@@ -59,8 +59,8 @@ def decode(data: bytes, header: Header, kind: str, name: str) -> Array:
             raise UnsupportedFormat(
                 f"{name} is a {kind} file with a {error}, which convkit does not read"
             ) from None
-        size = header.height, header.width
-        promised = size if header.channels == 1 else (*size, header.channels)
+        height, width, channels = header[:3]
+        promised = (height, width) if channels == 1 else (height, width, channels)
         if image.shape != promised or image.dtype is not STORED[header.dtype]:
             image = _expected(image, header, kind, name)
     if header.white or header.depths or header.inverted or header.transparent is not None:
@@ -100,8 +100,8 @@ def _of_page(data: bytes, header: Header, page: Page, kind: str, name: str) -> A
 def _by_opencv(data: bytes, header: Header, kind: str, name: str) -> Array:
     cv2 = opencv()
     flags, gives_rgb = cv2.IMREAD_UNCHANGED, False
-    if header.channels == 3 and (kind, header.dtype) in RGB_DECODERS:
-        flags, gives_rgb = _rgb_flags(cv2)
+    if header.channels == 3 and header.dtype in RGB_DECODERS.get(kind, ()):
+        flags, gives_rgb = _rgb_flags()
     elif header.channels == 3 and kind == "BMP":  # which it may give as gray otherwise
         flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
     pixels, reason = None, ""
@@ -129,8 +129,9 @@ def _not_decoded(data: bytes, header: Header, kind: str, name: str, reason: str)
 
 
 @functools.cache
-def _rgb_flags(cv2: Any) -> tuple[int, bool]:
+def _rgb_flags() -> tuple[int, bool]:
     """The flags that ask for three channels of whatever depth, and whether they come as RGB."""
+    cv2 = opencv()
     known = hasattr(cv2, "IMREAD_COLOR_RGB")  # from 4.11 on
     colour = cv2.IMREAD_COLOR_RGB if known else cv2.IMREAD_COLOR
     return colour | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION, known

@@ -22,7 +22,8 @@ READING = os.O_RDONLY | getattr(os, "O_BINARY", 0)  # that of Windows
 def load(source: Source, max_bytes: int) -> tuple[bytes, Format, str]:
     """All bytes of `source`, the format that they begin as, and a name for messages."""
     if isinstance(source, (bytes, bytearray, memoryview)):
-        name, data = f"<{len(source)} bytes>", bytes(source)
+        data = source if type(source) is bytes else bytes(source)
+        name = f"<{len(data)} bytes>"
         if len(data) > max_bytes:
             raise _too_large(max_bytes, name)
         return data, sniff(data) or _refused(data, name), name

@@ -75,6 +75,8 @@ class Header(NamedTuple):
     dtype: str
     orientation: int = 1
     """As EXIF counts: 1 upright; 2 to 8 mirrored or turned."""
+    followed: Literal["", "if gray", "always"] = ""
+    """Whether the data of a JPEG are followed to their last block."""
     pages: tuple[Header, ...] = ()
     """The further images of the file."""
     transparent: int | None = None
@@ -91,8 +93,6 @@ class Header(NamedTuple):
     """Where this is not 0: the value that stands for the largest of the dtype."""
     text: int = 0
     """Where this is not 0: the place of the first of the pixels, which are numbers in words."""
-    followed: Literal["", "if gray", "always"] = ""
-    """Whether the data of a JPEG are followed to their last block."""
     depths: tuple[int, ...] = ()
     """Bits of each channel, where they are fewer than the dtype's: the highest of it."""
     inverted: bool = False

@@ -29,7 +29,7 @@ def read(data: bytes) -> Header:
     if channels is None:
         raise Unsupported(f"JPEG of {components} components")
     always = scans > 1 or components == 4  # whose gray is another
-    return Header(height, width, channels, "uint8", orientation, followed="always" if always else "if gray")
+    return Header(height, width, channels, "uint8", orientation, "always" if always else "if gray")
 
 
 def may_be_fill(pixel: Array) -> bool:
