@@ -76,7 +76,7 @@ def register(
     """
 
     def add(function: Function) -> Function:
-        public = any_layout(function, joint_channels)
+        public = any_layout(function, joint_channels, halo is not None)
         signature = inspect.signature(public)
         border = signature.parameters.get("border")
         name = function.__name__

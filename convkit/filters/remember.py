@@ -1,62 +1,128 @@
-"""Arguments that were checked once need no check when they come again: small images take microseconds."""
+"""What was asked once needs no check when it is asked again: small images take microseconds."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import lru_cache
-from itertools import chain
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 import numpy as np
 
+from convkit import _checks, _dispatch
+from convkit._checks import Array
+from convkit.ops import rows
+from convkit.ops.rows import Step
+
 Result = TypeVar("Result")
 
 MOST = 64
-"""Results that are kept of one function."""
+"""Results, or calls, that are kept of one function."""
+
+
+# ---- what tells arguments apart ---------------------------------------------------------------------
+
+
+def key_of(values: Iterable[Any]) -> Any:
+    """What tells such arguments from all others: their types and what they hold.
+
+    Arrays and lists are told apart by what they hold now; TypeError where that cannot be known.
+    """
+    values = tuple(values)
+    kinds = tuple(map(type, values))
+    if _PLAIN.issuperset(kinds):
+        return kinds, values
+    return kinds, tuple([_content(value) for value in values])
+
+
+_PLAIN = frozenset({int, str, bool, type(None), type})
+"""Types of values that are equal, and stay so, where they do the same."""
+
+
+def _content(value: Any) -> Any:
+    kind = type(value)
+    if kind in _PLAIN:
+        return value
+    if kind is float:
+        return value or str(value)  # the signs of zeros are equal
+    if kind is tuple or kind is list:
+        return key_of(value)
+    if kind is np.ndarray and not value.dtype.hasobject:
+        return value.tobytes(), value.dtype, value.shape
+    if isinstance(value, np.dtype):
+        return value
+    if isinstance(value, np.generic) and kind is not np.object_:
+        return value.tobytes()
+    raise TypeError(f"{kind.__name__} may change")
 
 
 def remembered(function: Callable[..., Result]) -> Callable[..., Result]:
-    """`function`, whose last results are kept by its arguments, unless those have no hash.
-
-    Arrays, lists of numbers and lists of those are told apart by what they hold, and of which types.
-    """
-    cached = lru_cache(maxsize=MOST, typed=True)(function)
+    """`function`, whose last results are kept by its arguments where those are known to be the same again."""
     kept: dict[Any, Result] = {}
 
     def call(*args: Any) -> Result:
         try:
-            hash(args)
+            key = key_of(args)
         except TypeError:
-            pass
-        else:
-            return cached(*args)
-        try:
-            key = tuple(map(type, args)), tuple([_STAND_IN.get(type(arg), _itself)(arg) for arg in args])
-            if key in kept:
-                return kept[key]
-        except (TypeError, IndexError):
             return function(*args)
-        if len(kept) >= MOST:
-            kept.clear()
-        kept[key] = function(*args)
+        if key not in kept:
+            result = function(*args)
+            if len(kept) >= MOST:
+                kept.clear()
+            kept[key] = result
+            return result
         return kept[key]
 
     return call
 
 
-def _itself(value: Any) -> Any:
-    return value
+# ---- whole calls ------------------------------------------------------------------------------------
 
 
-def _of_array(value: np.ndarray[Any, Any]) -> Any:
-    return value.tobytes(), value.dtype, value.shape
+class Calls:
+    """The kernels that a filter's calls came to, by their arguments and the image's dtype and shape.
+
+    `function` takes ``(image, *args, out=None, **kwargs)``. Nothing is kept of one that is not `local`: its
+    kernels may depend on the pixels.
+    """
+
+    def __init__(self, function: Callable[..., Array], local: bool) -> None:
+        self._function = function
+        self._local = local
+        self._kept: dict[Any, list[Step]] = {}
+
+    def __call__(self, image: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], out: Any) -> Array:
+        """The filter's result, by the kernels alone where it was asked before."""
+        key = self._key(image, args, kwargs)
+        steps = self._kept.get(key) if key else None
+        if steps:
+            return _repeat(steps, image, out)
+        if out is not None:
+            kwargs = {**kwargs, "out": out}
+        if key is None or rows.noting() or _checks.layout_told.get():
+            return self._function(image, *args, **kwargs)
+        result, steps = rows.note(self._function, image, args, kwargs)
+        if steps:
+            if len(self._kept) >= MOST:
+                self._kept.clear()
+            self._kept[key] = steps
+        return result
+
+    def _key(self, image: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        """None where the image would have to be looked at, or the arguments may change."""
+        if not self._local or type(image) is not np.ndarray:
+            return None
+        flags = image.flags
+        if not (flags.c_contiguous and flags.aligned):
+            return None
+        try:
+            values = key_of((*args, *kwargs.values()) if kwargs else args)
+        except TypeError:
+            return None
+        return image.dtype, image.shape, values, *kwargs, _dispatch.native()
 
 
-def _of_list(value: list[Any]) -> Any:
-    if type(value[0]) is not list:
-        return tuple(value), frozenset(map(type, value))
-    numbers = tuple(chain.from_iterable(value))
-    return numbers, frozenset(map(type, numbers)), tuple(map(len, value)), frozenset(map(type, value))
-
-
-_STAND_IN: dict[type, Callable[[Any], Any]] = {np.ndarray: _of_array, list: _of_list}
+def _repeat(steps: list[Step], image: Array, out: Any) -> Array:
+    last = len(steps) - 1
+    for i, (kernel, shape, dtype, work, num_threads) in enumerate(steps):
+        result = _checks.output(out if i == last else None, shape, dtype)
+        image = rows.execute(kernel, image, result, work, num_threads)
+    return image

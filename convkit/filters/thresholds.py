@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from convkit import _checks, _dispatch, _threads
+from convkit import _checks, _dispatch
 from convkit._checks import FLOATS, Array
 from convkit.filters.registry import Arguments, Halo, register
 from convkit.ops import rows, window
@@ -77,8 +77,7 @@ def threshold(
         else:
             kernel.threshold(above, target, limit, threads)
 
-    threads = _threads.threads_for(result.size, num_threads)
-    return rows.execute(RowKernel(fill, 0, 0), source, result, threads)
+    return rows.execute(RowKernel(fill, 0, 0), source, result, result.size, num_threads)
 
 
 def _limit(value: float, dtype: np.dtype[Any]) -> float | None:
