@@ -17,7 +17,7 @@ f = ck.filters
 RNG = np.random.default_rng(7)
 IMAGE = RNG.integers(0, 256, (12, 17), dtype=np.uint8)
 FLOATS = RNG.standard_normal((12, 17)).astype(np.float32)
-LOCAL = [name for name in registry.names() if registry.get(name).halo is not None]
+KERNELS = [name for name in registry.names() if name != "canny"]
 
 
 def spread(image: np.ndarray) -> np.ndarray:
@@ -46,8 +46,8 @@ def test_a_call_gives_the_same_again(draw, name):
             np.testing.assert_array_equal(call(changed, **arguments), call(spread(changed), **arguments))
 
 
-@pytest.mark.parametrize("name", LOCAL)
-def test_local_filters_are_remembered(draw, monkeypatch, name):
+@pytest.mark.parametrize("name", KERNELS)
+def test_filters_are_remembered(draw, monkeypatch, name):
     """But for those that are more than kernels, what is asked again comes to no check."""
     image, arguments = draw(np.random.default_rng(5), name)
     arguments.pop("direction", None)
@@ -56,6 +56,13 @@ def test_local_filters_are_remembered(draw, monkeypatch, name):
         first = call(image, **arguments)
         monkeypatch.setattr(ck._checks, "image", lambda *_: pytest.fail("checked again"))
         np.testing.assert_array_equal(call(image, **arguments), first)
+
+
+def test_otsu_looks_at_every_image():
+    bright = np.where(IMAGE > 90, 200, 150).astype(np.uint8)
+    for image in (IMAGE, bright, IMAGE):
+        np.testing.assert_array_equal(f.otsu(image), f.otsu(spread(image)))
+    np.testing.assert_array_equal(f.otsu(bright), np.where(bright == 200, 255, 0))
 
 
 @pytest.mark.parametrize("make", [np.array, np.ndarray.tolist, lambda k: tuple(map(tuple, k.tolist()))])
