@@ -121,6 +121,7 @@ FAMILIES = [
     Family("convkit._native.blocks", isas=("baseline",), reals=("u8",)),
     Family("convkit._native.peak", reals=("f32",)),
     Family("convkit._native.cpu", isas=("baseline",), reals=("",)),
+    Family("convkit._native.keys", isas=("baseline",), reals=("",)),
 ]
 
 COMPILE = [

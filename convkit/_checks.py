@@ -323,7 +323,10 @@ def _overlaps_itself(array: Array) -> bool:
 def empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     """An uninitialised array whose data starts on a 64-byte boundary, of the scope's pool if it has one."""
     size = checked_size(shape, dtype.itemsize)
-    pool = _pool.current.get() if size >= _pool.SMALLEST else None
+    if size < _pool.SMALLEST:
+        small: Array = _dispatch.cpu().small_array(shape, dtype, size)
+        return small
+    pool = _pool.current.get()
     buffer = np.empty(size + 64, np.uint8) if pool is None else pool.take(size + 64)
     return np.ndarray(shape, dtype, buffer, _dispatch.cpu().past_line(buffer))
 

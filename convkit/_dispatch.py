@@ -105,6 +105,12 @@ def cpu() -> ModuleType:
 
 
 @functools.cache
+def keys() -> ModuleType:
+    """The module that tells calls apart."""
+    return importlib.import_module("convkit._native.keys")
+
+
+@functools.cache
 def available() -> tuple[str, ...]:
     """The instruction sets that this machine has and this installation was built for."""
     return tuple(isa for isa in ISAS[: cpu().machine_level() + 1] if _is_built(isa))

@@ -4,7 +4,6 @@ Down the rows, sums of 1, 2, 4, 8, ... rows are each made of two of the sums bef
 of are added. Along the line, sums of about √width pixels are made first, and added then. Nothing is ever taken away
 again: each output is summed in one order, wherever a tile starts, and a NaN or Inf stays in its receptive field.
 """
-from cpython.buffer cimport PyBUF_RECORDS, PyBUF_RECORDS_RO, PyBuffer_Release, PyObject_GetBuffer
 from cython.parallel cimport prange, threadid
 from libc.math cimport sqrt
 from libc.string cimport memset
@@ -12,7 +11,7 @@ from libc.string cimport memset
 from convkit._native.border cimport border_index
 from convkit._native.finish cimport scale_line
 from convkit._native.image cimport is_packed, place, store_line
-from convkit._native.parts cimport read_frame
+from convkit._native.parts cimport close_images, open_images, read_kernel
 from convkit._native.rounding cimport round_line
 from convkit._native.simd cimport (
     VL, stored, prefetch_far, real, scratch_alloc, scratch_free, vec, vec_load, vec_load_pixels, vec_set,
@@ -262,23 +261,28 @@ cdef int execute(Plan* plan, int threads) except -1:
 
 
 # ---- from Python ------------------------------------------------------------------------------------
-def run(image not None, out not None, box not None, int border, double cval, int threads):
-    """Write the means of `image` over `ops.box.Box` into `out`: checked HW or HWC arrays of any strides."""
-    cdef Py_buffer source, target
+cdef class Kernel:
+    """An `ops.box.Box` and a border, read once; `run` may be called from many threads."""
+
     cdef Plan plan
-    memset(&plan, 0, sizeof(Plan))
-    PyObject_GetBuffer(image, &source, PyBUF_RECORDS_RO)
-    PyObject_GetBuffer(out, &target, PyBUF_RECORDS)
-    try:
-        read_frame(&plan.frame, &source, &target, box, border, cval)
-        plan.area = plan.frame.rows * plan.frame.columns
-        plan.half_up = image.dtype == "u1"
-        plan.in_place = (
-            plan.frame.out.kind == (c"f" if sizeof(real) == 4 else c"d")
-            and is_packed(&plan.frame.out)
-        )
-        plan.block = 1 if plan.frame.columns <= DIRECT else <Py_ssize_t>(sqrt(<double>plan.frame.columns) + 0.5)
-        execute(&plan, threads)
-    finally:
-        PyBuffer_Release(&target)
-        PyBuffer_Release(&source)
+
+    def __cinit__(self, box not None, int border, double cval):
+        read_kernel(&self.plan.frame, box, border, cval)
+
+    def run(self, image not None, out not None, Py_ssize_t first, int threads):
+        """Write the means of `image` into `out`: checked HW or HWC arrays of any strides (see `ops.rows`)."""
+        cdef Py_buffer views[2]
+        cdef Plan plan = self.plan
+        memset(views, 0, sizeof(views))
+        try:
+            open_images(views, &plan.frame, image, out, first)
+            plan.area = plan.frame.rows * plan.frame.columns
+            plan.half_up = plan.frame.image.kind == c"B"
+            plan.in_place = (
+                plan.frame.out.kind == (c"f" if sizeof(real) == 4 else c"d")
+                and is_packed(&plan.frame.out)
+            )
+            plan.block = 1 if plan.frame.columns <= DIRECT else <Py_ssize_t>(sqrt(<double>plan.frame.columns) + 0.5)
+            execute(&plan, threads)
+        finally:
+            close_images(views)

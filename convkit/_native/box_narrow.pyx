@@ -3,13 +3,12 @@
 Integers are exact, so that a row that leaves the rectangle is taken away again. Along the line, sums of a few pixels
 are made first, less 2¹⁵ to be signed, and pairs of them are added in 32 bits.
 """
-from cpython.buffer cimport PyBUF_RECORDS, PyBUF_RECORDS_RO, PyBuffer_Release, PyObject_GetBuffer
 from cython.parallel cimport prange, threadid
 from libc.stdint cimport uint8_t
 from libc.string cimport memset
 
 from convkit._native.image cimport store_line
-from convkit._native.parts cimport read_frame
+from convkit._native.parts cimport close_images, open_images, read_kernel
 from convkit._native.simd cimport (
     VL, stored, real, scratch_alloc, scratch_free, vec, vec_load, vec_load_pixels, vec_set, vec_store,
     vec_store_pixels, vec_wide, wide_add_products, wide_pair, wide_scaled, wide_set
@@ -149,16 +148,21 @@ cdef int execute(Plan* plan, int threads) except -1:
 
 
 # ---- from Python ------------------------------------------------------------------------------------
-def run(image not None, out not None, box not None, int border, double cval, int threads):
-    """Write the means of the uint8 `image` over `ops.box.Box`, at most 128 rows, into `out`: checked HWC arrays."""
-    cdef Py_buffer source, target
+cdef class Kernel:
+    """An `ops.box.Box` of at most 128 rows and a border, read once; `run` may be called from many threads."""
+
     cdef Plan plan
-    memset(&plan, 0, sizeof(Plan))
-    PyObject_GetBuffer(image, &source, PyBUF_RECORDS_RO)
-    PyObject_GetBuffer(out, &target, PyBUF_RECORDS)
-    try:
-        read_frame(&plan.frame, &source, &target, box, border, cval)
-        execute(&plan, threads)
-    finally:
-        PyBuffer_Release(&target)
-        PyBuffer_Release(&source)
+
+    def __cinit__(self, box not None, int border, double cval):
+        read_kernel(&self.plan.frame, box, border, cval)
+
+    def run(self, image not None, out not None, Py_ssize_t first, int threads):
+        """Write the means of the uint8 `image` into `out`: checked HW or HWC arrays of any strides (see `ops.rows`)."""
+        cdef Py_buffer views[2]
+        cdef Plan plan = self.plan
+        memset(views, 0, sizeof(views))
+        try:
+            open_images(views, &plan.frame, image, out, first)
+            execute(&plan, threads)
+        finally:
+            close_images(views)

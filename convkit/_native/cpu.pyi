@@ -1,4 +1,6 @@
-from typing import TypedDict
+from typing import Any, TypedDict
+
+import numpy as np
 
 from convkit._checks import Array
 
@@ -9,4 +11,5 @@ class BuildFacts(TypedDict):
 
 def machine_level() -> int: ...
 def past_line(buffer: Array) -> int: ...
+def small_array(shape: tuple[int, ...], dtype: np.dtype[Any], size: int) -> Array: ...
 def build_facts() -> BuildFacts: ...

@@ -4,14 +4,15 @@ Sums are taken modulo 2¹⁶, so that only the result has to fit; `ops.stencil` 
 1/256 in both sums: after the first, a line holds unsigned numbers below 2¹⁶ less 2¹⁵, the second is made of 32-bit
 sums of signed products, and all is rounded once.
 """
-from cpython.buffer cimport PyBUF_RECORDS, PyBUF_RECORDS_RO, PyBuffer_Release, PyObject_GetBuffer
 from libc.math cimport sqrtf
 from libc.stdint cimport uint8_t
 from libc.string cimport memset
 
 from convkit._native.finish cimport add_lines
 from convkit._native.image cimport is_packed, place, store_line
-from convkit._native.parts cimport Part, free_parts, read_frame, read_parts, sum_along, sum_down
+from convkit._native.parts cimport (
+    Part, close_images, free_parts, open_images, read_kernel, read_parts, sum_along, sum_down
+)
 from convkit._native.simd cimport (
     STENCIL_ROWS, VL, stored, prefetch_far, real, scratch_alloc, scratch_free, vec, vec_load, vec_load_pixels, vec_scaled,
     vec_set, vec_shift_down, vec_store, vec_store_pixels, vec_upper_product, vec_wide, wide_add_products, wide_merge,
@@ -285,34 +286,46 @@ cdef int read_pairs(Plan* plan) except -1:
 
 
 # ---- from Python ------------------------------------------------------------------------------------
-def run(image not None, out not None, stencil not None, int border, double cval, int threads):
-    """Write `stencil` of the uint8 `image` into `out`: checked HW or HWC arrays of any strides (see `ops.stencil`)."""
-    cdef Py_buffer source, target
+cdef int read_plan(Plan* plan, Frame* frame, stencil) except -1:
+    plan.part_count = read_parts(plan.parts, frame, stencil)
+    plan.magnitude, plan.fixed = stencil.combine == "magnitude", stencil.fixed
+    if plan.fixed:
+        read_pairs(plan)
+    if stencil.division is not None:
+        plan.mean, plan.half = True, <real>(frame.rows * frame.columns // 2)
+        plan.factor, plan.shift = stencil.division
+    plan.scale, plan.divisor, plan.delta = stencil.scale, stencil.divisor, stencil.delta
+    plan.scaled = not plan.magnitude and (plan.scale != 1 or plan.divisor != 1 or plan.delta != 0)
+    return 0
+
+
+cdef class Kernel:
+    """An `ops.stencil.Stencil` and a border, read once; `run` may be called from many threads."""
+
     cdef Plan plan
     cdef Frame frame
-    memset(&plan, 0, sizeof(Plan))
-    memset(&frame, 0, sizeof(Frame))
-    PyObject_GetBuffer(image, &source, PyBUF_RECORDS_RO)
-    PyObject_GetBuffer(out, &target, PyBUF_RECORDS)
-    try:
-        read_frame(&frame, &source, &target, stencil, border, cval)
-        plan.part_count = read_parts(plan.parts, &frame, stencil)
-        plan.magnitude, plan.fixed = stencil.combine == "magnitude", stencil.fixed
-        if plan.fixed:
-            read_pairs(&plan)
-        if stencil.division is not None:
-            plan.mean, plan.half = True, <real>(frame.rows * frame.columns // 2)
-            plan.factor, plan.shift = stencil.division
-        plan.scale, plan.divisor, plan.delta = stencil.scale, stencil.divisor, stencil.delta
-        plan.scaled = not plan.magnitude and (plan.scale != 1 or plan.divisor != 1 or plan.delta != 0)
-        plan.in_place = (
-            plan.part_count == 1 and not plan.scaled and not plan.fixed and not plan.mean
-            and is_packed(&frame.out) and frame.out.kind == c"h"
-        )
-        frame.lines = 1 if plan.in_place else 1 + plan.part_count
-        run_tiles(&plan, &frame, run_smooth if plan.fixed or plan.mean else run_rows, threads)
-    finally:
-        free_parts(plan.parts)
-        scratch_free(plan.pairs)
-        PyBuffer_Release(&target)
-        PyBuffer_Release(&source)
+
+    def __cinit__(self, stencil not None, int border, double cval):
+        read_kernel(&self.frame, stencil, border, cval)
+        read_plan(&self.plan, &self.frame, stencil)
+
+    def __dealloc__(self):
+        free_parts(self.plan.parts)
+        scratch_free(self.plan.pairs)
+
+    def run(self, image not None, out not None, Py_ssize_t first, int threads):
+        """Write the stencil of the uint8 `image` into `out`: checked HW or HWC arrays of any strides (see `ops.rows`)."""
+        cdef Py_buffer views[2]
+        cdef Plan plan = self.plan
+        cdef Frame frame = self.frame
+        memset(views, 0, sizeof(views))
+        try:
+            open_images(views, &frame, image, out, first)
+            plan.in_place = (
+                plan.part_count == 1 and not plan.scaled and not plan.fixed and not plan.mean
+                and is_packed(&frame.out) and frame.out.kind == c"h"
+            )
+            frame.lines = 1 if plan.in_place else 1 + plan.part_count
+            run_tiles(&plan, &frame, run_smooth if plan.fixed or plan.mean else run_rows, threads)
+        finally:
+            close_images(views)

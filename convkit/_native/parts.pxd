@@ -1,4 +1,6 @@
 # What a linear stencil is made of: one or two sums over taps, each dense, or down the rows and then along the line.
+from cpython.buffer cimport PyBUF_RECORDS, PyBUF_RECORDS_RO, PyBuffer_Release, PyObject_GetBuffer
+
 from convkit._native.border cimport BORDER_VALID
 from convkit._native.image cimport grid_of
 from convkit._native.simd cimport (
@@ -76,15 +78,27 @@ cdef inline void free_parts(Part* parts) noexcept:
         scratch_free(parts[p].along.weights)
 
 
-cdef inline int read_frame(
-    Frame* frame, const Py_buffer* image, const Py_buffer* out, stencil, int border, double cval
-) except -1:
-    frame.image, frame.out = grid_of(image), grid_of(out)
-    frame.height, frame.width, frame.channels = image.shape[0], image.shape[1], frame.image.channels
-    frame.out_height, frame.out_width = out.shape[0], out.shape[1]
+cdef inline int read_kernel(Frame* frame, stencil, int border, double cval) except -1:
+    """What depends on the stencil and the border alone."""
     frame.rows, frame.columns = stencil.extent
     frame.border, frame.cval = border, <stored>cval
     frame.first_row = frame.first_column = 0
     if border != BORDER_VALID:
         frame.first_row, frame.first_column = -stencil.anchor[0], -stencil.anchor[1]
     return 0
+
+
+cdef inline int open_images(Py_buffer* views, Frame* frame, image, out, Py_ssize_t first) except -1:
+    """Checked images of any strides; row `first` of `image` lies under the first one of `out`. `views` are zeros."""
+    PyObject_GetBuffer(image, &views[0], PyBUF_RECORDS_RO)
+    PyObject_GetBuffer(out, &views[1], PyBUF_RECORDS)
+    frame.image, frame.out = grid_of(&views[0]), grid_of(&views[1])
+    frame.height, frame.width, frame.channels = views[0].shape[0], views[0].shape[1], frame.image.channels
+    frame.out_height, frame.out_width = views[1].shape[0], views[1].shape[1]
+    frame.first_row += first
+    return 0
+
+
+cdef inline void close_images(Py_buffer* views) noexcept:
+    PyBuffer_Release(&views[1])
+    PyBuffer_Release(&views[0])

@@ -37,13 +37,10 @@ class _Stencil(Protocol):
     @property
     def division(self) -> tuple[int, int] | None: ...
 
-def run(
-    image: _Array,
-    out: _Array,
-    stencil: _Stencil,
-    border: int,
-    cval: float,
-    threads: int,
-    angles: _Array | None = None,
-) -> None: ...
+class Kernel:
+    def __init__(self, stencil: _Stencil, border: int, cval: float) -> None: ...
+    def run(
+        self, image: _Array, out: _Array, first: int, threads: int, angles: _Array | None = None
+    ) -> None: ...
+
 def border_rows(first: int, count: int, height: int, border: int) -> list[int]: ...

@@ -3,13 +3,15 @@
 A dense kernel is one sum over its rows and columns (`sums.pxd`); a separable one is a sum down the rows and a
 sum along the line that this gave; a gradient is two separable parts and a way to combine them.
 """
-from cpython.buffer cimport PyBUF_RECORDS, PyBUF_RECORDS_RO, PyBuffer_Release, PyObject_GetBuffer
+from cpython.buffer cimport PyBUF_RECORDS, PyBuffer_Release, PyObject_GetBuffer
 from libc.string cimport memset
 
 from convkit._native.border cimport border_index
 from convkit._native.finish cimport scale_line
 from convkit._native.image cimport Grid, grid_of, is_packed, place, store_line
-from convkit._native.parts cimport Part, free_parts, read_frame, read_parts, sum_along, sum_down
+from convkit._native.parts cimport (
+    Part, close_images, free_parts, open_images, read_kernel, read_parts, sum_along, sum_down
+)
 from convkit._native.polar cimport length_line, polar_lines
 from convkit._native.rounding cimport round_line
 from convkit._native.simd cimport ROUNDS_BYTES, STENCIL_ROWS, VL, real
@@ -123,7 +125,6 @@ cdef void run_rows(const void* described, const Frame* frame, Tile* tile) noexce
 
 # ---- from Python ------------------------------------------------------------------------------------
 cdef int read_plan(Plan* plan, Frame* frame, stencil) except -1:
-    cdef bint plain, same
     cdef Part* last
     plan.part_count = read_parts(plan.parts, frame, stencil)
     plan.combine = COMBINE.index(stencil.combine)
@@ -132,45 +133,57 @@ cdef int read_plan(Plan* plan, Frame* frame, stencil) except -1:
     last = &plan.parts[plan.part_count - 1]
     if plan.part_count == 1 or plan.combine != COMBINE_SUM or last.plain:
         plan.parts[0].plain = last.plain = False
-    plain = plan.scale == 1 and plan.divisor == 1 and plan.delta == 0 and is_packed(&frame.out)
-    same = plain and frame.out.kind == (c"f" if sizeof(real) == 4 else c"d")
+    return 0
+
+
+cdef void choose_stores(Plan* plan, Frame* frame) noexcept:
+    """How the sums come into this output."""
+    cdef bint plain = plan.scale == 1 and plan.divisor == 1 and plan.delta == 0 and is_packed(&frame.out)
+    cdef bint same = plain and frame.out.kind == (c"f" if sizeof(real) == 4 else c"d")
     plan.in_place = same and plan.combine == COMBINE_SUM
     plan.lengths = same and plan.combine == COMBINE_MAGNITUDE
     plan.bytes = (
         ROUNDS_BYTES and plain and plan.combine == COMBINE_SUM and not plan.half_up and frame.out.kind == c"B"
-        and last.along.weights != NULL
+        and plan.parts[plan.part_count - 1].along.weights != NULL
     )
     frame.stream = plan.in_place or plan.lengths
     frame.stream = frame.stream and frame.out_height * frame.out.row_step * <Py_ssize_t>sizeof(real) >= STREAM_BYTES
     frame.stream = frame.stream and frame.out.row_step * <Py_ssize_t>sizeof(real) % 64 == 0
     frame.stream = frame.stream and not is_crowded(frame, &frame.out)
     frame.lines = plan.part_count if plan.in_place else 1 + plan.part_count
-    return 0
 
 
-def run(image not None, out not None, stencil not None, int border, double cval, int threads, angles=None):
-    """Write `stencil` of `image` into `out`: checked HW or HWC arrays of any strides (see `ops.stencil`).
+cdef class Kernel:
+    """An `ops.stencil.Stencil` and a border, read once; `run` may be called from many threads."""
 
-    The angles of a gradient are written into `angles`.
-    """
-    cdef Py_buffer source, target, second
     cdef Plan plan
     cdef Frame frame
-    memset(&plan, 0, sizeof(Plan))
-    memset(&frame, 0, sizeof(Frame))
-    PyObject_GetBuffer(image, &source, PyBUF_RECORDS_RO)
-    PyObject_GetBuffer(out, &target, PyBUF_RECORDS)
-    PyObject_GetBuffer(out if angles is None else angles, &second, PyBUF_RECORDS)
-    try:
-        read_frame(&frame, &source, &target, stencil, border, cval)
-        plan.angles = grid_of(&second)
-        read_plan(&plan, &frame, stencil)
-        run_tiles(&plan, &frame, run_rows, threads)
-    finally:
-        free_parts(plan.parts)
-        PyBuffer_Release(&second)
-        PyBuffer_Release(&target)
-        PyBuffer_Release(&source)
+
+    def __cinit__(self, stencil not None, int border, double cval):
+        read_kernel(&self.frame, stencil, border, cval)
+        read_plan(&self.plan, &self.frame, stencil)
+
+    def __dealloc__(self):
+        free_parts(self.plan.parts)
+
+    def run(self, image not None, out not None, Py_ssize_t first, int threads, angles=None):
+        """Write the stencil of `image` into `out`: checked HW or HWC arrays of any strides (see `ops.rows`).
+
+        The angles of a gradient are written into `angles`.
+        """
+        cdef Py_buffer views[3]
+        cdef Plan plan = self.plan
+        cdef Frame frame = self.frame
+        memset(views, 0, sizeof(views))
+        try:
+            open_images(views, &frame, image, out, first)
+            PyObject_GetBuffer(out if angles is None else angles, &views[2], PyBUF_RECORDS)
+            plan.angles = grid_of(&views[2])
+            choose_stores(&plan, &frame)
+            run_tiles(&plan, &frame, run_rows, threads)
+        finally:
+            PyBuffer_Release(&views[2])
+            close_images(views)
 
 
 def border_rows(Py_ssize_t first, Py_ssize_t count, Py_ssize_t height, int border):

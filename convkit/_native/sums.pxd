@@ -8,6 +8,8 @@ cdef enum:
     LINE_VECTORS = 8  # of one row: enough independent sums to hide their latency
     SINGLE = -1  # a column of any number of weights
     SMALL = -2  # a few columns and rows
+    OF_3 = -3  # columns of 3 weights
+    OF_5 = -5
 
 ctypedef fused sample:
     stored
@@ -133,19 +135,25 @@ cdef inline void sum_all(
                     add(sums[r], seen, weight[(i - r) * kw + q], width, holes)
 
 
-cdef inline void sum_column(
-    const sample** rows, const Taps* taps, Py_ssize_t x, vec (*sums)[LINE_VECTORS],
-    const int height, const int width, const int column,
+cdef inline void sum_columns(
+    const sample** rows, const Taps* taps, Py_ssize_t step, Py_ssize_t x, vec (*sums)[LINE_VECTORS],
+    const int height, const int width, const int column, const bint single,
 ) noexcept nogil:
-    """The same for `column` weights, one below the other: a number that the compiler knows leaves no loop."""
+    """The same, column by column, of `column` weights each: a number that the compiler knows leaves no other loop."""
+    cdef const real* weight = taps.weights
+    cdef Py_ssize_t _, kw = 1 if single else taps.columns
     cdef vec seen[LINE_VECTORS]
     cdef int r, v, e
-    for e in range(column + height - 1):
-        for v in range(width):
-            seen[v] = vec_pin(load(rows[e] + x + v * VL))
-        for r in range(height):
-            if r <= e and e - r < column:
-                add(sums[r], seen, taps.weights[e - r], width, False)
+    x += taps.column * step
+    for _ in range(kw):
+        for e in range(column + height - 1):
+            for v in range(width):
+                seen[v] = vec_pin(load(rows[e] + x + v * VL))
+            for r in range(height):
+                if r <= e and e - r < column:
+                    add(sums[r], seen, weight[(e - r) * kw], width, False)
+        weight += 1
+        x += step
 
 
 cdef inline void sum_tile(
@@ -163,7 +171,9 @@ cdef inline void sum_tile(
     if height == 1:
         sum_line(rows[0] + x + taps.column * step, taps, step, sums[0], width, holes, column)
     elif column > 0:
-        sum_column(rows, taps, x + taps.column * step, sums, height, width, column)
+        sum_columns(rows, taps, step, x, sums, height, width, column, True)
+    elif column == OF_3 or column == OF_5:
+        sum_columns(rows, taps, step, x, sums, height, width, -column, False)
     elif column == SMALL:
         sum_small(rows, taps, step, x, sums, height, width)
     elif holes and column == 0:
@@ -241,6 +251,10 @@ cdef inline void sum_rows(
         sum_row(rows, ahead, taps, step, start, to, n, height, width, False, 3)
     elif height == 1 and taps.columns == 5:
         sum_row(rows, ahead, taps, step, start, to, n, height, width, False, 5)
+    elif height > 1 and taps.rows == 3:
+        sum_row(rows, ahead, taps, step, start, to, n, height, COLUMN_VECTORS, False, OF_3)
+    elif height > 1 and taps.rows == 5:
+        sum_row(rows, ahead, taps, step, start, to, n, height, COLUMN_VECTORS, False, OF_5)
     elif height > 1 and taps.rows * taps.columns <= 9:
         sum_row(rows, ahead, taps, step, start, to, n, height, width, False, SMALL)
     else:

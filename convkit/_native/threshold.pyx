@@ -109,91 +109,114 @@ cdef void count_rows(
         turn += width * channels
         if turn > 1 << 30 or y == height - 1:
             turn = 0
-            for x in range(TABLES * bins):
-                counts[x % bins] += tables[x]
-                tables[x] = 0
+            for c in range(TABLES):
+                for x in range(bins):
+                    counts[x] += tables[c * bins + x]
+            memset(tables, 0, TABLES * bins * sizeof(uint32_t))
 
 
-def threshold(image not None, out not None, double value, int threads):
-    """Write 255 into `out`, uint8, where `image` is above `value`, and 0 elsewhere: HW or HWC, any strides."""
-    cdef Py_buffer views[2]
-    cdef Grid grid
-    cdef Py_ssize_t steps[4]  # and the rows
-    cdef Py_ssize_t bands, i, height, width, channels
-    cdef pixel limit = <pixel>value
-    PyObject_GetBuffer(image, &views[0], PyBUF_RECORDS_RO)
-    try:
-        PyObject_GetBuffer(out, &views[1], PyBUF_RECORDS)
+cdef class Kernel:
+    """A value that pixels are above or not; `run` may be called from many threads."""
+
+    cdef pixel limit
+
+    def __cinit__(self, double value):
+        self.limit = <pixel>value
+
+    def run(self, image not None, out not None, Py_ssize_t first, int threads):
+        """Write 255 into `out`, uint8, where `image` is above the value, and 0 elsewhere: HW or HWC, any strides.
+
+        Row `first` of `image` lies under the first one of `out`.
+        """
+        cdef Py_buffer views[2]
+        cdef Grid grid
+        cdef Py_ssize_t steps[4]  # and the rows
+        cdef Py_ssize_t bands, i, height, width, channels
+        cdef uint8_t* to
+        memset(views, 0, sizeof(views))
         try:
+            PyObject_GetBuffer(image, &views[0], PyBUF_RECORDS_RO)
+            PyObject_GetBuffer(out, &views[1], PyBUF_RECORDS)
             read_grid(&grid, &views[0])
-            height, width = views[0].shape[0], views[0].shape[1]
+            grid.data += first * grid.row_step
+            height, width = views[1].shape[0], views[1].shape[1]
             channels = views[0].shape[2] if views[0].ndim == 3 else 1
             steps[0], steps[1] = views[1].strides[0], views[1].strides[1]
             steps[2] = 1 if channels == 1 else views[1].strides[2]
             steps[3] = height
-            bands = ceil_div(height, BAND)
-            for i in prange(bands, nogil=True, num_threads=threads, schedule="static"):
-                mask_rows(
-                    &grid, <uint8_t*>views[1].buf, steps, i * BAND, min((i + 1) * BAND, height), width, channels, limit
-                )
+            to, bands = <uint8_t*>views[1].buf, ceil_div(height, BAND)
+            if threads == 1:
+                with nogil:
+                    mask_rows(&grid, to, steps, 0, height, width, channels, self.limit)
+            else:
+                for i in prange(bands, nogil=True, num_threads=threads, schedule="static"):
+                    mask_rows(
+                        &grid, to, steps, i * BAND, min((i + 1) * BAND, height), width, channels, self.limit
+                    )
         finally:
             PyBuffer_Release(&views[1])
-    finally:
-        PyBuffer_Release(&views[0])
+            PyBuffer_Release(&views[0])
 
 
-def histogram(image not None, counts not None, double low, double scale):
-    """Add to counts[(pixel - low) * scale], uint64, one for each pixel; what lies beyond goes into the last."""
-    cdef Py_buffer views[2]
+cdef int histogram(const Py_buffer* view, uint64_t* counts, Py_ssize_t bins, double low, double scale) except -1:
+    """Add to counts[(pixel - low) * scale] one for each pixel; what lies beyond goes into the last."""
+    cdef Py_ssize_t channels = view.shape[2] if view.ndim == 3 else 1
+    cdef uint32_t* tables = <uint32_t*>scratch_alloc(TABLES * bins * sizeof(uint32_t))
     cdef Grid grid
-    cdef Py_ssize_t bins, channels
-    cdef uint32_t* tables
-    PyObject_GetBuffer(image, &views[0], PyBUF_RECORDS_RO)
-    try:
-        PyObject_GetBuffer(counts, &views[1], PyBUF_RECORDS)
-        try:
-            read_grid(&grid, &views[0])
-            bins = views[1].shape[0]
-            channels = views[0].shape[2] if views[0].ndim == 3 else 1
-            tables = <uint32_t*>scratch_alloc(TABLES * bins * sizeof(uint32_t))
-            if tables == NULL:
-                raise MemoryError("no memory for a histogram")
-            memset(tables, 0, TABLES * bins * sizeof(uint32_t))
-            with nogil:
-                count_rows(
-                    &grid, <uint64_t*>views[1].buf, tables, bins, views[0].shape[0], views[0].shape[1], channels, low,
-                    scale,
-                )
-            scratch_free(tables)
-        finally:
-            PyBuffer_Release(&views[1])
-    finally:
-        PyBuffer_Release(&views[0])
+    if tables == NULL:
+        raise MemoryError("no memory for a histogram")
+    read_grid(&grid, view)
+    memset(tables, 0, TABLES * bins * sizeof(uint32_t))
+    with nogil:
+        count_rows(&grid, counts, tables, bins, view.shape[0], view.shape[1], channels, low, scale)
+    scratch_free(tables)
+    return 0
 
 
-def best_split(const uint64_t[::1] counts not None, Py_ssize_t total):
+cdef Py_ssize_t best_split(const uint64_t* counts, Py_ssize_t bins, Py_ssize_t total) noexcept nogil:
     """The last bin of the lower class by Otsu's method; sums in OpenCV's order, as rounding decides where bins are empty.
 
     What is volatile is rounded: no product is added unrounded.
     """
-    cdef volatile double mean = 0, below = 0, part, term, other
-    cdef double scale = 1.0 / <double>total, share = 0, rest, above, variance, best = 0
+    cdef volatile double part, term, product
+    cdef double scale = 1.0 / <double>total, mean, share = 0, rest, below = 0, above, variance, best = 0
+    cdef uint64_t moment = 0
     cdef Py_ssize_t i, found = 0
-    for i in range(counts.shape[0]):
-        mean += <double>i * <double>counts[i]
-    mean *= scale
-    for i in range(counts.shape[0]):
+    for i in range(bins):
+        moment += <uint64_t>i * counts[i]
+    mean = <double>moment * scale
+    for i in range(bins):
         part = <double>counts[i] * scale
-        below *= share
+        product = below * share
         share += part
         rest = 1.0 - share
         if min(share, rest) < LEAST_SHARE or max(share, rest) > 1.0 - LEAST_SHARE:
+            below = product
             continue
         term = <double>i * part
-        below = (below + term) / share
-        other = share * below
-        above = (mean - other) / rest
+        below = (product + term) / share
+        product = share * below
+        above = (mean - product) / rest
         variance = share * rest * (below - above) * (below - above)
         if variance > best:
             best, found = variance, i
+    return found
+
+
+def split(image not None, Py_ssize_t bins, double low, double scale):
+    """The last bin of the lower class of an image's pixels, counted in `bins` of (pixel - low) * scale."""
+    cdef Py_buffer view
+    cdef Py_ssize_t found
+    cdef uint64_t* counts = <uint64_t*>scratch_alloc(bins * sizeof(uint64_t))
+    if counts == NULL:
+        raise MemoryError("no memory for a histogram")
+    memset(counts, 0, bins * sizeof(uint64_t))
+    memset(&view, 0, sizeof(view))
+    try:
+        PyObject_GetBuffer(image, &view, PyBUF_RECORDS_RO)
+        histogram(&view, counts, bins, low, scale)
+        found = best_split(counts, bins, view.len // view.itemsize)
+    finally:
+        PyBuffer_Release(&view)
+        scratch_free(counts)
     return found

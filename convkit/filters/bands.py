@@ -78,9 +78,9 @@ def prepare(
     An empty list where it is more than kernels of rows.
     """
     steps = []
-    for kernel, result_shape, result_dtype in rows.prepare(found.function, shape, dtype, arguments):
-        steps.append(Step(found.name, kernel, shape[0], result_shape, result_dtype))
-        shape = result_shape
+    for made in rows.prepare(found.function, shape, dtype, arguments):
+        steps.append(Step(found.name, made.kernel, shape[0], made.shape, made.dtype))
+        shape = made.shape
     return steps
 
 

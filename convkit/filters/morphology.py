@@ -270,6 +270,8 @@ def _both(
     num_threads: int | None,
 ) -> Array:
     found = _footprint(footprint)
+    if found.extent == (1, 1):  # both steps keep the image, or what stands for its NaNs
+        return _extreme(image, found, greatest, border, cval, out, num_threads)
     between = _extreme(image, found, greatest, border, cval, None, num_threads)
     return _extreme(between, _turned(found), not greatest, border, cval, out, num_threads, turned=True)
 

@@ -67,16 +67,21 @@ _filters: dict[str, Filter] = {}
 
 
 def register(
-    *, halo: HaloRule | None, output_dtype: DtypeRule, joint_channels: bool = False
+    *,
+    halo: HaloRule | None,
+    output_dtype: DtypeRule,
+    joint_channels: bool = False,
+    remember: bool = False,
 ) -> Callable[[Function], Function]:
     """Register a function ``name(image, ..., out=None, num_threads=None)`` under its own name.
 
     The function knows HW and HWC images; what is registered, and returned, takes ``channel_axis``, stacks and
-    an `out` that overlaps the image too (see `stacks`).
+    an `out` that overlaps the image too (see `stacks`). Its kernels are remembered where it has a halo, or
+    says ``remember``: they alone make its result, and are chosen without a look at the pixels.
     """
 
     def add(function: Function) -> Function:
-        public = any_layout(function, joint_channels)
+        public = any_layout(function, joint_channels, remember or halo is not None)
         signature = inspect.signature(public)
         border = signature.parameters.get("border")
         name = function.__name__

@@ -1,62 +1,92 @@
-"""Arguments that were checked once need no check when they come again: small images take microseconds."""
+"""What was asked once needs no check when it is asked again: small images take microseconds."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
-from itertools import chain
 from typing import Any, TypeVar
 
 import numpy as np
 
+from convkit import _checks, _dispatch
+from convkit._checks import Array
+from convkit.ops import rows
+from convkit.ops.rows import Step
+
 Result = TypeVar("Result")
 
 MOST = 64
-"""Results that are kept of one function."""
+"""Results, or calls, that are kept of one function."""
 
 
 def remembered(function: Callable[..., Result]) -> Callable[..., Result]:
-    """`function`, whose last results are kept by its arguments, unless those have no hash.
-
-    Arrays, lists of numbers and lists of those are told apart by what they hold, and of which types.
-    """
-    cached = lru_cache(maxsize=MOST, typed=True)(function)
+    """`function`, whose last results are kept by its arguments where those are known to be the same again."""
     kept: dict[Any, Result] = {}
 
     def call(*args: Any) -> Result:
         try:
-            hash(args)
+            key = _dispatch.keys().key_of(args)
         except TypeError:
-            pass
-        else:
-            return cached(*args)
-        try:
-            key = tuple(map(type, args)), tuple([_STAND_IN.get(type(arg), _itself)(arg) for arg in args])
-            if key in kept:
-                return kept[key]
-        except (TypeError, IndexError):
             return function(*args)
-        if len(kept) >= MOST:
-            kept.clear()
-        kept[key] = function(*args)
+        if key not in kept:
+            _keep(kept, key, function(*args))
         return kept[key]
 
     return call
 
 
-def _itself(value: Any) -> Any:
-    return value
+# ---- whole calls ------------------------------------------------------------------------------------
 
 
-def _of_array(value: np.ndarray[Any, Any]) -> Any:
-    return value.tobytes(), value.dtype, value.shape
+class Calls:
+    """The kernels that a filter's calls came to, by their arguments and the image's dtype and shape.
+
+    `function` takes ``(image, *args, out=None, **kwargs)``. Nothing is kept unless it is `fixed`: kernels
+    alone make its result, and are chosen without a look at the pixels.
+    """
+
+    def __init__(self, function: Callable[..., Array], fixed: bool) -> None:
+        self._function = function
+        self._fixed = fixed
+        self._kept: dict[Any, tuple[_dispatch.Native, list[Step]]] = {}
+
+    def __call__(self, image: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> Array:
+        """The filter's result, by the kernels alone where it was asked before."""
+        key = _dispatch.keys().key_of_call(image, args, kwargs) if self._fixed else None
+        native, steps = self._kept.get(key, _NONE)
+        if native is not None and native is _dispatch.native():
+            return _repeat(steps, image, out)
+        if out is not None:
+            image, kwargs = apart(image, out), {**kwargs, "out": out}
+        if key is None or rows.noting() or _checks.layout_told.get():
+            return self._function(image, *args, **kwargs)
+        result: Array
+        result, steps = rows.note(self._function, image, args, kwargs)
+        if steps:
+            _keep(self._kept, key, (_dispatch.native(), steps))
+        return result
 
 
-def _of_list(value: list[Any]) -> Any:
-    if type(value[0]) is not list:
-        return tuple(value), frozenset(map(type, value))
-    numbers = tuple(chain.from_iterable(value))
-    return numbers, frozenset(map(type, numbers)), tuple(map(len, value)), frozenset(map(type, value))
+_NONE: tuple[None, list[Step]] = None, []
 
 
-_STAND_IN: dict[type, Callable[[Any], Any]] = {np.ndarray: _of_array, list: _of_list}
+def _repeat(steps: list[Step], image: Array, out: Any) -> Array:
+    for kernel, shape, dtype, work, num_threads in steps[:-1]:
+        image = rows.execute(kernel, image, _checks.empty(shape, dtype), work, num_threads)
+    kernel, shape, dtype, work, num_threads = steps[-1]
+    if out is None:
+        out = _checks.empty(shape, dtype)
+    elif not _dispatch.keys().fits(out, shape, dtype, image):
+        image, out = apart(image, out), _checks.output(out, shape, dtype)
+    return rows.execute(kernel, image, out, work, num_threads)
+
+
+def apart(image: Any, out: Any) -> Any:
+    """`image`, or a copy of it where `out` shares its memory."""
+    both = isinstance(image, np.ndarray) and isinstance(out, np.ndarray)
+    return image.copy() if both and _checks.overlaps(image, out) else image
+
+
+def _keep(kept: dict[Any, Any], key: Any, value: Any) -> None:
+    if len(kept) >= MOST:
+        kept.clear()
+    kept[key] = value

@@ -15,6 +15,7 @@ import numpy as np
 
 from convkit import _checks
 from convkit._checks import Array
+from convkit.filters.remember import Calls, apart
 
 ChannelAxis: TypeAlias = int | Literal["auto"] | None
 AUTO: Literal["auto"] = "auto"
@@ -26,7 +27,9 @@ PARAMETER = """    channel_axis : int, optional
 """
 
 
-def any_layout(function: Callable[..., Array], joint_channels: bool = False) -> Callable[..., Array]:
+def any_layout(
+    function: Callable[..., Array], joint_channels: bool = False, remember: bool = False
+) -> Callable[..., Array]:
     """`function` with the parameter ``channel_axis``, for stacks, and with any `out`.
 
     Parameters
@@ -35,6 +38,8 @@ def any_layout(function: Callable[..., Array], joint_channels: bool = False) -> 
         ``function(image, ..., out=None)`` of an HW or HWC image, whose `out` must not overlap it.
     joint_channels : bool
         Whether channels see each other; else those that do not lie last are filtered as single planes.
+    remember : bool
+        Whether kernels alone make its result, and are chosen without a look at the pixels.
 
     Returns
     -------
@@ -44,15 +49,14 @@ def any_layout(function: Callable[..., Array], joint_channels: bool = False) -> 
         holds the channels is never guessed.
     """
 
+    calls = Calls(function, remember)
+
     @functools.wraps(function)
     def call(
         image: Any, *args: Any, out: Any = None, channel_axis: ChannelAxis = AUTO, **kwargs: Any
     ) -> Array:
         if channel_axis is AUTO or (isinstance(channel_axis, str) and channel_axis == AUTO):
-            if out is not None:
-                kwargs["out"] = out
-                image = apart(image, out)
-            return function(image, *args, **kwargs)
+            return calls(image, args, kwargs, out)
         return _each(
             functools.partial(_call, function, args, kwargs),
             _checks.as_array(image, "image", np.dtype(np.float64)),
@@ -66,12 +70,6 @@ def any_layout(function: Callable[..., Array], joint_channels: bool = False) -> 
     axis = inspect.Parameter("channel_axis", inspect.Parameter.KEYWORD_ONLY, default=AUTO)
     call.__signature__ = signature.replace(parameters=[*signature.parameters.values(), axis])  # type: ignore[attr-defined]
     return call
-
-
-def apart(image: Any, out: Any) -> Any:
-    """`image`, or a copy of it where `out` shares its memory."""
-    both = isinstance(image, np.ndarray) and isinstance(out, np.ndarray)
-    return image.copy() if both and _checks.overlaps(image, out) else image
 
 
 def _call(function: Callable[..., Array], args: Any, kwargs: Any, image: Array, out: Array | None) -> Array:

@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from convkit import _checks, _dispatch, _threads
+from convkit import _checks, _dispatch
 from convkit._checks import FLOATS, Array
 from convkit.filters.registry import Arguments, Halo, register
 from convkit.ops import rows, window
 from convkit.ops.rows import RowKernel
+
+UINT8 = np.dtype(np.uint8)
 
 FLOAT_BINS = 256
 """Of the histogram of a float image, between its least and its greatest pixel."""
@@ -23,7 +25,7 @@ def _no_halo(arguments: Arguments) -> Halo:
 
 
 def _mask(image: np.dtype[Any], arguments: Arguments) -> np.dtype[Any]:
-    return np.dtype(np.uint8)
+    return UINT8
 
 
 @register(halo=_no_halo, output_dtype=_mask)
@@ -67,23 +69,22 @@ def threshold(
     """
     source = _checks.image(image)
     limit = _limit(_checks.finite(value, "value"), source.dtype)
-    result = _checks.output(out, source.shape, np.dtype(np.uint8), source)
-    kernel = _dispatch.native().family("threshold", source.dtype)
+    result = _checks.output(out, source.shape, UINT8, source)
+    run = _fill if limit is None else _family(source).Kernel(limit).run
+    return rows.execute(RowKernel(run, 0, 0), source, result, result.size, num_threads)
 
-    def fill(source: Array, target: Array, first: int, threads: int) -> None:
-        above = source[first : first + target.shape[0]]
-        if limit is None:
-            target[...] = 255
-        else:
-            kernel.threshold(above, target, limit, threads)
 
-    threads = _threads.threads_for(result.size, num_threads)
-    return rows.execute(RowKernel(fill, 0, 0), source, result, threads)
+def _family(image: Array) -> Any:
+    return _dispatch.native().family("threshold", image.dtype)
+
+
+def _fill(source: Array, target: Array, first: int, threads: int) -> None:
+    target[...] = 255
 
 
 def _limit(value: float, dtype: np.dtype[Any]) -> float | None:
     """The pixel of `dtype` that those above `value` are greater than; None where all are."""
-    if dtype == np.float32:  # the next below, unless it is one: x > value is x > that
+    if dtype == FLOATS[0]:  # the next below, unless it is one: x > value is x > that
         nearest = np.float32(np.clip(value, -np.finfo(dtype).max, np.finfo(dtype).max))
         return float(nearest if float(nearest) <= value else np.nextafter(nearest, np.float32(-np.inf)))
     if dtype in FLOATS:
@@ -92,7 +93,7 @@ def _limit(value: float, dtype: np.dtype[Any]) -> float | None:
     return None if value < low else min(math.floor(value), high)
 
 
-@register(halo=None, output_dtype=_mask)
+@register(halo=None, output_dtype=_mask, remember=True)
 def otsu(image: ArrayLike, *, out: Array | None = None, num_threads: int | None = None) -> Array:
     """Where an image is above the value that parts its pixels best, by Otsu's method: 255 there, 0 elsewhere.
 
@@ -132,28 +133,36 @@ def otsu(image: ArrayLike, *, out: Array | None = None, num_threads: int | None 
     array([[  0,   0,   0, 255, 255]], dtype=uint8)
     """
     source = _checks.image(image)
-    result = _checks.output(out, source.shape, np.dtype(np.uint8), source)
+    result = _checks.output(out, source.shape, UINT8, source)
+    return rows.execute(RowKernel(_part, 0, 0), source, result, result.size, num_threads)
+
+
+def _part(source: Array, target: Array, first: int, threads: int) -> None:
+    """Mark the pixels of each channel's upper class."""
+    family = _family(source)
+    find = _part_of_floats if source.dtype in FLOATS else _part_of_integers
     if source.ndim == 2:
-        return threshold(source, _otsu_value(source), out=result, num_threads=num_threads)
+        family.Kernel(find(family, source)).run(source, target, 0, threads)
+        return
     for channel in range(source.shape[2]):
         plane = source[..., channel]
-        threshold(plane, _otsu_value(plane), out=result[..., channel], num_threads=num_threads)
-    return result
+        family.Kernel(find(family, plane)).run(plane, target[..., channel], 0, threads)
 
 
-def _otsu_value(plane: Array) -> float:
-    low, high, scale, bins = *window.LIMITS[plane.dtype], 1.0, FLOAT_BINS
-    if plane.dtype in FLOATS:
-        low, high = float(plane.min()), float(plane.max())
-        if not math.isfinite(high - low):
-            raise ValueError("image holds NaN or Inf, or numbers too far apart: pass np.nan_to_num(image)")
-        if low == high:
-            return low
-        scale = bins / (high - low)
-    else:
-        bins = int(high - low) + 1
-    counts = np.zeros(bins, np.uint64)
-    kernel = _dispatch.native().family("threshold", plane.dtype)
-    kernel.histogram(plane, counts, low, scale)
-    best = int(kernel.best_split(counts, plane.size))
-    return low + (best + 1) / scale if plane.dtype in FLOATS else low + best
+def _part_of_integers(family: Any, plane: Array) -> float:
+    """The greatest pixel of the lower class."""
+    low, high = window.LIMITS[plane.dtype]
+    best: int = family.split(plane, int(high - low) + 1, low, 1.0)
+    return low + best
+
+
+def _part_of_floats(family: Any, plane: Array) -> float | None:
+    """What those of the upper class are above."""
+    low, high = float(plane.min()), float(plane.max())
+    if not math.isfinite(high - low):
+        raise ValueError("image holds NaN or Inf, or numbers too far apart: pass np.nan_to_num(image)")
+    value = low
+    if low < high:
+        scale = FLOAT_BINS / (high - low)
+        value += (family.split(plane, FLOAT_BINS, low, scale) + 1) / scale
+    return _limit(value, plane.dtype)

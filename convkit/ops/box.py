@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from convkit import _checks, _dispatch, _threads
+from convkit import _checks, _dispatch
 from convkit._checks import Array, Pair
 from convkit.ops import rows, stencil
 from convkit.ops.stencil import EXACT_FLOAT32, INT16, UINT8, Border, Stencil
@@ -57,9 +57,9 @@ def apply(
     source, result, code, fill = stencil.prepare(size, source, **options)
     box = Box(size, (size[0] // 2, size[1] // 2))
     element = accumulator(size, source.dtype)
-    threads = _threads.threads_for(result.size * sum(size), num_threads)
     kernel = _dispatch.native().family("box_narrow" if element == INT16 else "box", element)
-    return rows.execute(stencil.row_kernel(kernel, box, code, fill), source, result, threads)
+    bound = stencil.row_kernel(kernel, box, code, fill)
+    return rows.execute(bound, source, result, result.size * sum(size), num_threads)
 
 
 @cache

@@ -2,20 +2,21 @@
 
 An operation checks its arguments, allocates its output, and hands its kernel to `execute`, which runs it.
 While a chain of filters is planned, `prepare` keeps the kernel instead, to be run on bands of rows again and
-again without a further check.
+again without a further check; `note` keeps it as well, for the next call with the same arguments.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from convkit._checks import Array, Pair
+from convkit._threads import threads_for
 
-Run: TypeAlias = Callable[[Array, Array, int, int], None]
+Run: TypeAlias = Callable[..., None]
 
 
 class RowKernel(NamedTuple):
@@ -36,51 +37,85 @@ class RowKernel(NamedTuple):
         return cls(run, above, extent[0] - 1 - above)
 
 
-class Prepared(NamedTuple):
-    """A kernel, and the output that it fills for the image it was prepared with."""
+class Step(NamedTuple):
+    """A kernel that fills an output of `shape` and `dtype`, for `work` multiply-adds on so many threads."""
 
     kernel: RowKernel
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
+    work: float
+    num_threads: int | None
 
 
-_recorded: ContextVar[list[tuple[RowKernel, Array, Array]] | None] = ContextVar("convkit_rows", default=None)
+class _Notes:
+    """Kernels that were handed to `execute`, each with its source and its result; `run`: and are run."""
+
+    def __init__(self, run: bool) -> None:
+        self.run = run
+        self._made: list[tuple[Array, Array, Step]] = []
+
+    def add(self, source: Array, result: Array, step: Step) -> None:
+        self._made.append((source, result, step))
+
+    def steps(self, image: Array, last: Array) -> list[Step]:
+        """Those that lead from `image` to `last`, one after another; empty where they do not."""
+        found = []
+        for source, result, step in self._made:
+            if source is not image:
+                return []
+            found.append(step)
+            image = result
+        return found if image is last else []
 
 
-def recording() -> bool:
-    """Whether kernels are kept instead of being run."""
-    return _recorded.get() is not None
+_notes: ContextVar[_Notes | None] = ContextVar("convkit_rows", default=None)
 
 
-def execute(kernel: RowKernel, source: Array, result: Array, threads: int) -> Array:
-    """Fill `result` from `source`, and return it."""
-    recorded = _recorded.get()
-    if recorded is None:
+def noting() -> bool:
+    """Whether notes are taken of the kernels."""
+    return _notes.get() is not None
+
+
+def execute(kernel: RowKernel, source: Array, result: Array, work: float, num_threads: int | None) -> Array:
+    """Fill `result` from `source`, `work` multiply-adds, and return it."""
+    threads = threads_for(work, num_threads)
+    notes = _notes.get()
+    if notes is None or notes.run:
         kernel.run(source, result, 0, threads)
-    else:
-        recorded.append((kernel, source, result))
+    if notes is not None:
+        notes.add(source, result, Step(kernel, result.shape, result.dtype, work, num_threads))
     return result
 
 
 def prepare(
     function: Callable[..., Any], shape: tuple[int, ...], dtype: np.dtype[Any], arguments: dict[str, Any]
-) -> list[Prepared]:
+) -> list[Step]:
     """The kernels with which `function` filters images of `shape` and `dtype`, one after another.
 
     An empty list where it does anything else. Whatever `function` raises of the arguments is raised here.
     """
     image = np.broadcast_to(np.zeros((), dtype), shape)
-    recorded: list[tuple[RowKernel, Array, Array]] = []
-    token = _recorded.set(recorded)
+    with np.errstate(all="ignore"):  # of arrays that nobody filled
+        return _noted(_Notes(run=False), function, image, (), arguments)[1]
+
+
+def note(
+    function: Callable[..., Any], image: Array, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> tuple[Any, list[Step]]:
+    """What `function` gives for `image`, and the kernels that led there; none where it did anything else."""
+    return _noted(_Notes(run=True), function, image, args, kwargs)
+
+
+def _noted(
+    notes: _Notes,
+    function: Callable[..., Any],
+    image: Array,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+) -> tuple[Any, list[Step]]:
+    token = _notes.set(notes)
     try:
-        with np.errstate(all="ignore"):  # of arrays that nobody filled
-            last = function(image, **arguments)
+        result = function(image, *args, **kwargs)
     finally:
-        _recorded.reset(token)
-    found = []
-    for kernel, source, result in recorded:
-        if source is not image:
-            return []
-        found.append(Prepared(kernel, result.shape, result.dtype))
-        image = result
-    return found if image is last else []
+        _notes.reset(token)
+    return result, notes.steps(image, result)

@@ -121,16 +121,14 @@ def apply(
     """
     polar = stencil.combine == "polar"
     source, result, code, fill = prepare(stencil.extent, image, border, cval, dtype, out, stack=2 * polar)
-    threads = _threads.threads_for(result.size * stencil.work, num_threads)
+    work = result.size * stencil.work
     element = accumulator(stencil, source.dtype, result.dtype)
-    kernel = _dispatch.native().family("narrow" if element == INT16 else "stencil", element)
-    if polar:
-        kernel.run(source, result[0], stencil, code, fill, threads, result[1])
-        return result
-    if not rows.recording():  # nor is time taken to bind what a chain would keep
-        kernel.run(source, result, stencil, code, fill, threads)
-        return result
-    return rows.execute(row_kernel(kernel, stencil, code, fill), source, result, threads)
+    family = _dispatch.native().family("narrow" if element == INT16 else "stencil", element)
+    kernel = row_kernel(family, stencil, code, fill)
+    if not polar:
+        return rows.execute(kernel, source, result, work, num_threads)
+    kernel.run(source, result[0], 0, _threads.threads_for(work, num_threads), result[1])
+    return result
 
 
 def prepare(
@@ -157,18 +155,9 @@ def prepare(
 
 
 def row_kernel(family: Any, operation: Any, code: int, fill: float) -> RowKernel:
-    """`family.run` of an `operation`, which has an extent and an anchor, as a kernel of rows."""
-    border = BORDERS[code]
-    moved = {0: operation}
-
-    def run(source: Array, target: Array, first: int, threads: int) -> None:
-        if border == "valid":
-            source, first = source[first:], 0
-        if first not in moved:  # the bands of a chain begin on few rows, again and again
-            moved[first] = replace(operation, anchor=(operation.anchor[0] - first, operation.anchor[1]))
-        family.run(source, target, moved[first], code, fill, threads)
-
-    return RowKernel.of(run, operation.extent, operation.anchor, border)
+    """The kernel that a `family` makes of an `operation`, which has an extent and an anchor."""
+    kernel = family.Kernel(operation, code, fill)
+    return RowKernel.of(kernel.run, operation.extent, operation.anchor, BORDERS[code])
 
 
 def accumulator(stencil: Stencil, image: np.dtype[Any], out: np.dtype[Any]) -> np.dtype[Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from convkit import _checks, _dispatch, _threads
+from convkit import _checks, _dispatch
 from convkit._checks import Array, Pair
 from convkit.ops import rows
 from convkit.ops.rows import RowKernel
@@ -31,7 +31,6 @@ def run(
     """
     code = BORDERS.index(_checks.choice(border, "border", BORDERS))
     result = _checks.output(out, output_shape(source.shape, extent, border), source.dtype, source)
-    threads = _threads.threads_for(result.size * work, num_threads)
     family, entry = kernel
     function = getattr(_dispatch.native().family(family, source.dtype), entry)
     row, column = anchor or (extent[0] // 2, extent[1] // 2)
@@ -46,7 +45,8 @@ def run(
             source = source[first:]
         function(source, target, *how, extent, (row - first, column), code, cval, threads)
 
-    return rows.execute(RowKernel.of(fill, extent, (row, column), border), source, result, threads)
+    bound = RowKernel.of(fill, extent, (row, column), border)
+    return rows.execute(bound, source, result, result.size * work, num_threads)
 
 
 def output_shape(shape: tuple[int, ...], extent: Pair, border: str) -> tuple[int, ...]:

@@ -1,0 +1,58 @@
+"""What tells one call from another, in less time than a small image takes."""
+from numpy import dtype, generic, ndarray, object_
+
+cdef frozenset PLAIN = frozenset({int, str, bool, type(None), type})  # those that are equal, and stay so, do the same
+
+
+cdef object content(value):
+    """What such a value holds now; TypeError where that cannot be known."""
+    kind = type(value)
+    if kind is float:
+        return value or str(value)  # the signs of zeros are equal
+    if kind is tuple or kind is list:
+        return key_of(value)
+    if kind is ndarray and not value.dtype.hasobject:
+        return value.tobytes(), value.dtype, value.shape
+    if isinstance(value, dtype):
+        return value
+    if isinstance(value, generic) and kind is not object_:
+        return value.tobytes()
+    raise TypeError(f"{kind.__name__} may change")
+
+
+def key_of(values):
+    """What tells such arguments from all others: their types, and what they hold."""
+    cdef list key = []
+    for value in values:
+        kind = type(value)
+        key.append(kind)
+        key.append(value if kind in PLAIN else content(value))
+    return tuple(key)
+
+
+def key_of_call(image, tuple args not None, dict kwargs not None):
+    """The same of a filter's arguments and of an image's dtype and shape.
+
+    None where the image would have to be looked at, or an argument may change.
+    """
+    cdef tuple names = ()
+    if type(image) is not ndarray:
+        return None
+    flags = image.flags
+    if not (flags.c_contiguous and flags.aligned):
+        return None
+    if kwargs:
+        names = tuple(kwargs)
+        args += tuple(kwargs.values())
+    try:
+        return image.dtype, image.shape, names, key_of(args)
+    except TypeError:
+        return None
+
+
+def fits(out, tuple shape not None, kind, image):
+    """Whether `out` is an array of that shape and dtype of which nothing else need be asked; nor is it the image's."""
+    if type(out) is not ndarray or out is image or out.dtype is not kind:
+        return False
+    flags = out.flags
+    return flags.carray and flags.owndata and image.flags.owndata and out.shape == shape

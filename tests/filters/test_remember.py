@@ -1,0 +1,215 @@
+"""Calls that were made before take a shorter way: it must not be seen but in time."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+
+import numpy as np
+import pytest
+
+import convkit as ck
+from convkit import _dispatch, _threads
+from convkit.filters import registry, remember
+from convkit.ops import rows
+
+f = ck.filters
+RNG = np.random.default_rng(7)
+IMAGE = RNG.integers(0, 256, (12, 17), dtype=np.uint8)
+FLOATS = RNG.standard_normal((12, 17)).astype(np.float32)
+KERNELS = [name for name in registry.names() if name != "canny"]
+
+
+def spread(image: np.ndarray) -> np.ndarray:
+    """The same pixels in memory that no shorter way takes."""
+    wide = np.zeros((*image.shape, 2), image.dtype)
+    wide[..., 0] = image
+    return wide[..., 0]
+
+
+@pytest.mark.parametrize("name", registry.names())
+def test_a_call_gives_the_same_again(draw, name):
+    rng = np.random.default_rng(3)
+    for _ in range(5):
+        image, arguments = draw(rng, name)
+        image = np.nan_to_num(image)
+        call = registry.get(name).function
+        with np.errstate(all="ignore"):
+            expected = call(spread(image), **arguments)
+            for other in (image, image.copy(), image[::-1].copy()[::-1], image):
+                np.testing.assert_array_equal(call(other, **arguments), expected)
+            to = np.empty_like(expected)
+            assert call(image, **arguments, out=to) is to
+            np.testing.assert_array_equal(to, expected)
+            changed = image.copy()
+            changed.flat[0] = 1
+            np.testing.assert_array_equal(call(changed, **arguments), call(spread(changed), **arguments))
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_filters_are_remembered(draw, monkeypatch, name):
+    """But for those that are more than kernels, what is asked again comes to no check."""
+    image, arguments = draw(np.random.default_rng(5), name)
+    arguments.pop("direction", None)
+    call = registry.get(name).function
+    with np.errstate(all="ignore"):
+        first = call(image, **arguments)
+        monkeypatch.setattr(ck._checks, "image", lambda *_: pytest.fail("checked again"))
+        np.testing.assert_array_equal(call(image, **arguments), first)
+
+
+def test_otsu_looks_at_every_image():
+    bright = np.where(IMAGE > 90, 200, 150).astype(np.uint8)
+    for image in (IMAGE, bright, IMAGE):
+        np.testing.assert_array_equal(f.otsu(image), f.otsu(spread(image)))
+    np.testing.assert_array_equal(f.otsu(bright), np.where(bright == 200, 255, 0))
+
+
+@pytest.mark.parametrize("make", [np.array, np.ndarray.tolist, lambda k: tuple(map(tuple, k.tolist()))])
+def test_kernels_that_change(make):
+    values = np.array([[0.0, 1, 0], [1, -4, 1], [0, 1, 0]])
+    kernel = make(values)
+    before = f.filter2d(FLOATS, kernel)
+    if isinstance(kernel, tuple):
+        kernel = (*kernel[:2], (0.0, 3.0, 0.0))
+    else:
+        kernel[2][1] = 3.0
+    after = f.filter2d(FLOATS, kernel)
+    np.testing.assert_array_equal(after, f.filter2d(spread(FLOATS), np.array(kernel)))
+    assert not np.array_equal(after, before)
+
+
+def test_kernels_that_only_look_constant():
+    """An object may give another array each time that it is asked, and have a hash."""
+
+    class Kernel:
+        def __init__(self) -> None:
+            self.values = np.ones((3, 3))
+
+        def __array__(self, dtype=None, copy=None):
+            return self.values
+
+    kernel = Kernel()
+    before = f.filter2d(FLOATS, kernel)
+    kernel.values = 2 * kernel.values
+    np.testing.assert_array_equal(f.filter2d(FLOATS, kernel), 2 * before)
+    boxed = np.array([[1.0]], object)
+    boxed[0, 0] = 2.0
+    with pytest.raises(TypeError):
+        f.filter2d(FLOATS, boxed)
+
+
+@pytest.mark.parametrize(
+    ("good", "bad"), [(5, 5.0), (1, True), ((3, 5), (3, 5.0)), ((1, 3), (True, 3)), ([3, 5], [3, 5.0])]
+)
+def test_equal_arguments_of_other_types_are_refused(good, bad):
+    for call in (f.box, f.median, f.maximum):
+        call(IMAGE, good)
+        with pytest.raises(TypeError):
+            call(IMAGE, bad)
+
+
+def test_zeros_of_either_sign():
+    image = np.full((3, 3), 5, np.float32)
+    for cval in (0.0, -0.0, 0.0):
+        found = f.minimum(image, 3, cval=cval)[0, 0]
+        assert np.signbit(found) == np.signbit(cval)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "error"),
+    [
+        (lambda out: out[1:], ValueError),
+        (lambda out: out.astype(np.int16), TypeError),
+        (lambda out: out.view(out.dtype.newbyteorder()), TypeError),
+        (lambda out: np.lib.stride_tricks.as_strided(out, strides=(0, out.itemsize)), ValueError),
+        (lambda out: np.broadcast_to(out[:1], out.shape), ValueError),
+        (lambda out: np.zeros(out.nbytes + 1, np.uint8)[1:].view(out.dtype).reshape(out.shape), ValueError),
+        (np.ndarray.tolist, TypeError),
+    ],
+)
+def test_outputs_that_do_not_fit_are_refused_again(spoil, error):
+    out = np.empty_like(FLOATS)
+    f.box(FLOATS, 5, out=out)
+    with pytest.raises(error) as second:
+        f.box(FLOATS, 5, out=spoil(out))
+    with pytest.raises(error) as first:
+        f.box(spread(FLOATS), 5, out=spoil(out))
+    assert str(second.value) == str(first.value)
+
+
+def test_outputs_in_the_image():
+    expected = f.gaussian(IMAGE, 1.0)
+    f.gaussian(IMAGE, 1.0, out=np.empty_like(IMAGE))
+    memory = np.zeros((14, 17), np.uint8)
+    for first, to in ((memory[:12], memory[:12]), (memory[:12], memory[2:]), (memory[2:], memory[:12])):
+        first[:] = IMAGE
+        np.testing.assert_array_equal(f.gaussian(first, 1.0, out=to), expected)
+
+
+def test_images_that_only_look_the_same():
+    f.box(FLOATS, 3)
+    swapped = FLOATS.astype(FLOATS.dtype.newbyteorder())
+    np.testing.assert_array_equal(f.box(swapped, 3), f.box(FLOATS, 3))
+    with pytest.raises(TypeError, match="masked"):
+        f.box(np.ma.masked_array(FLOATS), 3)
+
+
+def test_layouts_that_were_told():
+    stack = RNG.integers(0, 256, (3, 9, 20), dtype=np.uint8)
+    f.box(stack, 3, channel_axis=-1)
+    with pytest.raises(ValueError, match="CHW"):
+        f.box(stack, 3)
+
+
+def test_every_build_has_its_own(isa):
+    np.testing.assert_array_equal(f.gaussian(FLOATS, 1.3), f.gaussian(spread(FLOATS), 1.3))
+    family = _dispatch.native().family("stencil", np.float32)
+    made = rows.note(f.gaussian, FLOATS, (1.3,), {})[1]
+    assert isinstance(made[0].kernel.run.__self__, family.Kernel)
+
+
+def test_threads_are_asked_for_again(monkeypatch):
+    monkeypatch.setattr(_threads, "force_threads", True)
+    asked: list[int] = []
+    threads_for = rows.threads_for
+    monkeypatch.setattr(rows, "threads_for", lambda *args: asked.append(threads_for(*args)) or asked[-1])
+    for count in (1, 3, 2):
+        with ck.options(num_threads=count):
+            f.box(IMAGE, 3)
+        f.box(IMAGE, 3, num_threads=count)
+    assert asked == [1, 1, 3, 3, 2, 2]
+    monkeypatch.setenv("CONVKIT_NUM_THREADS", "none")
+    with pytest.raises(ValueError, match="CONVKIT_NUM_THREADS"):
+        f.box(IMAGE, 3)
+    for _ in range(2):
+        with pytest.raises(ValueError, match="num_threads is 0"):
+            f.box(IMAGE, 3, num_threads=0)
+
+
+def test_outputs_come_from_the_pool_of_the_scope():
+    image = np.zeros((300, 300), np.uint8)
+    f.box(image, 3)
+    with ck.options(pool="1MB"):
+        address = f.box(image, 3).ctypes.data
+        assert f.box(image, 3).ctypes.data == address
+
+
+def test_nothing_holds_the_image():
+    image, out = FLOATS.copy(), np.empty_like(FLOATS)
+    seen = [weakref.ref(image), weakref.ref(out)]
+    for call in (f.sobel, f.threshold, f.closing):
+        call(image, *{f.threshold: (0.5,), f.closing: (3,)}.get(call, ()))
+    f.sobel(image, out=out)
+    del image, out
+    gc.collect()
+    assert [ref() for ref in seen] == [None, None]
+
+
+def test_few_are_kept():
+    kept: list[int] = []
+    call = remember.remembered(lambda value: kept.append(value) or value)
+    for value in range(3 * remember.MOST):
+        assert call(value) == value
+    assert call(0) == 0  # forgotten meanwhile
+    assert len(kept) == 3 * remember.MOST + 1
