@@ -47,7 +47,7 @@ FAMILIES = {
     "blocks": "convkit._native.blocks",
     "narrow": "convkit._native.narrow",
     "box": "convkit._native.box",
-    "box_narrow": "convkit._native.box_narrow",
+    "box_integers": "convkit._native.box_integers",
     "morphology": "convkit._native.morphology",
     "rank": "convkit._native.rank",
     "bilateral": "convkit._native.bilateral",

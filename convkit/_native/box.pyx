@@ -171,10 +171,6 @@ cdef void divide(const Plan* plan, real* line, Py_ssize_t n) noexcept nogil:
     if kind == c"f" or kind == c"d":
         scale_line(line, n, <real>1 / <real>plan.area, 1, 0)
         return
-    if plan.half_up and plan.area < 4096:  # a quarter more than a tie is not taken for less by any rounding
-        scale_line(line, n, <real>1 / <real>plan.area, 1, <real>0.25 / <real>plan.area)
-        round_line(line, n, 0, 255, False)
-        return
     scale_line(line, n, 1, <real>plan.area, 0)
     if kind == c"B":
         round_line(line, n, 0, 255, plan.half_up)

@@ -60,15 +60,6 @@ INLINE vec wide_upper(vec_wide low, vec_wide high) {
 #endif
 }
 
-/* Of each sum, which is not negative, the integer nearest to sum · factor + offset, at most 32767. */
-INLINE vec wide_scaled(vec_wide low, vec_wide high, float factor, float offset) {
-  typedef float vec_float __attribute__((vector_size(VECTOR_BYTES)));
-  const float magic = 12582912.0f; /* 1.5 · 2²³: what is added to it leaves its integer in the low bits */
-  const vec_float a = __builtin_convertvector(low, vec_float) * factor + offset;
-  const vec_float b = __builtin_convertvector(high, vec_float) * factor + offset;
-  return wide_upper((vec_wide)(a + magic) << 16, (vec_wide)(b + magic) << 16);
-}
-
 /* The upper halves of the sums of even lanes and of odd ones. */
 INLINE vec wide_merge(vec_wide even, vec_wide odd) {
   typedef uint32_t bits __attribute__((vector_size(VECTOR_BYTES)));

@@ -74,7 +74,7 @@ cdef inline void load_row(const Window* w, Tile tile, Py_ssize_t row, key* line)
     cdef Py_ssize_t column = tile.left + w.first_column, pixels = tile.pixels + w.columns - 1
     cdef Py_ssize_t left = min(max(-column, 0), pixels)
     cdef Py_ssize_t right = min(max(column + pixels - w.width, 0), pixels)
-    cdef Py_ssize_t y = border_index(row + w.first_row, w.height, w.border), x, i, at
+    cdef Py_ssize_t y = border_index(row + w.first_row, w.height, w.border), x, i, at, c
     if y < 0:
         fill(line, w.outside, pixels * w.channels)
         return
@@ -85,6 +85,9 @@ cdef inline void load_row(const Window* w, Tile tile, Py_ssize_t row, key* line)
         x = border_index(column + at, w.width, w.border)
         if x < 0:
             fill(line + at * w.channels, w.outside, w.channels)
+        elif left <= x - column < pixels - right:  # it is in the line
+            for c in range(w.channels):
+                line[at * w.channels + c] = line[(x - column) * w.channels + c]
         else:
             load_keys(&w.image, y, x, 1, w.channels, line + at * w.channels)
 

@@ -11,17 +11,11 @@ from numpy.typing import ArrayLike
 
 from convkit import _checks, _dispatch
 from convkit._checks import Array, Pair
-from convkit.ops import rows, stencil
-from convkit.ops.stencil import EXACT_FLOAT32, INT16, UINT8, Border, Stencil
+from convkit.ops import rows, stencil, window
+from convkit.ops.stencil import UINT8, Border, Stencil
 
 SMALL = 9
 """Up to this extent every pixel is added by itself: fewer steps than sums of sums."""
-
-NARROW_ROWS = 128
-"""Sums of so many uint8 pixels are signed 16-bit numbers."""
-
-NARROW_AREA = 4096
-"""Below this area a product with 1 / area finds the mean of uint8 pixels (see `_native/box_narrow.pyx`)."""
 
 
 @dataclass(frozen=True)
@@ -52,12 +46,25 @@ def apply(
     """
     source = _checks.image(image)
     options: dict[str, Any] = {"border": border, "cval": cval, "dtype": source.dtype, "out": out}
-    if source.dtype == UINT8 and size[0] * size[1] > 1 and max(size) <= SMALL:
-        return stencil.apply(_ones(size), source, num_threads=num_threads, **options)
+    area, integral = size[0] * size[1], source.dtype not in _checks.FLOATS
+    if (source.dtype == UINT8 or not integral) and area > 1 and max(size) <= SMALL:
+        operation = _ones(size) if integral else _shares(size)
+        return stencil.apply(operation, source, num_threads=num_threads, **options)
+    if integral and area <= largest_area(source.dtype):
+        return window.run(
+            ("box_integers", "box"),
+            source,
+            source.dtype == UINT8,
+            extent=size,
+            border=border,
+            cval=_checks.fill_value(cval, source.dtype),
+            out=out,
+            num_threads=num_threads,
+            work=sum(size),
+        )
     source, result, code, fill = stencil.prepare(size, source, **options)
     box = Box(size, (size[0] // 2, size[1] // 2))
-    element = accumulator(size, source.dtype)
-    kernel = _dispatch.native().family("box_narrow" if element == INT16 else "box", element)
+    kernel = _dispatch.native().family("box", _checks.FLOATS[1] if integral else source.dtype)
     bound = stencil.row_kernel(kernel, box, code, fill)
     return rows.execute(bound, source, result, result.size * sum(size), num_threads)
 
@@ -68,17 +75,17 @@ def _ones(size: Pair) -> Stencil:
     return stencil.scaled(operation, division=division(size[0] * size[1]))
 
 
-def accumulator(size: Pair, image: np.dtype[Any]) -> np.dtype[Any]:
-    """The element type to sum in: the narrowest that is exact for integers; the image's for floats."""
-    float32, float64 = _checks.FLOATS
-    if image in _checks.FLOATS:
-        return image
-    area = size[0] * size[1]
-    if image == UINT8 and size[0] <= NARROW_ROWS and area < NARROW_AREA:
-        return INT16
+@cache
+def _shares(size: Pair) -> Stencil:
+    height, width = size
+    return stencil.separable((np.ones(height), np.full(width, 1 / (height * width))))
+
+
+@cache
+def largest_area(image: np.dtype[Any]) -> int:
+    """The largest area whose sums of integer pixels are signed numbers of 32 bits."""
     limits = np.iinfo(image)
-    # A quotient one step below a tie must not round to it: `area` more leaves room for that.
-    return float32 if area * (max(limits.max, -limits.min) + 1) < EXACT_FLOAT32 else float64
+    return (2**31 - 1) // (max(limits.max, -limits.min) + 1)
 
 
 def division(area: int) -> Pair:

@@ -208,7 +208,7 @@ def test_rows_in_place(isa, name, dtype, border, channels):
         np.testing.assert_allclose(found, _reference.correlate(image, kernel, border, 7), atol=1e-11)
 
 
-SIZES = [2, (9, 9), (1, 10), (10, 1), 13, (16, 16), (15, 17), (31, 33), (40, 5), (129, 3), 70]
+SIZES = [2, (9, 9), (1, 10), (10, 1), 13, (16, 16), (15, 17), (31, 33), (40, 5), (129, 3), 70, 260]
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -221,6 +221,37 @@ def test_boxes_are_exact(isa, threads, size, dtype):
     sums = box_sums(image, kernel.shape)
     expected = _reference.to_dtype(sums / kernel.size, dtype, half_up=dtype == np.uint8)
     np.testing.assert_array_equal(found, expected)
+
+
+def test_a_box_of_bytes_that_31_bits_do_not_sum(isa):
+    image = RNG.integers(0, 256, (5, 4), np.uint8)
+    size = (2905, 2901)
+    assert size[0] * size[1] > box.largest_area(image.dtype)
+    expected = _reference.to_dtype(box_sums(image, size) / np.prod(size), np.uint8, half_up=True)
+    np.testing.assert_array_equal(ck.filters.box(image, size), expected)
+
+
+@pytest.mark.parametrize("border", ["constant", "edge", "reflect", "symmetric", "wrap", "valid"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int16])
+def test_boxes_of_any_width(isa, dtype, border):
+    """Of rows shorter and longer than a vector, of several channels, packed and apart."""
+    limits = np.iinfo(dtype)
+    for width, channels, size in [
+        (1, 1, (3, 3)),
+        (7, 1, (2, 12)),
+        (15, 3, (5, 3)),
+        (33, 5, 11),
+        (70, 2, (1, 17)),
+    ]:
+        image = RNG.integers(limits.min, limits.max, (13, width, channels), dtype, endpoint=True)
+        if border == "valid" and width < np.max(size):
+            continue
+        kernel = np.ones(np.broadcast_to(size, 2))
+        sums = _reference.correlate(image, kernel, border, 9)
+        expected = _reference.to_dtype(sums / kernel.size, dtype, half_up=dtype == np.uint8)
+        apart = np.repeat(image, 2, 1)[:, ::2]
+        for found in (image, apart, np.asfortranarray(image)):
+            np.testing.assert_array_equal(ck.filters.box(found, size, border=border, cval=9), expected)
 
 
 def box_sums(image, shape):

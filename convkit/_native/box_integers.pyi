@@ -1,0 +1,17 @@
+from typing import Any
+
+import numpy as np
+
+_Array = np.ndarray[Any, np.dtype[Any]]
+_Pair = tuple[int, int]
+
+def box(
+    image: _Array,
+    out: _Array,
+    half_up: bool,
+    extent: _Pair,
+    anchor: _Pair,
+    border: int,
+    outside: float,
+    threads: int,
+) -> None: ...
