@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from typing import Any
 
 from convkit.errors import ConvkitError
@@ -40,14 +41,26 @@ class Quiet:
 
     def __exit__(self, *_: object) -> None:
         self._inside.pop()
-        if not self._inside and self._found:
-            try:  # noqa: SIM105  (contextlib.suppress takes as long as all of this)
-                self._set(self._found.pop())
+        while self._found and not self._inside:
+            try:
+                level = self._found.pop()
             except IndexError:  # another was last, too
-                pass
+                return
+            self._set(level)
+            if self._inside:  # by now; who came in last will put it back
+                self._set(0)
+                self._found.append(level)
+
+    def forget(self) -> None:
+        """In a process that was forked: threads that were inside are not there."""
+        self._inside.clear()
+        if self._found:
+            self._set(self._found.pop())
 
 
 quiet = Quiet()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=quiet.forget)
 
 
 def _advice(error: ImportError) -> str:

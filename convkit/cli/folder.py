@@ -66,10 +66,8 @@ def run(chain: Pipeline, arguments: argparse.Namespace) -> Told:
     start = time.perf_counter()
     results = [_unlisted(error) for error in unreadable(source)]
     total = len(names) + len(results)
-    for result in progress(_each(chain, arguments, names, workers, threads), len(names), "file"):
-        results.append(result)
-        if result.status == "failed" and arguments.on_error == "stop":
-            break
+    stop = arguments.on_error == "stop"
+    results += progress(_each(chain, arguments, names, workers, threads, stop), len(names), "file")
     seconds = time.perf_counter() - start
     results.sort(key=lambda result: result.input)
     told = _summary(target, chain, results, total, seconds)
@@ -151,14 +149,19 @@ def _check_arguments(chain: Pipeline) -> None:
 
 
 def _each(
-    chain: Pipeline, arguments: argparse.Namespace, names: list[str], workers: int, threads: int
+    chain: Pipeline, arguments: argparse.Namespace, names: list[str], workers: int, threads: int, stop: bool
 ) -> Iterator[Result]:
-    """The results as they come; what has not begun is given up with the iterator."""
+    """The results as they come; after a failure, if it is to `stop` them, of those that had begun."""
     pool = ThreadPoolExecutor(workers, "convkit-apply")
     try:
         futures = [pool.submit(_one, chain, arguments, name, threads) for name in names]
         for future in as_completed(futures):
+            if future.cancelled():
+                continue
             yield future.result()
+            if stop and future.result().status == "failed":
+                for other in futures:
+                    other.cancel()
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -166,7 +169,7 @@ def _each(
 def _one(chain: Pipeline, arguments: argparse.Namespace, name: str, threads: int) -> Result:
     given, wanted = os.path.join(arguments.input, name), os.path.join(arguments.output, name)
     result = Result(given, wanted, "written")
-    if arguments.skip_existing and os.path.exists(wanted):
+    if arguments.skip_existing and os.path.isfile(wanted):
         result.status = "skipped"
         return result
     start = time.perf_counter()

@@ -197,7 +197,8 @@ def _whitened(image: Array, header: Header, kind: str, name: str) -> Array:
     for channel, bits in enumerate(header.depths):
         image[..., channel] |= image[..., channel] >> bits
     if header.inverted:
-        np.invert(image, out=image)
+        colours = image if image.ndim == 2 else image[..., :3]
+        np.invert(colours, out=colours)
     if header.transparent is not None and image.ndim == 2:
         top = np.iinfo(image.dtype).max
         alpha = np.where(image == header.transparent, 0, top).astype(image.dtype)

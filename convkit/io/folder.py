@@ -148,7 +148,7 @@ def matching(pattern: str, folder: str = "") -> set[str]:
     at = parts.index("**")
     while parts[at + 1 :][:1] == ["**"]:
         del parts[at]
-    rest = os.sep.join(parts[at + 1 :]) or "*"
+    rest = os.sep.join(parts[at + 1 :]).lstrip(os.sep) or "*"
     first = os.sep if parts[:at] == [""] else os.sep.join(parts[:at])
     found = set()
     for top in glob.glob(first, root_dir=folder or None) if first else [""]:

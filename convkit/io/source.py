@@ -27,12 +27,14 @@ def load(source: Source, max_bytes: int) -> tuple[bytes, Format, str]:
         if len(data) > max_bytes:
             raise _too_large(max_bytes, name)
         return data, sniff(data) or _refused(data, name), name
-    if hasattr(source, "read"):
-        name = str(getattr(source, "name", f"<{type(source).__name__}>"))
+    if hasattr(source, "read") and not isinstance(source, os.PathLike):
+        name = str(getattr(source, "name", "") or f"<{type(source).__name__}>")
         try:
             return _read(source, max_bytes, name)
         except ImageFileError:
             raise
+        except EOFError as error:  # of a compressed one
+            raise CorruptImage(f"{name} is cut short: {error}") from error
         except OSError as error:
             raise of_file(error, name) from error
     if not isinstance(source, (str, os.PathLike)):

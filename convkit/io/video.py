@@ -106,7 +106,7 @@ class Video:
         if image is not None and not self.path.lower().endswith(STREAMS):
             raise UnsupportedFormat(f"{self.path} is a {image.name} image and no video; pass it to ck.imread")
         with quiet:
-            capture = cv2.VideoCapture(self.path, cv2.CAP_FFMPEG)
+            capture = cv2.VideoCapture(os.path.abspath(self.path), cv2.CAP_FFMPEG)  # a colon ends a protocol
         if not capture.isOpened():
             raise UnsupportedFormat(f"{self.path} is no video that OpenCV's FFmpeg can read")
         return capture
@@ -116,7 +116,7 @@ def _packets(path: str) -> int:
     """Frames that are in the file, decoded or not."""
     cv2 = opencv()
     with quiet:
-        capture = cv2.VideoCapture(path, cv2.CAP_FFMPEG)
+        capture = cv2.VideoCapture(os.path.abspath(path), cv2.CAP_FFMPEG)
         capture.set(cv2.CAP_PROP_FORMAT, -1)  # as they are stored
         count = 0
         while capture.grab():

@@ -1,5 +1,6 @@
 """Paths, bytes, open files, pipes and devices."""
 
+import gzip
 import io
 import os
 import subprocess
@@ -119,3 +120,38 @@ def test_a_nul_in_the_name(tmp_path):
 def test_paths_are_told_by_their_type(tmp_path):
     with pytest.raises(UnsupportedFormat, match=r"begins with b'a\.png'"):
         ck.imread(b"a.png")
+
+
+def test_a_path_that_reads(tmp_path):
+    class Path(type(tmp_path)):
+        def read(self, mode="r"):
+            raise AssertionError("a path, and no file")
+
+    ck.imwrite(tmp_path / "a.png", np.zeros((2, 3), np.uint8))
+    assert ck.imread(Path(tmp_path / "a.png")).shape == (2, 3)
+
+
+def test_a_compressed_file_that_is_cut_short():
+    data = gzip.compress(make.png(0, [b"\1"]))
+    assert ck.imread(gzip.GzipFile(fileobj=io.BytesIO(data))).shape == (1, 1)
+    with pytest.raises(CorruptImage, match="<GzipFile> is cut short"):
+        ck.imread(gzip.GzipFile(fileobj=io.BytesIO(data[:-9])))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_the_log_level_of_opencv_in_a_child(tmp_path):
+    """A thread that reads while the process is forked is not there to put it back."""
+    script = """
+import os, convkit as ck
+from convkit._opencv import opencv, quiet
+cv2 = opencv()
+log = cv2 if hasattr(cv2, "setLogLevel") else cv2.utils.logging
+log.setLogLevel(4)
+with quiet:
+    child = os.fork()
+    if child == 0:
+        os._exit(log.getLogLevel())
+    raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 4

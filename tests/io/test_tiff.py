@@ -300,3 +300,19 @@ def test_every_cut_of_pieces_raises(capfd):
             with pytest.raises(ConvkitError):
                 ck.imread(data[:cut])
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("compression", [1, 5, 8])
+@pytest.mark.parametrize("width", [17, 70])
+def test_tiles_of_bits(width, compression):
+    """A row of a tile is whole bytes, whatever the image's row is."""
+    bits = np.indices((50, width)).sum(0) % 3 == 0
+    tags = {"t256": width, "t258": 1, "t322": 16}
+    data = make.pieced(np.packbits(bits, axis=1), size=(16, 2), compression=compression, **tags)
+    np.testing.assert_array_equal(ck.imread(data), bits * np.uint8(255))
+
+
+def test_alpha_is_as_it_is_where_white_is_0():
+    image = np.array([[[10, 255], [200, 0]]], np.uint8)
+    found = ck.imread(make.pieced(image, t262=0, t338=2))
+    assert found.tolist() == [[[245, 245, 245, 255], [55, 55, 55, 0]]]

@@ -158,8 +158,9 @@ def _header(data: bytes, tags: Tags, at: int, order: str, is_first: bool) -> Hea
         raise Unsupported(f"TIFF of {name} of {bits} bits ({ELSEWHERE})")
     _check_kind(tags, dtype, photometric, compression, samples)
     channels = 3 if photometric in (PALETTE, INKS) else samples
-    line = 0 if photometric == SUBSAMPLED else (width * (1 if planar else samples) * bits + 7) // 8
-    tile, places, sizes = _pieces(data, tags, height, width, line, samples if planar else 1)
+    pixel = 0 if photometric == SUBSAMPLED else bits * (1 if planar else samples)
+    line = _row_bytes(width, pixel)
+    tile, places, sizes = _pieces(data, tags, height, width, pixel, samples if planar else 1)
     plain = photometric in PLAIN_COLOURS and bits == 8 * int(CODES[dtype][1])
     predictor = first(PREDICTOR, 1) if compression in (LZW, *DEFLATE) else 1
     in_order = first(FILL_ORDER, 1) == 1 and (compression != LZW or _starts(data, places) == LZW_BEGINS)
@@ -178,7 +179,7 @@ def _header(data: bytes, tags: Tags, at: int, order: str, is_first: bool) -> Hea
     elif samples == 2:
         raise Unsupported(f"TIFF of gray with alpha of this making ({ELSEWHERE})")
     elif dtype == "uint8" and ((packed and line) or compression == JPEG):
-        across = -(-line * tile[1] // width) if line and TILES in tags else line
+        across = _row_bytes(tile[1], pixel)
         shared = tags.get(JPEG_TABLES, (0, 0))
         unchecked = Pieces(places, sizes, *tile, samples, planar, dtype, compression, False, across)
         unchecked = unchecked._replace(tiled=TILES in tags, tables=(shared[0], shared[1]))
@@ -255,8 +256,13 @@ def _changes(tags: Tags, plain: bool, turned: int) -> tuple[tuple[int, int], ...
     return tuple(changes.items())
 
 
+def _row_bytes(pixels: int, bits: int) -> int:
+    """Of a row of pixels of so many bits each."""
+    return (pixels * bits + 7) // 8
+
+
 def _pieces(
-    data: bytes, tags: Tags, height: int, width: int, line: int, planes: int
+    data: bytes, tags: Tags, height: int, width: int, pixel: int, planes: int
 ) -> tuple[tuple[int, int], tuple[int, ...], tuple[int, ...]]:
     """Height and width of strips or tiles, their places and their sizes, refused where some are missing."""
     tiled = TILES in tags
@@ -279,8 +285,9 @@ def _pieces(
     if len(places) < pieces or (planes > 1 and len(places) > pieces):
         raise Broken(f"it has {len(places)} of its {pieces} pieces")
     if tags.get(COMPRESSION, (NONE,))[0] == NONE and pieces:
+        line = _row_bytes(across, pixel)
         if tiled:
-            needed = [-(-line * across // width) * down] * pieces
+            needed = [line * down] * pieces
         else:
             needed = ([line * down] * (rows - 1) + [line * (height - down * (rows - 1))]) * planes
         if any(map(lt, sizes, needed)):
