@@ -3,21 +3,24 @@ from numpy import dtype, generic, ndarray, object_
 
 cdef frozenset PLAIN = frozenset({int, str, bool, type(None), type})  # those that are equal, and stay so, do the same
 
+cdef enum:
+    MOST_BYTES = 64 * 1024  # of an array: to keep and compare more would take longer than to ask again
+
 
 cdef object content(value):
-    """What such a value holds now; TypeError where that cannot be known."""
+    """What such a value holds now; TypeError where that cannot be known, or is much."""
     kind = type(value)
     if kind is float:
         return value or str(value)  # the signs of zeros are equal
     if kind is tuple or kind is list:
         return key_of(value)
-    if kind is ndarray and not value.dtype.hasobject:
+    if kind is ndarray and not value.dtype.hasobject and value.nbytes <= MOST_BYTES:
         return value.tobytes(), value.dtype, value.shape
     if isinstance(value, dtype):
         return value
     if isinstance(value, generic) and kind is not object_:
         return value.tobytes()
-    raise TypeError(f"{kind.__name__} may change")
+    raise TypeError(f"{kind.__name__} may change, or is large")
 
 
 def key_of(values):

@@ -45,6 +45,7 @@ cdef struct Tile:
     const stored** rows_before
     const stored** rows_after
     const stored** ahead  # or NULL
+    Py_ssize_t* ends  # where in a row its ends are copied from
     real* lines
 
 ctypedef void (*RowsFunction)(const void* plan, const Frame* frame, Tile* tile) noexcept nogil
@@ -88,17 +89,47 @@ cdef inline void fill(stored* line, stored value, Py_ssize_t n) noexcept nogil:
 
 
 # ---- a tile -----------------------------------------------------------------------------------------
-cdef inline void load_ring_row(const Frame* frame, const Tile* tile, Py_ssize_t row, stored* line) noexcept nogil:
-    """All of a row, or its two ends where the image is read directly."""
-    cdef Py_ssize_t column = tile.x + frame.first_column, pixels
+cdef inline Py_ssize_t end_pixels(const Frame* frame, const Tile* tile, int end) noexcept nogil:
+    """Pixels of a row that are copied for its left or right end."""
+    cdef Py_ssize_t pixels = tile.after if end else tile.before
+    return pixels + frame.window - 1 if pixels else 0
+
+
+cdef inline void find_ends(const Frame* frame, const Tile* tile) noexcept nogil:
+    """From which elements of a row its ends are copied: the same of all rows of a tile; -1: from none."""
+    cdef Py_ssize_t column = tile.x + frame.first_column, i, c, x
     cdef int end
     for end in range(2):
-        if end:
-            column += tile.before + tile.inner
-            line += frame.edge_step
-        pixels = tile.after if end else tile.before if tile.direct else tile.inner
-        if pixels:
-            load_bordered(frame, row, column, pixels + frame.window - 1, line)
+        for i in range(end_pixels(frame, tile, end)):
+            x = border_index(column + i, frame.width, frame.border)
+            for c in range(frame.channels):
+                tile.ends[end * frame.edge_step + i * frame.channels + c] = -1 if x < 0 else x * frame.channels + c
+        column += tile.before + tile.inner
+
+
+cdef inline void load_ends(const Frame* frame, const Tile* tile, Py_ssize_t row, stored* line) noexcept nogil:
+    """The two ends of a row that is read directly."""
+    cdef Py_ssize_t y = border_index(row, frame.height, frame.border), i
+    cdef const Py_ssize_t* at = tile.ends
+    cdef const stored* source
+    cdef int end
+    if y < 0:
+        fill(line, frame.cval, 2 * frame.edge_step)
+        return
+    source = <const stored*>place(&frame.image, y, 0)
+    for end in range(2):
+        for i in range(end_pixels(frame, tile, end) * frame.channels):
+            line[i] = frame.cval if at[i] < 0 else source[at[i]]
+        at += frame.edge_step
+        line += frame.edge_step
+
+
+cdef inline void load_ring_row(const Frame* frame, const Tile* tile, Py_ssize_t row, stored* line) noexcept nogil:
+    """All of a row, or its two ends where the image is read directly."""
+    if tile.direct:
+        load_ends(frame, tile, row, line)
+    else:
+        load_bordered(frame, row, tile.x + frame.first_column, tile.inner + frame.window - 1, line)
 
 
 cdef inline void prefetch_row(const Frame* frame, const Tile* tile, Py_ssize_t row) noexcept nogil:
@@ -135,7 +166,8 @@ cdef inline void run_tile(
     tile.rows = <const stored**>scratch
     tile.rows_before = tile.rows + reach + STENCIL_ROWS
     tile.rows_after = tile.rows_before + reach
-    tile.lines = <real*>(scratch + table_bytes(frame))
+    tile.ends = <Py_ssize_t*>(scratch + table_bytes(frame))
+    tile.lines = <real*>(tile.ends + 2 * frame.edge_step)
     outside = <stored*>(tile.lines + frame.lines * STENCIL_ROWS * frame.line_step)
     ring = outside + frame.line_step
     tile.x = index % frame.strips * frame.strip
@@ -151,6 +183,8 @@ cdef inline void run_tile(
         tile.before = tile.after = 0
     tile.ahead = tile.rows + reach if tile.direct else NULL
     tile.inner = wide - tile.before - tile.after
+    if tile.direct:
+        find_ends(frame, &tile)
     ready = top + frame.first_row
     while y < bottom:
         tile.y, tile.count = y, <int>min(bottom - y, <Py_ssize_t>STENCIL_ROWS)
@@ -225,7 +259,7 @@ cdef inline int run_tiles(const void* plan, Frame* frame, RowsFunction run_rows,
     tiles = (frame.out_height + frame.band - 1) // frame.band * frame.strips
     threads = <int>min(threads, tiles)
     bytes_each = table_bytes(frame) + frame.lines * STENCIL_ROWS * frame.line_step * <Py_ssize_t>sizeof(real)
-    bytes_each += frame.line_step * <Py_ssize_t>sizeof(stored)
+    bytes_each += frame.line_step * <Py_ssize_t>sizeof(stored) + 2 * frame.edge_step * <Py_ssize_t>sizeof(Py_ssize_t)
     bytes_each += (frame.rows + STENCIL_ROWS - 1) * frame.ring_step * <Py_ssize_t>sizeof(stored)
     bytes_each = (bytes_each + 63) // 64 * 64
     scratch = <char*>scratch_alloc(threads * bytes_each)

@@ -206,6 +206,13 @@ def test_nothing_holds_the_image():
     assert [ref() for ref in seen] == [None, None]
 
 
+def test_large_kernels_are_not_kept():
+    kept = remember.Calls(f.filter2d.__wrapped__, True)
+    for side, count in ((3, 1), (91, 1)):  # the second takes 66 kB
+        kept(FLOATS, (np.ones((side, side)),), {}, None)
+        assert len(kept._kept) == count
+
+
 def test_few_are_kept():
     kept: list[int] = []
     call = remember.remembered(lambda value: kept.append(value) or value)
