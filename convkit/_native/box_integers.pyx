@@ -9,8 +9,8 @@ from libc.string cimport memset
 from convkit._native.pixel cimport KEY_BYTES, KL, key, pixel
 from convkit._native.simd cimport prefetch_far, prefetch_write, real
 from convkit._native.window cimport (
-    FAR_BYTES, Tile, Window, close_window, image_row, load_row, open_window, output_row, run_tiles, store_row,
-    stores_directly,
+    Tile, Window, close_window, image_row, load_row, open_window, output_row, run_tiles, store_row,
+    stores_directly, whole_line,
 )
 
 cdef extern from "means.h" nogil:
@@ -177,16 +177,13 @@ def box(
     cdef Window w
     cdef Plan plan
     cdef Py_buffer views[2]
-    cdef Py_ssize_t lines, whole
+    cdef Py_ssize_t lines
     open_window(&w, views, image, out, extent, anchor, border, outside)
     try:
         plan.division = mean_of(<int>(w.rows * w.columns), half_up)
         plan.near = mean_is_near(<int>(w.rows * w.columns), half_up)
         choose_block(&plan, w.columns)
         lines = w.rows + 3 + 2 * (4 // KEY_BYTES)
-        whole = (w.out_width + w.columns - 1) * w.channels + 2 * KL
-        if whole * lines * KEY_BYTES > FAR_BYTES:
-            whole = 0
-        run_tiles(&w, mean_tile, &plan, lines, 0, threads, whole)
+        run_tiles(&w, mean_tile, &plan, lines, 0, threads, whole_line(&w, lines))
     finally:
         close_window(views)

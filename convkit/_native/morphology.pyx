@@ -1,20 +1,21 @@
 """The least or greatest pixel of a window: a rectangle of any size in constant time, or any footprint.
 
-A rectangle is the minimum of columns, then of rows. Down the columns runs the algorithm of van Herk, Gil and
-Werman: image rows are taken in blocks of the window's height, and each window is the end of one block and the
+A rectangle is the minimum of a row, then of columns. Along a row, minima of 1, 4, 16, ... pixels are made from each
+other in place, and the last step overlaps to the width that is wanted. Down the columns runs the algorithm of van Herk,
+Gil and Werman: rows are taken in blocks of the window's height, and each window is the end of one block and the
 beginning of the next. A ring of that many lines holds the last block, each line replaced by the minimum of itself
-and all below, and one line the minimum of the rows since: three comparisons for any height. Along a row, minima of
-1, 4, 16, ... pixels are made from each other in place, and the last step overlaps to the width that is wanted.
+and all below, and one line the minimum of the rows since: three comparisons for any height.
 
 A footprint is a list of runs of columns; a run is two overlapping minima of 1, 2, 4, ... pixels, which are made
 once for each image row.
 """
-from libc.string cimport memcpy
-
-from convkit._native.pixel cimport KL, key, keys, keys_load, keys_max, keys_min, keys_store, pixel, pixels_store
-from convkit._native.simd cimport prefetch, prefetch_write, real, scratch_alloc, scratch_free
+from convkit._native.pixel cimport (
+    KEY_BYTES, KL, key, keys, keys_load, keys_max, keys_min, keys_store, pixel, pixels_store, pixels_stream,
+)
+from convkit._native.simd cimport VECTOR_BYTES, prefetch, prefetch_write, real, scratch_alloc, scratch_free, stream_fence
 from convkit._native.window cimport (
     Tile, Window, close_window, image_row, load_row, open_window, output_row, run_tiles, store_row, stores_directly,
+    streams, whole_line,
 )
 
 cdef enum:
@@ -54,58 +55,71 @@ cdef inline void pass_line(
         at += KL
 
 
-cdef inline void finish_line(
-    const key* line, pixel* target, Py_ssize_t n, Py_ssize_t step, Py_ssize_t last, const int count, const bint greatest
+cdef inline void pick_row(
+    key* line, key* target, Py_ssize_t n, Py_ssize_t columns, Py_ssize_t channels, const bint greatest
 ) noexcept nogil:
-    """The same for exactly n pixels of the output, at least a vector: the last vectors overlap."""
-    cdef Py_ssize_t at = 0, i
-    while at < n:
-        i = min(at, n - KL)
-        pixels_store(target + i, pick_shifted(line + i, step, last, count, greatest))
-        at += KL
-
-
-cdef inline void finish(
-    const key* line, pixel* target, Py_ssize_t n, Py_ssize_t step, Py_ssize_t last, Py_ssize_t count, const bint greatest
-) noexcept nogil:
+    """target[i] = the least of `columns` pixels from line[i] on, n of them; uses up the line."""
+    cdef Py_ssize_t reach = 1, wide = (columns - 1) * channels + n, step = channels, last, count
+    while reach * (STEP + 1) < columns:
+        wide -= (STEP - 1) * step
+        pass_line(line, line, wide, step, (STEP - 1) * step, STEP, greatest)
+        reach, step = reach * STEP, step * STEP
+    count, last = (columns + reach - 1) // reach, (columns - reach) * channels
     if count <= 2:
-        finish_line(line, target, n, step, last, 2, greatest)
+        pass_line(line, target, n, step, last, 2, greatest)
     elif count == 3:
-        finish_line(line, target, n, step, last, 3, greatest)
+        pass_line(line, target, n, step, last, 3, greatest)
     elif count == 4:
-        finish_line(line, target, n, step, last, 4, greatest)
+        pass_line(line, target, n, step, last, 4, greatest)
     else:
-        finish_line(line, target, n, step, last, 5, greatest)
+        pass_line(line, target, n, step, last, 5, greatest)
 
 
-cdef inline void pick_row(const Window* w, key* line, pixel* target, Py_ssize_t n, const bint greatest) noexcept nogil:
-    """target[i] = the least of w.columns pixels from line[i] on, n of them; uses up the line."""
-    cdef Py_ssize_t reach = 1, wide = (w.columns - 1) * w.channels + n
-    while reach * (STEP + 1) < w.columns:
-        wide -= (STEP - 1) * reach * w.channels
-        pass_line(line, line, wide, reach * w.channels, (STEP - 1) * reach * w.channels, STEP, greatest)
-        reach *= STEP
-    finish(
-        line, target, n, reach * w.channels, (w.columns - reach) * w.channels,
-        (w.columns + reach - 1) // reach, greatest
-    )
+cdef void pick_least(key* line, key* target, Py_ssize_t n, Py_ssize_t columns, Py_ssize_t channels) noexcept nogil:
+    pick_row(line, target, n, columns, channels, False)
+
+
+cdef void pick_greatest(key* line, key* target, Py_ssize_t n, Py_ssize_t columns, Py_ssize_t channels) noexcept nogil:
+    pick_row(line, target, n, columns, channels, True)
+
+
+cdef inline void load_picked(
+    const Window* w, Tile tile, Py_ssize_t row, key* line, key* target, const bint greatest
+) noexcept nogil:
+    """Load a row of the windows, and pick along it; `line` is scratch."""
+    load_row(w, tile, row, target if w.columns == 1 else line)
+    if w.columns == 1:
+        return
+    if greatest:
+        pick_greatest(line, target, tile.pixels * w.channels, w.columns, w.channels)
+    else:
+        pick_least(line, target, tile.pixels * w.channels, w.columns, w.channels)
 
 
 # ---- down the columns -------------------------------------------------------------------------------
 cdef inline void advance(
-    const key* before, const key* row, const key* below, key* since, key* line, Py_ssize_t n,
-    const real* coming, const real* leaving, const bint greatest
+    const key* before, const key* row, const key* below, key* since, pixel* target, Py_ssize_t n,
+    const real* coming, const real* leaving, const bint stream, const bint greatest
 ) noexcept nogil:
-    """since = the least of `before` and `row`; line = the least of that and `below`."""
+    """since = the least of `before` and `row`; target = the least of that and `below`, around the caches if told so.
+
+    Exactly n pixels, at least a vector. Vectors are stored where they are aligned; the first and the last may overlap
+    those beside them, and picking twice changes nothing.
+    """
     # Meanwhile the next row of the image and the output's come into the cache: no hardware bridges their distance.
-    cdef Py_ssize_t at = 0
+    cdef Py_ssize_t at = -(<Py_ssize_t>target % VECTOR_BYTES // KEY_BYTES) if n > KL else 0, x
     cdef keys found
     while at < n:
-        found = pick(keys_load(before + at), keys_load(row + at), greatest)
-        keys_store(since + at, found)
-        keys_store(line + at, pick(found, keys_load(below + at), greatest))
-        prefetch(<const real*>(<const key*>coming + at))
-        prefetch_write(<const real*>(<const key*>leaving + at))
+        x = max(min(at, n - KL), 0)
+        found = pick(keys_load(before + x), keys_load(row + x), greatest)
+        keys_store(since + x, found)
+        found = pick(found, keys_load(below + x), greatest)
+        prefetch(<const real*>(<const key*>coming + x))
+        if stream and x == at:
+            pixels_stream(target + x, found)
+        else:
+            pixels_store(target + x, found)
+            prefetch_write(<const real*>(<const key*>leaving + x))
         at += KL
 
 
@@ -125,37 +139,35 @@ cdef inline void rectangle_tile(const Window* w, Tile tile, key* scratch, const 
     cdef key* ring = scratch
     cdef key* since = ring + w.rows * w.line
     cdef key* line = since + w.line
-    cdef pixel* target = <pixel*>(line + w.line)
+    cdef pixel* spare = <pixel*>(line + w.line)
+    cdef pixel* target
     cdef key* row
+    cdef const key* before
+    cdef const key* below
     cdef const real* coming
     cdef const real* leaving
-    cdef Py_ssize_t n = tile.pixels * w.channels, wide = n + (w.columns - 1) * w.channels, i, slot, y
+    cdef Py_ssize_t n = max(tile.pixels * w.channels, <Py_ssize_t>KL), i, slot, y
     cdef bint direct = stores_directly(w, tile)
     for i in range(tile.bottom - tile.top + w.rows - 1):
         slot = i % w.rows
         row = ring + slot * w.line
-        load_row(w, tile, tile.top + i, row)
+        load_picked(w, tile, tile.top + i, line, row, greatest)
         coming = image_row(w, tile, tile.top + i + 1)
-        leaving = <const real*>output_row(w, tile, max(tile.top + i - w.rows + 1, tile.top))
         y = tile.top + i - w.rows + 1
-        if w.rows == 1:
-            memcpy(line, row, wide * sizeof(key))
+        leaving = <const real*>output_row(w, tile, min(max(y + 1, tile.top), tile.bottom - 1))
+        target = output_row(w, tile, y) if direct and y >= tile.top else spare
+        # In the first block, what lies below is not known yet, and the target not used. At a block's end the window
+        # is the whole block; its first line is not read again.
+        before, below = row if slot == 0 else since, row if slot == w.rows - 1 else ring + (slot + 1) * w.line
+        if streams(w) and target != spare:
+            advance(before, row, below, since, target, n, coming, leaving, True, greatest)
         else:
-            # In the first block, what lies below is not known yet, and the line not used. At a block's end the
-            # window is the whole block; its first line is not read again.
-            advance(
-                row if slot == 0 else since, row, row if slot == w.rows - 1 else ring + (slot + 1) * w.line, since, line,
-                wide, coming, leaving, greatest,
-            )
-            if slot == w.rows - 1:
-                end_block(ring, w.rows, w.line, wide, greatest)
-        if y < tile.top:
-            continue
-        if direct:
-            target = output_row(w, tile, y)
-        pick_row(w, line, target, n if direct else max(n, <Py_ssize_t>KL), greatest)
-        if not direct:
+            advance(before, row, below, since, target, n, coming, leaving, False, greatest)
+        if slot == w.rows - 1:
+            end_block(ring, w.rows, w.line, n, greatest)
+        if not direct and y >= tile.top:
             store_row(w, tile, y, target)
+    stream_fence()
 
 
 cdef void least_of_rectangle(const Window* w, const void* how, Tile tile, key* scratch) noexcept nogil:
@@ -255,7 +267,10 @@ def rectangle(image not None, out not None, bint greatest, extent, anchor, int b
     cdef Py_buffer views[2]
     open_window(&w, views, image, out, extent, anchor, border, outside)
     try:
-        run_tiles(&w, greatest_of_rectangle if greatest else least_of_rectangle, NULL, w.rows + 3, 0, threads)
+        run_tiles(
+            &w, greatest_of_rectangle if greatest else least_of_rectangle, NULL, w.rows + 3, 0, threads,
+            whole_line(&w, w.rows + 3),
+        )
     finally:
         close_window(views)
 
@@ -280,7 +295,7 @@ def footprint(
         try:
             run_tiles(
                 &w, greatest_of_footprint if greatest else least_of_footprint, &how, w.rows * levels + 1,
-                how.count * sizeof(void*), threads
+                how.count * sizeof(void*), threads, whole_line(&w, w.rows * levels + 1)
             )
         finally:
             close_window(views)

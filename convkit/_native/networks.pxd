@@ -35,11 +35,12 @@ cdef inline void sort_4(keys* w) noexcept nogil:
     order(w, 1, 2)
 
 
-cdef inline void insert(keys* w, const int count) noexcept nogil:
-    """Sort w, of which all but the first are sorted."""
-    cdef int i
-    for i in range(count - 1):
-        order(w, i, i + 1)
+cdef inline void insert_in_4(keys* w) noexcept nogil:
+    """Sort five, of which all but the first are sorted: no loop, which gcc would keep in memory."""
+    order(w, 0, 1)
+    order(w, 1, 2)
+    order(w, 2, 3)
+    order(w, 3, 4)
 
 
 # ---- 3×3: column by column, of which four registers keep what the median still depends on --------------

@@ -95,10 +95,13 @@ INLINE pixel pixel_of(key k) {
   memcpy(&x, &k, sizeof x);
   return x;
 }
-INLINE void pixels_store(pixel *p, keys v) { keys_store((key *)p, v ^ (v >> (8 * sizeof(key) - 1) & KEY_NAN)); }
+INLINE keys keys_to_pixels(keys v) { return v ^ (v >> (8 * sizeof(key) - 1) & KEY_NAN); }
 #else
 #define PIXEL_IS_KEY 1
 INLINE key key_of(pixel x) { return x; }
 INLINE pixel pixel_of(key k) { return k; }
-INLINE void pixels_store(pixel *p, keys v) { keys_store(p, v); }
+INLINE keys keys_to_pixels(keys v) { return v; }
 #endif
+INLINE void pixels_store(pixel *p, keys v) { keys_store((key *)p, keys_to_pixels(v)); }
+/* The same around the caches, p aligned as a vector. */
+INLINE void pixels_stream(pixel *p, keys v) { vec_stream((real *)p, (vec)keys_to_pixels(v)); }

@@ -9,15 +9,16 @@ Elsewhere a vector of medians is found from the highest bit of their keys down: 
 of the window lies below the number that this makes. It takes a comparison for each pixel and bit.
 """
 from convkit._native.border cimport border_index
-from convkit._native.networks cimport Middle, insert, median_of_middle, median_of_sorted_5, sort_4, take_column
+from convkit._native.networks cimport Middle, insert_in_4, median_of_middle, median_of_sorted_5, sort_4, take_column
 from convkit._native.pixel cimport (
     KEY_BITS, KEY_BYTES, KEY_LOWEST, KL, PIXEL_IS_KEY, key, key_place, keys, keys_count_less, keys_greater, keys_load,
     keys_min, keys_read, keys_set, keys_store, keys_where_at_most, keys_with_bit, pixel, pixels_store,
+    pixels_stream,
 )
-from convkit._native.simd cimport VECTOR_BYTES, prefetch_far, prefetch_write, real
+from convkit._native.simd cimport VECTOR_BYTES, prefetch_far, prefetch_write, real, stream_fence
 from convkit._native.window cimport (
     Tile, Window, close_window, fill, image_row, is_packed, line_fits, load_row, open_window, output_row, run_tiles,
-    store_row, stores_directly,
+    store_row, stores_directly, streams, whole_line,
 )
 
 cdef enum:
@@ -66,9 +67,11 @@ cdef inline Parts cut_line(const Window* w, Tile tile) noexcept nogil:
 
 
 cdef inline Py_ssize_t lines_of_3(const Window* w) noexcept:
-    """Rows that are read as they lie are read whole: memory is faster along them."""
+    """Rows that are read as they lie are read whole, and others that stay near: memory is faster along them."""
     cdef Py_ssize_t whole = (w.out_width + w.columns - 1) * w.channels + 2 * KL
-    return min(max(whole, LINE), WHOLE) if PIXEL_IS_KEY and is_packed(&w.image, w.channels) else LINE
+    if PIXEL_IS_KEY and is_packed(&w.image, w.channels):
+        return min(max(whole, LINE), WHOLE)
+    return max(whole_line(w, 7), <Py_ssize_t>LINE)
 
 
 cdef inline void load_end(
@@ -114,11 +117,13 @@ cdef inline void add_column(
 
 
 cdef inline void median_3_rows(
-    const key** rows, Py_ssize_t begin, Py_ssize_t n, Py_ssize_t channels, pixel** targets, const real** near
+    const key** rows, Py_ssize_t begin, Py_ssize_t n, Py_ssize_t channels, pixel** targets, const real** near,
+    const bint stream
 ) noexcept nogil:
     """n medians from `begin` on, at least a vector, of both output rows that four rows give.
 
-    Vectors are stored where they are aligned; the first and the last may overlap those beside them.
+    Vectors are stored where they are aligned, around the caches if told so; the first and the last may overlap those
+    beside them.
     """
     cdef Py_ssize_t at = -(<Py_ssize_t>(targets[0] + begin) % VECTOR_BYTES // KEY_BYTES) if n > KL else 0, x
     cdef Middle upper, lower
@@ -128,12 +133,17 @@ cdef inline void median_3_rows(
         add_column(rows, x, &upper, &lower, 0)
         add_column(rows, x + channels, &upper, &lower, 1)
         add_column(rows, x + 2 * channels, &upper, &lower, 2)
-        pixels_store(targets[0] + x, median_of_middle(&upper))
-        pixels_store(targets[1] + x, median_of_middle(&lower))
+        if stream and x == begin + at:
+            pixels_stream(targets[0] + x, median_of_middle(&upper))
+            pixels_stream(targets[1] + x, median_of_middle(&lower))
+        else:
+            pixels_store(targets[0] + x, median_of_middle(&upper))
+            pixels_store(targets[1] + x, median_of_middle(&lower))
         for turn in range(2 if VECTOR_BYTES == 64 else 1):  # a line of the cache in each of the four
             half = (at // KL + turn) % 2
             prefetch_far(<const real*>(<const key*>near[half] + x))
-            prefetch_write(<const real*>(<const key*>near[2 + half] + x))
+            if not stream:
+                prefetch_write(<const real*>(<const key*>near[2 + half] + x))
         at += KL
 
 
@@ -144,6 +154,8 @@ cdef void median_3_tile(const Window* w, const void* how, Tile tile, key* scratc
     cdef pixel* targets[2]
     cdef const real* near[4]
     cdef Py_ssize_t y, row
+    cdef bint direct = stores_directly(w, tile)
+    cdef bint around = direct and streams(w) and w.out.row_step * KEY_BYTES % VECTOR_BYTES == 0
     cdef key* line
     cdef int k, part
     fill(outside, w.outside, w.line)
@@ -160,17 +172,25 @@ cdef void median_3_tile(const Window* w, const void* how, Tile tile, key* scratc
                 load_row(w, tile, y + k, line)
                 parts.rows[INNER][k] = line
         targets[0], targets[1] = lines, lines + w.line
-        if parts.direct:
+        if direct:
             targets[0] = output_row(w, tile, y)
             if y + 1 < tile.bottom:
                 targets[1] = output_row(w, tile, y + 1)
         find_near(w, tile, y, near)
         for part in range(3):
             if parts.count[part]:
-                median_3_rows(parts.rows[part], parts.begin[part], parts.count[part], w.channels, targets, near)
-        if not parts.direct:
+                if not PIXEL_IS_KEY and around and y + 1 < tile.bottom:
+                    median_3_rows(
+                        parts.rows[part], parts.begin[part], parts.count[part], w.channels, targets, near, True
+                    )
+                else:
+                    median_3_rows(
+                        parts.rows[part], parts.begin[part], parts.count[part], w.channels, targets, near, False
+                    )
+        if not direct:
             for row in range(min(2, tile.bottom - y)):
                 store_row(w, tile, y + row, lines + row * w.line)
+    stream_fence()
 
 
 # ---- 5×5 --------------------------------------------------------------------------------------------
@@ -190,7 +210,7 @@ cdef inline void sort_columns(
             w[0] = keys_read(rows[5 * half] + at)
             for k in range(4):
                 w[k + 1] = shared[k]
-            insert(w, 5)
+            insert_in_4(w)
             for k in range(5):
                 keys_store(lines + (5 * half + k) * LINE + at, w[k])
         for half in range(2):

@@ -15,6 +15,7 @@ from convkit._native.simd cimport real, scratch_alloc, scratch_free
 cdef enum:
     NEAR_BYTES = 40 * 1024  # what stays in the first-level cache
     FAR_BYTES = 512 * 1024  # what stays well inside the second-level cache
+    STREAM_BYTES = 24 * 1024 * 1024  # outputs from which on no cache keeps them until they are read
     LEAST_STRIP = 2048  # bytes of a line, below which strips for the first-level cache cost more than they save
 
 cdef struct Grid:  # an image in memory; steps count elements
@@ -103,6 +104,11 @@ cdef inline bint stores_directly(const Window* w, Tile tile) noexcept nogil:
     return is_packed(&w.out, w.channels) and tile.pixels * w.channels >= KL
 
 
+cdef inline bint streams(const Window* w) noexcept nogil:
+    """Whether the output is best written around the caches."""
+    return w.out_height * w.out.row_step * <Py_ssize_t>sizeof(pixel) >= STREAM_BYTES
+
+
 cdef inline pixel* output_row(const Window* w, Tile tile, Py_ssize_t y) noexcept nogil:
     return w.out.data + y * w.out.row_step + tile.left * w.out.pixel_step
 
@@ -141,8 +147,14 @@ cdef inline void cut(Window* w, Py_ssize_t lines, Py_ssize_t line, int threads) 
     w.band = w.out_height if threads == 1 else max(ceil_div(w.out_height, 4 * threads), min(w.rows, w.out_height))
     w.strips = ceil_div(w.out_width, most)
     w.strip = ceil_div(w.out_width, w.strips)
-    # Whole vectors, in pairs, are read from the window's last column on.
-    w.line = line or ceil_div((w.strip + margin) * w.channels + 2 * KL, 64) * 64
+    # Whole vectors, up to four, are read from the window's last column on.
+    w.line = line or ceil_div((w.strip + margin) * w.channels + 4 * KL, 64) * 64
+
+
+cdef inline Py_ssize_t whole_line(const Window* w, Py_ssize_t lines) noexcept:
+    """For `run_tiles`: lines of whole rows, along which memory is faster, where `lines` of them stay near; or 0."""
+    cdef Py_ssize_t line = ceil_div((w.out_width + w.columns - 1) * w.channels + 4 * KL, 64) * 64
+    return line if line * lines * <Py_ssize_t>sizeof(key) <= FAR_BYTES else 0
 
 
 cdef inline void run_tile(

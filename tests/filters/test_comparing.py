@@ -74,6 +74,25 @@ def test_strips_of_a_median(isa):
     np.testing.assert_array_equal(f.median(image, 9), _reference.median(image, 9))
 
 
+@pytest.mark.parametrize("first", [0, 1, 3])
+def test_large_outputs_go_around_the_caches(isa, first):
+    """Wherever their vectors begin."""
+    image = rng.random((1001, 6304), np.float32)
+    out = np.full(image.size + 8, -1, np.float32)
+    inside = out[first : first + image.size].reshape(image.shape)
+    assert inside.nbytes > 24 * 2**20
+    ck.filters.minimum(image, (2, 3), border="edge", out=inside)
+    padded = np.pad(image, ((1, 0), (1, 1)), "edge")
+    down = np.minimum(padded[1:], padded[:-1])
+    np.testing.assert_array_equal(inside, np.minimum(np.minimum(down[:, :-2], down[:, 1:-1]), down[:, 2:]))
+    for kept in (out[:first], out[first + image.size :]):
+        assert (kept == -1).all()
+    ck.filters.median(image, 3, out=inside)
+    for top in (0, 300, 951):  # small ones do not
+        part = ck.filters.median(image[top : top + 50], 3)
+        np.testing.assert_array_equal(inside[top + 1 : top + 49], part[1:-1])
+
+
 def test_opening_and_closing_are_idempotent(isa):
     image = rng.integers(0, 256, (40, 50), np.uint8)
     for footprint in (4, (2, 5), [[1, 1, 0], [0, 1, 0]], rng.random((5, 4)) < 0.5):
