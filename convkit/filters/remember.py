@@ -27,9 +27,12 @@ def remembered(function: Callable[..., Result]) -> Callable[..., Result]:
             key = _dispatch.keys().key_of(args)
         except TypeError:
             return function(*args)
-        if key not in kept:
-            _keep(kept, key, function(*args))
-        return kept[key]
+        try:
+            return kept[key]
+        except KeyError:
+            result = function(*args)
+            _keep(kept, key, result)
+            return result
 
     return call
 

@@ -220,3 +220,19 @@ def test_few_are_kept():
         assert call(value) == value
     assert call(0) == 0  # forgotten meanwhile
     assert len(kept) == 3 * remember.MOST + 1
+
+
+def test_results_that_others_make_room_of(monkeypatch):
+    """Between keeping a result and giving it, another thread may need the room."""
+    monkeypatch.setattr(remember, "MOST", 1)
+    double = remember.remembered(lambda number: 2 * number)
+    others = iter([4, 3])
+
+    def keep(kept, key, value):
+        kept.clear()
+        kept[key] = value
+        for other in others:
+            assert double(other) == 2 * other
+
+    monkeypatch.setattr(remember, "_keep", keep)
+    assert double(5) == 10
