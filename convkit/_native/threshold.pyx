@@ -60,7 +60,7 @@ cdef void mask_rows(
                 )
 
 
-cdef inline void count_four(
+cdef inline void count_in_turn(
     const pixel* source, Py_ssize_t step, uint32_t* tables, Py_ssize_t bins, Py_ssize_t low
 ) noexcept nogil:
     """TABLES pixels, each into a table of its own."""
@@ -98,7 +98,7 @@ cdef void count_rows(
                 count_eight(source + x + 8, tables)
                 x += 16
             while sizeof(pixel) <= 2 and x + TABLES <= width:
-                count_four(source + x * image.pixel_step, image.pixel_step, tables, bins, <Py_ssize_t>low)
+                count_in_turn(source + x * image.pixel_step, image.pixel_step, tables, bins, <Py_ssize_t>low)
                 x += TABLES
             for x in range(x, width):
                 if sizeof(pixel) <= 2:

@@ -13,8 +13,7 @@ from convkit._checks import FLOATS, Array
 from convkit.filters.registry import Arguments, Halo, register
 from convkit.ops import rows, window
 from convkit.ops.rows import RowKernel
-
-UINT8 = np.dtype(np.uint8)
+from convkit.ops.stencil import UINT8
 
 FLOAT_BINS = 256
 """Of the histogram of a float image, between its least and its greatest pixel."""
