@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import operator
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from math import isfinite
@@ -43,7 +44,7 @@ def as_array(value: Any, name: str, dtype: np.dtype[Any] | None = None) -> Array
         flags = value.flags
         if flags.c_contiguous and flags.aligned:
             return value  # nothing to refuse: small arrays are computed in less time than it takes to ask
-    if isinstance(value, np.ma.MaskedArray):
+    if "numpy.ma" in sys.modules and isinstance(value, np.ma.MaskedArray):  # a first `np.ma` costs 15 ms
         raise TypeError(f"{name} is a masked array; pass {name}.filled(...) to say what masked pixels hold")
     if isinstance(value, np.ndarray):
         array = value

@@ -14,6 +14,7 @@ from convkit.layout import saturated
 def fitted(result: Array, target: Format, source: np.dtype[Any], stretch: bool) -> tuple[Array, str]:
     """`result` in a dtype that `target` holds, and what was done to it ("" for nothing).
 
+    `result` is its own: a large one is not copied but written over.
     `source` is the dtype of the image that was read: its range is the one that a viewer expects.
     """
     if result.dtype == np.bool_:
@@ -35,8 +36,8 @@ def fitted(result: Array, target: Format, source: np.dtype[Any], stretch: bool) 
     if source == np.uint16 and into == np.uint8:
         wide = np.abs(result.astype(np.float64))
         return saturated(wide / 257, into), "|x| / 257 rounded and saturated to 0..255"
-    wide = np.abs(result if result.dtype.kind == "f" else result.astype(np.float32))
-    return saturated(wide, into), f"|x| rounded and saturated to 0..{top}"
+    wide = result if result.dtype.kind == "f" else result.astype(np.float32)
+    return saturated(np.abs(wide, out=wide), into), f"|x| rounded and saturated to 0..{top}"
 
 
 def _stretched(result: Array, into: np.dtype[Any]) -> Array:
