@@ -1,4 +1,7 @@
 """What tells one call from another, in less time than a small image takes."""
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+from libc.string cimport memset
+
 from numpy import dtype, generic, ndarray, object_
 
 cdef frozenset PLAIN = frozenset({int, str, bool, type(None), type})  # those that are equal, and stay so, do the same
@@ -54,8 +57,22 @@ def key_of_call(image, tuple args not None, dict kwargs not None):
 
 
 def fits(out, tuple shape not None, kind, image):
-    """Whether `out` is an array of that shape and dtype of which nothing else need be asked; nor is it the image's."""
-    if type(out) is not ndarray or out is image or out.dtype is not kind:
+    """Whether `out` is a contiguous array of that shape and dtype, apart from `image`, also contiguous."""
+    if type(out) is not ndarray or out.dtype is not kind or not out.flags.carray:
         return False
-    flags = out.flags
-    return flags.carray and flags.owndata and image.flags.owndata and out.shape == shape
+    return out.shape == shape and are_apart(image, out)
+
+
+cdef bint are_apart(image, out) except -1:
+    cdef Py_buffer views[2]
+    cdef const char* first
+    cdef const char* second
+    memset(views, 0, sizeof(views))
+    try:
+        PyObject_GetBuffer(image, &views[0], PyBUF_SIMPLE)
+        PyObject_GetBuffer(out, &views[1], PyBUF_SIMPLE)
+        first, second = <const char*>views[0].buf, <const char*>views[1].buf
+        return first + views[0].len <= second or second + views[1].len <= first
+    finally:
+        PyBuffer_Release(&views[1])
+        PyBuffer_Release(&views[0])

@@ -11,9 +11,9 @@ from convkit._native.window cimport Grid, is_packed, read_grid
 
 cdef enum:
     BAND = 16  # rows
-    FAR_BYTES = 256 * 1024  # of a mask, which a cache holds
+    FAR_BYTES = 4 * 1024 * 1024  # of a mask, which a cache holds
     BLOCK = 256  # elements, between which memory is asked for more
-    TABLES = 8  # counted in turn, so that equal neighbours do not wait for each other
+    TURNS = 8  # pixels that are counted in turn, each in its own table: equal neighbours do not wait for each other
 
 cdef double LEAST_SHARE = 2.0**-23  # of the pixels: a class with less is none; float32's epsilon
 
@@ -44,14 +44,18 @@ cdef void mask_rows(
 ) noexcept nogil:
     cdef const pixel* source
     cdef uint8_t* target
-    cdef Py_ssize_t y, x, c
+    cdef Py_ssize_t y, x, c, row = width * channels
+    cdef bint packed = is_packed(image, channels) and steps[1] == channels and steps[2] == 1
+    if packed and image.row_step == row and steps[0] == row and row * steps[3] < FAR_BYTES:
+        mask_line(image.data + top * row, out + top * row, row * (bottom - top), value)
+        return
     for y in range(top, bottom):
         source, target = image.data + y * image.row_step, out + y * steps[0]
-        if is_packed(image, channels) and steps[1] == channels and steps[2] == 1:
+        if packed:
             if steps[0] * steps[3] < FAR_BYTES:
-                mask_line(source, target, width * channels, value)
+                mask_line(source, target, row, value)
             else:
-                mask_row(source, target, width * channels, value, image.row_step, steps[0])
+                mask_row(source, target, row, value, image.row_step, steps[0])
             continue
         for x in range(width):
             for c in range(channels):
@@ -60,12 +64,16 @@ cdef void mask_rows(
                 )
 
 
+cdef inline Py_ssize_t table_count() noexcept nogil:
+    return 2 * TURNS if sizeof(pixel) == 1 else TURNS  # those of 16 bits are large
+
+
 cdef inline void count_in_turn(
     const pixel* source, Py_ssize_t step, uint32_t* tables, Py_ssize_t bins, Py_ssize_t low
 ) noexcept nogil:
-    """TABLES pixels, each into a table of its own."""
+    """TURNS pixels, each into a table of its own."""
     cdef Py_ssize_t i
-    for i in range(TABLES):
+    for i in range(TURNS):
         if sizeof(pixel) == 1:  # what the compiler knows is no arithmetic
             tables[i * 256 + <Py_ssize_t>source[i * step]] += 1
         else:
@@ -73,46 +81,46 @@ cdef inline void count_in_turn(
 
 
 cdef inline void count_eight(const void* source, uint32_t* tables) noexcept nogil:
-    """Eight bytes, read at once, into all tables by turns."""
+    """Eight bytes, read at once, into eight tables."""
     cdef uint64_t eight
     cdef int i
     memcpy(&eight, source, 8)
     for i in range(8):
-        tables[i % TABLES * 256 + <Py_ssize_t>(eight & 255)] += 1
+        tables[i * 256 + <Py_ssize_t>(eight & 255)] += 1
         eight >>= 8
 
 
 cdef void count_rows(
-    const Grid* image, uint64_t* counts, uint32_t* tables, Py_ssize_t bins, Py_ssize_t height, Py_ssize_t width,
-    Py_ssize_t channels, double low, double scale
+    const Grid* image, uint64_t* counts, uint32_t* tables, Py_ssize_t bins, Py_ssize_t top, Py_ssize_t bottom,
+    Py_ssize_t width, Py_ssize_t channels, double low, double scale
 ) noexcept nogil:
     cdef const pixel* source
     cdef Py_ssize_t y, x, c, place, turn = 0
-    for y in range(height):
+    for y in range(top, bottom):
         for c in range(channels):
             source = image.data + y * image.row_step + c * image.channel_step
             x = 0
             while sizeof(pixel) == 1 and image.pixel_step == 1 and x + 16 <= width:
                 prefetch_far(source + x + 4096)
                 count_eight(source + x, tables)
-                count_eight(source + x + 8, tables)
+                count_eight(source + x + 8, tables + TURNS * 256)
                 x += 16
-            while sizeof(pixel) <= 2 and x + TABLES <= width:
+            while sizeof(pixel) <= 2 and x + TURNS <= width:
                 count_in_turn(source + x * image.pixel_step, image.pixel_step, tables, bins, <Py_ssize_t>low)
-                x += TABLES
+                x += TURNS
             for x in range(x, width):
                 if sizeof(pixel) <= 2:
                     place = <Py_ssize_t>source[x * image.pixel_step] - <Py_ssize_t>low
                 else:
                     place = min(<Py_ssize_t>((source[x * image.pixel_step] - low) * scale), bins - 1)
-                tables[(x & (TABLES - 1)) * bins + place] += 1
+                tables[(x & (TURNS - 1)) * bins + place] += 1
         turn += width * channels
-        if turn > 1 << 30 or y == height - 1:
+        if turn > 1 << 30 or y == bottom - 1:
             turn = 0
-            for c in range(TABLES):
+            for c in range(table_count()):
                 for x in range(bins):
                     counts[x] += tables[c * bins + x]
-            memset(tables, 0, TABLES * bins * sizeof(uint32_t))
+            memset(tables, 0, table_count() * bins * sizeof(uint32_t))
 
 
 cdef class Kernel:
@@ -158,18 +166,29 @@ cdef class Kernel:
             PyBuffer_Release(&views[0])
 
 
-cdef int histogram(const Py_buffer* view, uint64_t* counts, Py_ssize_t bins, double low, double scale) except -1:
+cdef int histogram(
+    const Py_buffer* view, uint64_t* counts, Py_ssize_t bins, double low, double scale, int threads
+) except -1:
     """Add to counts[(pixel - low) * scale] one for each pixel; what lies beyond goes into the last."""
-    cdef Py_ssize_t channels = view.shape[2] if view.ndim == 3 else 1
-    cdef uint32_t* tables = <uint32_t*>scratch_alloc(TABLES * bins * sizeof(uint32_t))
+    cdef Py_ssize_t height = view.shape[0], width = view.shape[1], channels = view.shape[2] if view.ndim == 3 else 1
+    cdef Py_ssize_t parts = min(<Py_ssize_t>threads, height), size = table_count() * bins, i, x
+    cdef size_t needed = <size_t>parts * (bins * sizeof(uint64_t) + size * sizeof(uint32_t))
+    cdef uint64_t* found = <uint64_t*>scratch_alloc(needed)  # each part's
+    cdef uint32_t* tables = <uint32_t*>(found + parts * bins)
     cdef Grid grid
-    if tables == NULL:
+    if found == NULL:
         raise MemoryError("no memory for a histogram")
     read_grid(&grid, view)
-    memset(tables, 0, TABLES * bins * sizeof(uint32_t))
-    with nogil:
-        count_rows(&grid, counts, tables, bins, view.shape[0], view.shape[1], channels, low, scale)
-    scratch_free(tables)
+    memset(found, 0, needed)
+    for i in prange(parts, nogil=True, num_threads=parts, schedule="static"):
+        count_rows(
+            &grid, found + i * bins, tables + i * size, bins, i * height // parts, (i + 1) * height // parts,
+            width, channels, low, scale,
+        )
+    for i in range(parts):
+        for x in range(bins):
+            counts[x] += found[i * bins + x]
+    scratch_free(found)
     return 0
 
 
@@ -203,7 +222,7 @@ cdef Py_ssize_t best_split(const uint64_t* counts, Py_ssize_t bins, Py_ssize_t t
     return found
 
 
-def split(image not None, Py_ssize_t bins, double low, double scale):
+def split(image not None, Py_ssize_t bins, double low, double scale, int threads):
     """The last bin of the lower class of an image's pixels, counted in `bins` of (pixel - low) * scale."""
     cdef Py_buffer view
     cdef Py_ssize_t found
@@ -214,7 +233,7 @@ def split(image not None, Py_ssize_t bins, double low, double scale):
     memset(&view, 0, sizeof(view))
     try:
         PyObject_GetBuffer(image, &view, PyBUF_RECORDS_RO)
-        histogram(&view, counts, bins, low, scale)
+        histogram(&view, counts, bins, low, scale, threads)
         found = best_split(counts, bins, view.len // view.itemsize)
     finally:
         PyBuffer_Release(&view)

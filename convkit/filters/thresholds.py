@@ -141,21 +141,21 @@ def _part(source: Array, target: Array, first: int, threads: int) -> None:
     family = _family(source)
     find = _part_of_floats if source.dtype in FLOATS else _part_of_integers
     if source.ndim == 2:
-        family.Kernel(find(family, source)).run(source, target, 0, threads)
+        family.Kernel(find(family, source, threads)).run(source, target, 0, threads)
         return
     for channel in range(source.shape[2]):
         plane = source[..., channel]
-        family.Kernel(find(family, plane)).run(plane, target[..., channel], 0, threads)
+        family.Kernel(find(family, plane, threads)).run(plane, target[..., channel], 0, threads)
 
 
-def _part_of_integers(family: Any, plane: Array) -> float:
+def _part_of_integers(family: Any, plane: Array, threads: int) -> float:
     """The greatest pixel of the lower class."""
     low, high = window.LIMITS[plane.dtype]
-    best: int = family.split(plane, int(high - low) + 1, low, 1.0)
+    best: int = family.split(plane, int(high - low) + 1, low, 1.0, threads)
     return low + best
 
 
-def _part_of_floats(family: Any, plane: Array) -> float | None:
+def _part_of_floats(family: Any, plane: Array, threads: int) -> float | None:
     """What those of the upper class are above."""
     low, high = float(plane.min()), float(plane.max())
     if not math.isfinite(high - low):
@@ -163,5 +163,5 @@ def _part_of_floats(family: Any, plane: Array) -> float | None:
     value = low
     if low < high:
         scale = FLOAT_BINS / (high - low)
-        value += (family.split(plane, FLOAT_BINS, low, scale) + 1) / scale
+        value += (family.split(plane, FLOAT_BINS, low, scale, threads) + 1) / scale
     return _limit(value, plane.dtype)
