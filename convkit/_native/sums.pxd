@@ -105,7 +105,10 @@ cdef inline void sum_all(
     const sample** rows, const Taps* taps, Py_ssize_t step, Py_ssize_t x, vec (*sums)[LINE_VECTORS],
     const int height, const int width, const bint single, const bint holes,
 ) noexcept nogil:
-    """Row by row: a vector that is loaded feeds the outputs of all rows that see it. `single`: of one column."""
+    """Row by row: a vector that is loaded feeds the outputs of all rows that see it. `single`: of one column.
+
+    The kernel has at least height - 1 rows.
+    """
     cdef vec seen[LINE_VECTORS]
     cdef const real* weight = taps.weights
     cdef Py_ssize_t i, q, kh = taps.rows, kw = 1 if single else taps.columns
@@ -115,7 +118,7 @@ cdef inline void sum_all(
             for v in range(width):
                 seen[v] = vec_pin(load(rows[e] + x + (taps.column + q) * step + v * VL))
             for r in range(height):
-                if r <= e and e - r < kh:
+                if r <= e:
                     add(sums[r], seen, weight[(e - r) * kw + q], width, holes)
     for i in range(height - 1, kh):  # rows that all see
         for q in range(kw):
@@ -125,8 +128,6 @@ cdef inline void sum_all(
                 add(sums[r], seen, weight[(i - r) * kw + q], width, holes)
     for e in range(height - 1):  # rows that only the last outputs see
         i = kh + e
-        if i < height - 1:
-            continue
         for q in range(kw):
             for v in range(width):
                 seen[v] = vec_pin(load(rows[i] + x + (taps.column + q) * step + v * VL))
@@ -237,15 +238,17 @@ cdef inline void sum_rows(
 
     Rows of fewer than a vector's elements are read as if they had as many.
     """
-    if taps.holes and height > 1 and taps.columns == 1:
+    if taps.holes and height > 1 and taps.columns == 1 and taps.rows >= height - 1:
         sum_row(rows, ahead, taps, step, start, to, n, height, COLUMN_VECTORS, True, SINGLE)
     elif taps.holes:
         sum_row(rows, ahead, taps, step, start, to, n, height, width, True, 0)
+    elif height > 1 and taps.columns == 1 and taps.rows == 1:
+        sum_row(rows, ahead, taps, step, start, to, n, height, COLUMN_VECTORS, False, 1)
     elif height > 1 and taps.columns == 1 and taps.rows == 3:
         sum_row(rows, ahead, taps, step, start, to, n, height, COLUMN_VECTORS, False, 3)
     elif height > 1 and taps.columns == 1 and taps.rows == 5:
         sum_row(rows, ahead, taps, step, start, to, n, height, COLUMN_VECTORS, False, 5)
-    elif height > 1 and taps.columns == 1:
+    elif height > 1 and taps.columns == 1 and taps.rows >= height - 1:
         sum_row(rows, ahead, taps, step, start, to, n, height, COLUMN_VECTORS, False, SINGLE)
     elif height == 1 and taps.columns == 3:
         sum_row(rows, ahead, taps, step, start, to, n, height, width, False, 3)
@@ -255,7 +258,7 @@ cdef inline void sum_rows(
         sum_row(rows, ahead, taps, step, start, to, n, height, COLUMN_VECTORS, False, OF_3)
     elif height > 1 and taps.rows == 5:
         sum_row(rows, ahead, taps, step, start, to, n, height, COLUMN_VECTORS, False, OF_5)
-    elif height > 1 and taps.rows * taps.columns <= 9:
+    elif height > 1 and (taps.rows * taps.columns <= 9 or taps.rows < height - 1):
         sum_row(rows, ahead, taps, step, start, to, n, height, width, False, SMALL)
     else:
         sum_row(rows, ahead, taps, step, start, to, n, height, width, False, 0)
