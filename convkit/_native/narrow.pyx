@@ -14,9 +14,9 @@ from convkit._native.parts cimport (
     Part, close_images, free_parts, open_images, read_kernel, read_parts, sum_along, sum_down
 )
 from convkit._native.simd cimport (
-    STENCIL_ROWS, VL, stored, prefetch_far, real, scratch_alloc, scratch_free, vec, vec_load, vec_load_pixels, vec_scaled,
-    vec_set, vec_shift_down, vec_store, vec_store_pixels, vec_upper_product, vec_wide, wide_add_products, wide_merge,
-    wide_pair, wide_pairs, wide_set, wide_upper
+    STENCIL_ROWS, VL, stored, prefetch_far, prefetch_write, real, scratch_alloc, scratch_free, vec, vec_load,
+    vec_load_pixels, vec_scaled, vec_set, vec_shift_down, vec_store, vec_store_pixels, vec_upper_product, vec_wide,
+    wide_add_products, wide_merge, wide_pair, wide_pairs, wide_set, wide_upper
 )
 from convkit._native.sums cimport Taps, Target
 from convkit._native.tiles cimport Frame, Tile, run_tiles
@@ -70,16 +70,19 @@ cdef inline void fixed_vectors(
 
 
 cdef void fixed_line(
-    const Plan* plan, Py_ssize_t step, const real* line, stored* to, Py_ssize_t n
+    const Plan* plan, Py_ssize_t step, const real* line, stored* to, const stored* next, Py_ssize_t n
 ) noexcept nogil:
+    """n pixels, or 2 · VL where they are fewer: the last vectors overlap. `next` will be written soon."""
     cdef const Taps* taps = &plan.parts[0].along
-    cdef Py_ssize_t x = 0
+    cdef Py_ssize_t x = 0, at
     line += taps.column * step
     while x < n:
+        at = min(x, max(n - 2 * VL, 0))
+        prefetch_write(<const real*>(next + at))
         if step == 1:
-            fixed_vectors(line + x, plan.pairs, taps.columns, 1, to + x, True)
+            fixed_vectors(line + at, plan.pairs, taps.columns, 1, to + at, True)
         else:
-            fixed_vectors(line + x, plan.pairs, taps.columns, step, to + x, False)
+            fixed_vectors(line + at, plan.pairs, taps.columns, step, to + at, False)
         x += 2 * VL
 
 
@@ -142,10 +145,15 @@ cdef inline vec mean_vector(const Plan* plan, const real* line, Py_ssize_t step)
     return vec_shift_down(vec_upper_product(total, plan.factor), plan.shift)
 
 
-cdef void mean_line(const Plan* plan, Py_ssize_t step, const real* line, stored* to, Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t x = 0
+cdef void mean_line(
+    const Plan* plan, Py_ssize_t step, const real* line, stored* to, const stored* next, Py_ssize_t n
+) noexcept nogil:
+    """As `fixed_line`."""
+    cdef Py_ssize_t x = 0, at
     while x < n:
-        vec_store_pixels(to + x, mean_vector(plan, line + x, step), mean_vector(plan, line + x + VL, step))
+        at = min(x, max(n - 2 * VL, 0))
+        prefetch_write(<const real*>(next + at))
+        vec_store_pixels(to + at, mean_vector(plan, line + at, step), mean_vector(plan, line + at + VL, step))
         x += 2 * VL
 
 
@@ -226,9 +234,15 @@ cdef void run_smooth(const void* described, const Frame* frame, Tile* tile) noex
     cdef const Plan* plan = <const Plan*>described
     cdef Py_ssize_t n = tile.pixels * frame.channels
     cdef stored* pixels = <stored*>(tile.lines + STENCIL_ROWS * frame.line_step)
+    cdef Py_ssize_t row_step = frame.out.row_step
+    cdef bint direct = is_packed(&frame.out) and n >= 2 * VL
     cdef const real* line = tile.lines
     cdef Target middle
     cdef int r
+    if direct:
+        pixels = <stored*>place(&frame.out, tile.y, tile.x)
+    else:
+        row_step = 0
     memset(&middle, 0, sizeof(Target))
     middle.line, middle.step, middle.rows = tile.lines, frame.line_step, STENCIL_ROWS
     if plan.mean:
@@ -237,10 +251,12 @@ cdef void run_smooth(const void* described, const Frame* frame, Tile* tile) noex
         first_sum(plan, frame, tile, 0, &middle)
     for r in range(tile.count):
         if plan.mean:
-            mean_line(plan, frame.channels, line, pixels, n)
+            mean_line(plan, frame.channels, line, pixels, pixels + row_step, n)
         else:
-            fixed_line(plan, frame.channels, line, pixels, n)
-        store_line(&frame.out, tile.y + r, tile.x, tile.pixels, <const uint8_t*>pixels)
+            fixed_line(plan, frame.channels, line, pixels, pixels + row_step, n)
+        if not direct:
+            store_line(&frame.out, tile.y + r, tile.x, tile.pixels, <const uint8_t*>pixels)
+        pixels += row_step
         line += frame.line_step
 
 
