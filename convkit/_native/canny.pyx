@@ -201,6 +201,34 @@ cdef void pack(const uint8_t* code, uint64_t* weak, uint64_t* strong, Py_ssize_t
         strong[i] = bytes_to_bits(code + 64 * i, STRONG) & weak[i]
 
 
+cdef bint is_flat(const strength* lengths, Py_ssize_t n, int low) noexcept nogil:
+    """Whether none is longer than `low`."""
+    cdef Py_ssize_t x
+    cdef strength found = 0
+    for x in range(n):
+        found |= <strength>-(lengths[x] > <strength>low)
+    return found == 0
+
+
+cdef void thin_row(
+    const strength* above, const strength* here, const strength* below, const int16_t* dx, const int16_t* dy,
+    uint8_t* code, uint64_t* weak, uint64_t* strong, Py_ssize_t n, int low, int high
+) noexcept nogil:
+    """A row of both maps: runs of words are thinned, without those that are flat, as most of a photo's are."""
+    cdef Py_ssize_t words = ceil_div(n, 64), i = 0, start, x
+    while i < words:
+        start = i
+        while i < words and not is_flat(here + 64 * i + 1, min(n - 64 * i, <Py_ssize_t>64), low):
+            i += 1
+        x = 64 * start
+        if i > start:
+            thin(above + x, here + x, below + x, dx + x, dy + x, code + x, min(64 * i, n) - x, low, high)
+            pack(code + x, weak + start, strong + start, i - start)
+        if i < words:
+            weak[i] = strong[i] = 0
+            i += 1
+
+
 cdef inline void gradient_band(
     const Edges* edges, Tile tile, char* scratch, strength* kind, const int aperture
 ) noexcept nogil:
@@ -232,12 +260,12 @@ cdef inline void gradient_band(
             lengths[at * line] = 0
             lengths[at * line + n + 1] = 0
         if y > tile.top:
-            thin(
-                lengths + (y + 1) % 3 * line, lengths + (y + 2) % 3 * line, lengths + at * line,
-                dx + ((y - 1) & 1) * line, dy + ((y - 1) & 1) * line, code, n, <int>edges.low, <int>edges.high,
-            )
             k = (y - 1) * edges.maps.step
-            pack(code, edges.maps.weak + k, edges.maps.strong + k, edges.maps.words)
+            thin_row(
+                lengths + (y + 1) % 3 * line, lengths + (y + 2) % 3 * line, lengths + at * line,
+                dx + ((y - 1) & 1) * line, dy + ((y - 1) & 1) * line, code, edges.maps.weak + k, edges.maps.strong + k,
+                n, <int>edges.low, <int>edges.high,
+            )
 
 
 cdef void float_band(const Edges* edges, Tile tile, char* scratch) noexcept nogil:
