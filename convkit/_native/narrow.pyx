@@ -183,11 +183,14 @@ cdef inline void scale_vectors(const Plan* plan, const real* line, stored* to, c
         vec_scaled(vec_load(line + VL), scale, divisor, delta, divides))
 
 
-cdef void scale_line(const Plan* plan, const real* line, Py_ssize_t n, stored* to) noexcept nogil:
-    """n pixels, or 2 · VL where they are fewer: the last vectors overlap."""
+cdef void scale_line(
+    const Plan* plan, const real* line, stored* to, const stored* next, Py_ssize_t n
+) noexcept nogil:
+    """As `fixed_line`."""
     cdef Py_ssize_t x = 0, at
     while x < n:
         at = min(x, max(n - 2 * VL, 0))
+        prefetch_write(<const real*>(next + at))
         if plan.divisor == 1:
             scale_vectors(plan, line + at, to + at, False)
         else:
@@ -216,10 +219,11 @@ cdef void finish(const Plan* plan, const Frame* frame, const Tile* tile, int row
     if plan.part_count == 2:
         add_lines(a, b, n)
     if plan.scaled and is_packed(&frame.out) and n >= 2 * VL:
-        scale_line(plan, a, n, <stored*>place(&frame.out, y, tile.x))
+        pixels = <stored*>place(&frame.out, y, tile.x)
+        scale_line(plan, a, pixels, pixels + frame.out.row_step, n)
         return
     if plan.scaled:
-        scale_line(plan, a, n, pixels)
+        scale_line(plan, a, pixels, pixels, n)
         store_line(&frame.out, y, tile.x, tile.pixels, <const uint8_t*>pixels)
         return
     if frame.out.kind == c"B":
