@@ -29,6 +29,8 @@ INT64_MAX = 2**63 - 1
 MAX_CHANNELS = 4  # of a picture: gray, gray + alpha, RGB, RGBA
 MAX_BANDS = 16  # of an image for the filters, which take any number: satellites' have up to 13
 LOOKS_LIKE = "; it looks like "
+PALETTES = {"P", "PA", "CMYK", "YCbCr", "LAB", "HSV"}
+"""Pillow's modes that need a conversion before numbers are colours."""
 
 # ---- arrays -----------------------------------------------------------------------------------------
 
@@ -71,6 +73,11 @@ def as_array(value: Any, name: str, dtype: np.dtype[Any] | None = None) -> Array
 
 
 def _from_protocol(value: Any, name: str) -> Array:
+    if getattr(value, "mode", None) in PALETTES and hasattr(value, "getbands"):
+        raise ValueError(
+            f"{name} is a Pillow image of mode {value.mode}, whose numbers are no gray, RGB or RGBA; "
+            f"pass {name}.convert('RGB')"
+        )
     try:
         if any(hasattr(value, a) for a in ("__array_interface__", "__array__", "__array_struct__")):
             return np.asarray(value)
@@ -116,9 +123,10 @@ def float_arrays(**arrays: Any) -> list[Array]:
     for name, value in arrays.items():
         array = carriers[name] if name in carriers else as_array(value, name, weak)
         if array.dtype not in FLOATS:
-            raise TypeError(
-                f"{name} has dtype {array.dtype}; expected float32 or float64: pass {name}.astype(np.float32)"
-            )
+            mending = f"pass {name}.astype(np.float32)"
+            if array.ndim == 3 and looks_channels_last(array.shape) and array.dtype in IMAGE_DTYPES:
+                mending = f"it looks like HWC, pass ck.to_bchw({name})"
+            raise TypeError(f"{name} has dtype {array.dtype}; expected float32 or float64: {mending}")
         if found and array.dtype != found[0].dtype:
             first = next(iter(arrays))
             raise TypeError(

@@ -291,7 +291,7 @@ def premultiply(image: ArrayLike) -> Array:
     Raises
     ------
     ValueError
-        Another number of axes or channels.
+        Another number of axes or channels; a float alpha outside 0..1.
     TypeError
         Another dtype.
 
@@ -339,8 +339,9 @@ def unpremultiply(image: ArrayLike) -> Array:
     result = array.copy()
     alpha = array[..., 3:]
     if top is None:
-        quotient = np.divide(array[..., :3], alpha, out=np.zeros_like(array[..., :3]), where=alpha != 0)
-        result[..., :3] = quotient
+        with np.errstate(over="ignore"):  # a colour far above its alpha
+            np.divide(array[..., :3], alpha, out=result[..., :3], where=alpha != 0)
+        result[..., :3][alpha[..., 0] == 0] = 0
         return result
     wide = alpha.astype(np.uint64)
     scaled = (array[..., :3] * np.uint64(top) + wide // 2) // np.maximum(wide, 1)
@@ -355,4 +356,10 @@ def _with_alpha(image: ArrayLike) -> tuple[Array, int | None]:
         raise ValueError(f"image has shape {array.shape}, no alpha; expected HWC with 4 channels")
     if array.dtype not in (np.uint8, np.uint16, np.float32, np.float64):
         raise TypeError(f"image has dtype {array.dtype}; expected uint8, uint16, float32 or float64")
-    return array, None if array.dtype.kind == "f" else int(np.iinfo(array.dtype).max)
+    if array.dtype.kind != "f":
+        return array, int(np.iinfo(array.dtype).max)
+    least, most = float(array[..., 3].min()), float(array[..., 3].max())
+    if not 0 <= least <= most <= 1:  # NaN neither
+        hint = ": pass image / 255" if 0 <= least and 1 < most <= 255 else ""
+        raise ValueError(f"the alpha of image spans {least:g}..{most:g}; expected floats in 0..1{hint}")
+    return array, None

@@ -65,14 +65,15 @@ def _layout(array: Array) -> tuple[str, str]:
     if array.ndim == 3 and looks_channels_last(shape):
         return f"HWC, {KINDS[shape[2]]}", f"a batch: ck.to_bchw(array{scale})"
     if array.ndim == 3 and shape[0] > MAX_CHANNELS < shape[2]:
-        return "CHW or HWC, of more channels than a picture has", "a feature map's batch: array[None]"
+        return "CHW or HWC, of more channels than a picture has", "a feature map's batch: array[None], if its channels are first"
     if array.ndim == 3:
         return (
             "HWC or CHW: the shape fits both",
             f"a batch: ck.to_bchw(array{scale}) if its channels are last, array[None] if they are first",
         )
     if array.ndim == 4 and looks_channels_first(shape[1:]):
-        return f"BCHW, {_images(shape[0])}, {KINDS[shape[1]]}", "a batch already; images: ck.from_bchw(array)"
+        images = f"images: ck.from_bchw(array{'' if array.dtype in IMAGE_DTYPES else '.astype(np.float32)'})"
+        return f"BCHW, {_images(shape[0])}, {KINDS[shape[1]]}", f"a batch already; {images}"
     if array.ndim == 4 and looks_channels_last(shape[1:]):
         return f"BHWC, {_images(shape[0])}, {KINDS[shape[3]]}", f"a batch: ck.to_bchw(array{scale})"
     if array.ndim == 4 and shape[1] > MAX_CHANNELS < shape[3]:
@@ -100,7 +101,7 @@ def _values(array: Array) -> str:
     if not finite.size:
         return ", ".join(words)
     low, high = finite.min(), finite.max()
-    span = f"values {low:g}..{high:g}" if array.dtype != np.bool_ else f"values {low}..{high}"
+    span = f"values {low:g}..{high:g}" if array.dtype.kind == "f" else f"values {low}..{high}"
     if array.dtype.kind in "iu":
         limits = np.iinfo(array.dtype)
         span += f" of {limits.min}..{limits.max}"

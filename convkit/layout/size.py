@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 
 from convkit import _checks
-from convkit._checks import MAX_CHANNELS, Array
+from convkit._checks import FLOATS, MAX_CHANNELS, Array
 from convkit._opencv import opencv
 from convkit.layout.shape import check_pixels, hwc
+from convkit.layout.values import saturated
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,8 +39,8 @@ def resize(image: ArrayLike, size: int | tuple[int, int], method: Method = "area
     size : int or pair of ints
         Height and width, in NumPy's order and not in OpenCV's; one number for both.
     method : {"area", "linear", "cubic", "nearest", "lanczos"}
-        "area" averages what falls into a pixel, which is what shrinking wants; enlarging, it is linear
-        between nearly whole pixels. The others look at the nearest pixels alone, and alias when they shrink.
+        "area" averages what falls into a pixel, which is what shrinking wants; along a side that grows, it
+        is linear between nearly whole pixels. The others look at the nearest pixels alone, and alias when they shrink.
 
     Returns
     -------
@@ -64,9 +65,22 @@ def resize(image: ArrayLike, size: int | tuple[int, int], method: Method = "area
     _checks.choice(method, "method", tuple(METHODS))
     array = _image(image)
     height, width = _size(size)
-    cv2 = opencv()
-    resized: Array = cv2.resize(array, (width, height), interpolation=getattr(cv2, METHODS[method]))
+    shrinks, grows = height < array.shape[0], height > array.shape[0]
+    if method == "area" and ((shrinks and width > array.shape[1]) or (grows and width < array.shape[1])):
+        resized = _by_turns(array, height, width)
+    else:
+        cv2 = opencv()
+        resized = cv2.resize(array, (width, height), interpolation=getattr(cv2, METHODS[method]))
     return resized.reshape(height, width, *np.shape(image)[2:])
+
+
+def _by_turns(array: Array, height: int, width: int) -> Array:
+    """First along the side that shrinks, then the one that grows: at once, OpenCV would not average."""
+    cv2 = opencv()
+    between = (width, array.shape[0]) if width < array.shape[1] else (array.shape[1], height)
+    exact = array if array.dtype in FLOATS else array.astype(np.float32)
+    shrunk = cv2.resize(exact, between, interpolation=cv2.INTER_AREA)
+    return saturated(cv2.resize(shrunk, (width, height), interpolation=cv2.INTER_AREA), array.dtype)
 
 
 class Letterboxed(NamedTuple):

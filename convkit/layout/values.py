@@ -13,6 +13,9 @@ from convkit.layout.shape import check_pixels
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike
 
+LARGE, SMALLER = 2.0**1000, 2.0**-64
+"""Ends of a range above the first are multiplied by the second, which rounds nothing."""
+
 
 def to_uint8(image: ArrayLike, range: tuple[float, float] | None = None) -> Array:
     """An image as uint8: `range` mapped to 0..255, rounded to the nearest, and what lies outside cut off.
@@ -59,8 +62,11 @@ def to_uint8(image: ArrayLike, range: tuple[float, float] | None = None) -> Arra
         low, high = finite(range[0], "range[0]"), finite(range[1], "range[1]")
         if not low < high:
             raise ValueError(f"range is ({low:g}, {high:g}); expected the lower number first")
+    values = array.astype(np.float64)
+    if max(-low, high) > LARGE:  # neither the difference of the two nor the product overflows then
+        values, low, high = values * SMALLER, low * SMALLER, high * SMALLER
     with np.errstate(over="ignore"):  # what is so large is cut off
-        return saturated((array.astype(np.float64) - low) * 255 / (high - low), np.uint8)
+        return saturated((values - low) * 255 / (high - low), np.uint8)
 
 
 def saturated(array: Array, dtype: DTypeLike) -> Array:

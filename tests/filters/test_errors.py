@@ -122,6 +122,9 @@ def test_what_carries_no_dtype():
 def test_images_of_pillow():
     image = pytest.importorskip("PIL.Image").fromarray(IMAGE)
     np.testing.assert_array_equal(f.gaussian(image, 1), f.gaussian(IMAGE, 1))
+    for mode in ("P", "CMYK", "YCbCr", "HSV"):
+        with pytest.raises(ValueError, match=rf"mode {mode}, .* pass image\.convert\('RGB'\)"):
+            f.gaussian(image.convert("RGB").convert(mode), 1)
 
 
 def test_many_channels_are_an_image():

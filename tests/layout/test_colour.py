@@ -79,6 +79,15 @@ def test_alpha_in_and_out(dtype):
     np.testing.assert_array_equal(again[0, 1], image[0, 1])
 
 
+def test_alpha_of_another_range():
+    for function in (ck.premultiply, ck.unpremultiply):
+        with pytest.raises(ValueError, match=r"alpha of image spans 255\.\.255; .* pass image / 255"):
+            function(np.full((2, 2, 4), 255, np.float32))
+        for wrong in (np.nan, -0.1):
+            with pytest.raises(ValueError, match=r"expected floats in 0\.\.1$"):
+                function(np.full((2, 2, 4), wrong))
+
+
 def test_alpha_that_is_not_there():
     for function in (ck.premultiply, ck.unpremultiply):
         with pytest.raises(ValueError, match="no alpha; expected HWC with 4 channels"):

@@ -29,6 +29,21 @@ def test_area_is_the_mean_of_what_falls_into_a_pixel():
     )
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16", "float32", "float64"])
+def test_area_averages_the_side_that_shrinks_while_the_other_grows(dtype):
+    image = (rng.random((40, 6, 3)) * 200).astype(dtype)
+    means = image.reshape(10, 4, 6, 3).mean(axis=1)
+    half = 0.5 if np.dtype(dtype).kind != "f" else 1e-4
+    for given, size, columns in ((image, (10, 12), True), (image.transpose(1, 0, 2), (12, 10), False)):
+        found = ck.resize(given, size)
+        assert found.dtype == dtype
+        found = found if columns else found.transpose(1, 0, 2)
+        assert np.abs(found[:, ::2] - means)[:, 1:-1].max() <= half + np.abs(np.diff(means, axis=1)).max()
+        np.testing.assert_allclose(found[:, [0, -1]], means[:, [0, -1]], rtol=0, atol=half + 1e-6)
+    stripes = np.repeat(np.array([[0, 200]], dtype), 10, axis=0).reshape(20, 1)
+    np.testing.assert_array_equal(ck.resize(stripes, (5, 3)), 100)
+
+
 def test_nearest_takes_pixels_from_the_middle():
     image = np.arange(36, dtype=np.uint16).reshape(6, 6)
     np.testing.assert_array_equal(ck.resize(image, 2, "nearest"), image[1::3, 1::3])
@@ -97,6 +112,8 @@ def test_to_uint8_of_every_dtype():
     assert ck.to_uint8(np.array([-32768, 32767], np.int16)).tolist() == [0, 255]
     assert ck.to_uint8(np.array([0, 100], np.int16), range=(0, 200)).tolist() == [0, 128]
     assert ck.to_uint8(np.array([True, False])).tolist() == [255, 0]
+    assert ck.to_uint8(np.array([1e306, 5e306]), range=(0, 1e307)).tolist() == [26, 128]
+    assert ck.to_uint8(np.array([1e308, -1e308, 1e307]), range=(-1e308, 1e308)).tolist() == [255, 0, 140]
     image = rng.integers(0, 256, (4, 5, 3), np.uint8)
     np.testing.assert_array_equal(ck.to_uint8(image), image, strict=True)
     for given, message in (
@@ -132,6 +149,9 @@ def test_to_uint8_of_every_dtype():
         (np.array([[-2.0, 3]]), ("with a sign",)),
         (np.zeros((4, 5), np.int64), ("which images do not have", "constant")),
         (np.array([[True, False]]), ("dtype bool, values False..True",)),
+        (np.full((4, 5), 16_777_217), ("values 16777217..16777217",)),
+        (np.zeros((48, 64, 8)), ("array[None], if its channels are first",)),
+        (np.zeros((2, 3, 8, 8), bool), ("ck.from_bchw(array.astype(np.float32))",)),
     ],
 )
 def test_descriptions(array, words):
