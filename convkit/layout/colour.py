@@ -360,6 +360,6 @@ def _with_alpha(image: ArrayLike) -> tuple[Array, int | None]:
         return array, int(np.iinfo(array.dtype).max)
     least, most = float(array[..., 3].min()), float(array[..., 3].max())
     if not 0 <= least <= most <= 1:  # NaN neither
-        hint = ": pass image / 255" if 0 <= least and 1 < most <= 255 else ""
+        hint = ": pass image / 255" if least >= 0 and 1 < most <= 255 else ""
         raise ValueError(f"the alpha of image spans {least:g}..{most:g}; expected floats in 0..1{hint}")
     return array, None

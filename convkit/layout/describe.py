@@ -65,7 +65,8 @@ def _layout(array: Array) -> tuple[str, str]:
     if array.ndim == 3 and looks_channels_last(shape):
         return f"HWC, {KINDS[shape[2]]}", f"a batch: ck.to_bchw(array{scale})"
     if array.ndim == 3 and shape[0] > MAX_CHANNELS < shape[2]:
-        return "CHW or HWC, of more channels than a picture has", "a feature map's batch: array[None], if its channels are first"
+        batch = "a feature map's batch: array[None], if its channels are first"
+        return "CHW or HWC, of more channels than a picture has", batch
     if array.ndim == 3:
         return (
             "HWC or CHW: the shape fits both",

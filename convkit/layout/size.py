@@ -40,7 +40,8 @@ def resize(image: ArrayLike, size: int | tuple[int, int], method: Method = "area
         Height and width, in NumPy's order and not in OpenCV's; one number for both.
     method : {"area", "linear", "cubic", "nearest", "lanczos"}
         "area" averages what falls into a pixel, which is what shrinking wants; along a side that grows, it
-        is linear between nearly whole pixels. The others look at the nearest pixels alone, and alias when they shrink.
+        is linear between nearly whole pixels. The others look at the nearest pixels alone, and alias when
+        they shrink.
 
     Returns
     -------
