@@ -18,7 +18,7 @@ from convkit._native.simd cimport (
     vec_load_pixels, vec_scaled, vec_set, vec_shift_down, vec_store, vec_store_pixels, vec_upper_product, vec_wide,
     wide_add_products, wide_merge, wide_pair, wide_pairs, wide_set, wide_upper
 )
-from convkit._native.sums cimport Taps, Target
+from convkit._native.sums cimport Taps, Target, sample
 from convkit._native.tiles cimport Frame, Tile, run_tiles
 
 cdef enum:
@@ -167,7 +167,7 @@ cdef void first_sum(
 cdef void second_sum(
     const Plan* plan, const Frame* frame, int p, const real* line, const Target* to, Py_ssize_t n
 ) noexcept nogil:
-    sum_along(frame, &plan.parts[p], line, to, n)
+    sum_along(frame, &plan.parts[p], line, 0, to, n)
 
 
 cdef void clip_line(real* line, Py_ssize_t n, real low, real high) noexcept nogil:
@@ -176,15 +176,19 @@ cdef void clip_line(real* line, Py_ssize_t n, real low, real high) noexcept nogi
         line[i] = low if line[i] < low else high if line[i] > high else line[i]
 
 
-cdef inline void scale_vectors(const Plan* plan, const real* line, stored* to, const bint divides) noexcept nogil:
+cdef inline void scale_vectors(const Plan* plan, const real* line, sample* to, const bint divides) noexcept nogil:
     cdef float scale = plan.scale, divisor = plan.divisor, delta = plan.delta
-    vec_store_pixels(
-        to, vec_scaled(vec_load(line), scale, divisor, delta, divides),
-        vec_scaled(vec_load(line + VL), scale, divisor, delta, divides))
+    if sample is stored:
+        vec_store_pixels(
+            to, vec_scaled(vec_load(line), scale, divisor, delta, 255, divides),
+            vec_scaled(vec_load(line + VL), scale, divisor, delta, 255, divides))
+    else:
+        vec_store(to, vec_scaled(vec_load(line), scale, divisor, delta, 32767, divides))
+        vec_store(to + VL, vec_scaled(vec_load(line + VL), scale, divisor, delta, 32767, divides))
 
 
 cdef void scale_line(
-    const Plan* plan, const real* line, stored* to, const stored* next, Py_ssize_t n
+    const Plan* plan, const real* line, sample* to, const sample* next, Py_ssize_t n
 ) noexcept nogil:
     """As `fixed_line`."""
     cdef Py_ssize_t x = 0, at
@@ -198,6 +202,22 @@ cdef void scale_line(
         x += 2 * VL
 
 
+cdef void store_scaled(
+    const Plan* plan, const Frame* frame, const Tile* tile, Py_ssize_t y, const real* line, sample* scratch
+) noexcept nogil:
+    """A line of sums, multiplied and moved, by way of `scratch` where the output has other strides or is short."""
+    cdef Py_ssize_t n = tile.pixels * frame.channels
+    cdef sample* to = <sample*>place(&frame.out, y, tile.x)
+    if is_packed(&frame.out) and n >= 2 * VL:
+        scale_line(plan, line, to, to + frame.out.row_step, n)
+        return
+    scale_line(plan, line, scratch, scratch, n)
+    if sample is stored:
+        store_line(&frame.out, y, tile.x, tile.pixels, <const uint8_t*>scratch)
+    else:
+        store_line(&frame.out, y, tile.x, tile.pixels, scratch)
+
+
 cdef void magnitude_line(const real* a, const real* b, Py_ssize_t n, float* to) noexcept nogil:
     cdef Py_ssize_t i
     for i in range(n):
@@ -208,7 +228,6 @@ cdef void finish(const Plan* plan, const Frame* frame, const Tile* tile, int row
     """Store output row `row` of the tile from the sums of its parts."""
     cdef Py_ssize_t n = tile.pixels * frame.channels, y = tile.y + row
     cdef float* lengths = <float*>tile.lines
-    cdef stored* pixels = <stored*>tile.lines
     if plan.magnitude:
         if is_packed(&frame.out):
             lengths = <float*>place(&frame.out, y, tile.x)
@@ -218,13 +237,11 @@ cdef void finish(const Plan* plan, const Frame* frame, const Tile* tile, int row
         return
     if plan.part_count == 2:
         add_lines(a, b, n)
-    if plan.scaled and is_packed(&frame.out) and n >= 2 * VL:
-        pixels = <stored*>place(&frame.out, y, tile.x)
-        scale_line(plan, a, pixels, pixels + frame.out.row_step, n)
+    if plan.scaled and frame.out.kind == c"B":
+        store_scaled(plan, frame, tile, y, a, <stored*>tile.lines)
         return
     if plan.scaled:
-        scale_line(plan, a, pixels, pixels, n)
-        store_line(&frame.out, y, tile.x, tile.pixels, <const uint8_t*>pixels)
+        store_scaled(plan, frame, tile, y, a, <real*>tile.lines)
         return
     if frame.out.kind == c"B":
         clip_line(a, n, 0, 255)

@@ -34,10 +34,10 @@ cdef inline void sum_down(
 
 
 cdef inline void sum_along(
-    const Frame* frame, const Part* part, const real* line, const Target* to, Py_ssize_t n
+    const Frame* frame, const Part* part, const real* line, real start, const Target* to, Py_ssize_t n
 ) noexcept nogil:
     """The second sum of a part, of one line."""
-    sum_rows[real](&line, NULL, &part.along, frame.channels, 0, to, n, 1, LINE_VECTORS)
+    sum_rows[real](&line, NULL, &part.along, frame.channels, start, to, n, 1, LINE_VECTORS)
 
 
 # ---- from Python ------------------------------------------------------------------------------------

@@ -91,7 +91,7 @@ cdef extern from "simd.h" nogil:
     void wide_add_products(vec_wide* low, vec_wide* high, vec a, vec b, vec_wide weights)
     vec_wide wide_pairs(vec a, vec_wide weights)
     vec wide_upper(vec_wide low, vec_wide high)
-    vec vec_scaled(vec a, float factor, float divisor, float offset, int divides)
+    vec vec_scaled(vec a, float factor, float divisor, float offset, float most, int divides)
     vec wide_merge(vec_wide even, vec_wide odd)
     vec vec_upper_product(vec a, unsigned short factor)
     vec vec_shift_down(vec a, int count)

@@ -37,18 +37,20 @@ cdef struct Plan:
     Grid angles  # the second output of COMBINE_POLAR
     bint half_up
     real scale, divisor, delta
+    real start  # of the first sum: `delta`, where nothing comes between
 
 
 cdef void first_sum(
     const Plan* plan, const Frame* frame, const Tile* tile, int p, const Target* to
 ) noexcept nogil:
-    sum_down(frame, tile, &plan.parts[p], 0, to, p == 0)
+    cdef bint last = plan.parts[p].along.weights == NULL or plan.parts[p].plain
+    sum_down(frame, tile, &plan.parts[p], plan.start if p == 0 and last else 0, to, p == 0)
 
 
 cdef void second_sum(
     const Plan* plan, const Frame* frame, int p, const real* line, const Target* to, Py_ssize_t n
 ) noexcept nogil:
-    sum_along(frame, &plan.parts[p], line, to, n)
+    sum_along(frame, &plan.parts[p], line, plan.start if p == 0 else 0, to, n)
 
 
 cdef void store(
@@ -138,8 +140,12 @@ cdef int read_plan(Plan* plan, Frame* frame, stencil) except -1:
 
 cdef void choose_stores(Plan* plan, Frame* frame) noexcept:
     """How the sums come into this output."""
-    cdef bint plain = plan.scale == 1 and plan.divisor == 1 and plan.delta == 0 and is_packed(&frame.out)
-    cdef bint same = plain and frame.out.kind == (c"f" if sizeof(real) == 4 else c"d")
+    cdef bint real_out = frame.out.kind == c"f" or frame.out.kind == c"d", plain, same
+    plan.start = 0
+    if real_out and plan.scale == 1 and plan.divisor == 1 and plan.combine == COMBINE_SUM:
+        plan.start, plan.delta = plan.delta, 0
+    plain = plan.scale == 1 and plan.divisor == 1 and plan.delta == 0 and is_packed(&frame.out)
+    same = plain and frame.out.kind == (c"f" if sizeof(real) == 4 else c"d")
     plan.in_place = same and plan.combine == COMBINE_SUM
     plan.lengths = same and plan.combine == COMBINE_MAGNITUDE
     plan.bytes = (

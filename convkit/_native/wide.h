@@ -84,8 +84,8 @@ INLINE vec vec_upper_product(vec a, uint16_t factor) {
 }
 INLINE vec vec_shift_down(vec a, int count) { return (vec)((vec_bits)a >> (uint16_t)count); }
 
-/* a · factor / divisor + offset in float, to the nearest, halves to even, NaN below 0: for `vec_store_pixels`, with which
- * it saturates. Nothing is divided where `divides` is 0. */
+/* a · factor / divisor + offset in float, to the nearest, halves to even, NaN the least: saturated at `most` and -2¹⁵,
+ * or by `vec_store_pixels` at 0. Nothing is divided where `divides` is 0. */
 #if defined(__AVX512BW__)
 #define WIDE(name) _mm512_##name
 #define WIDE_REGISTER(kind) __m512##kind
@@ -98,23 +98,24 @@ INLINE vec vec_shift_down(vec a, int count) { return (vec)((vec_bits)a >> (uint1
 #endif
 #ifdef WIDE
 typedef float vec_float __attribute__((vector_size(VECTOR_BYTES)));
-INLINE WIDE_REGISTER(i) half_scaled(WIDE_REGISTER(i) twice, float factor, float divisor, float offset, const int divides) {
+INLINE WIDE_REGISTER(i) half_scaled(WIDE_REGISTER(i) twice, float factor, float divisor, float offset, float most,
+                                    const int divides) {
   vec_float x = (vec_float)WIDE(cvtepi32_ps)(WIDE(srai_epi32)(twice, 16)) * factor;
   if (divides) x /= divisor;
-  x += offset; /* more than 32 bits hold would come out as the least: it is 255 before */
-  return WIDE(cvtps_epi32)(WIDE(min_ps)(WIDE(set1_ps)(255), (WIDE_REGISTER())x));
+  x += offset; /* more than 32 bits hold would come out as the least: it is `most` before */
+  return WIDE(cvtps_epi32)(WIDE(min_ps)(WIDE(set1_ps)(most), (WIDE_REGISTER())x));
 }
-INLINE vec vec_scaled(vec a, float factor, float divisor, float offset, const int divides) {
+INLINE vec vec_scaled(vec a, float factor, float divisor, float offset, float most, const int divides) {
   const WIDE_REGISTER(i) v = (WIDE_REGISTER(i))a; /* unpacked and packed in parts of 16 bytes: no lane changes its place */
-  return (vec)WIDE(packs_epi32)(half_scaled(WIDE(unpacklo_epi16)(v, v), factor, divisor, offset, divides),
-                                half_scaled(WIDE(unpackhi_epi16)(v, v), factor, divisor, offset, divides));
+  return (vec)WIDE(packs_epi32)(half_scaled(WIDE(unpacklo_epi16)(v, v), factor, divisor, offset, most, divides),
+                                half_scaled(WIDE(unpackhi_epi16)(v, v), factor, divisor, offset, most, divides));
 }
 #else
-INLINE vec vec_scaled(vec a, float factor, float divisor, float offset, const int divides) {
+INLINE vec vec_scaled(vec a, float factor, float divisor, float offset, float most, const int divides) {
   for (int i = 0; i < VL; i++) {
     float x = a[i] * factor;
     x = (divides ? x / divisor : x) + offset;
-    a[i] = x > 0 ? x < 255 ? (int16_t)__builtin_rintf(x) : 255 : 0;
+    a[i] = x > -32768 ? x < most ? (int16_t)__builtin_rintf(x) : (int16_t)most : -32768;
   }
   return a;
 }

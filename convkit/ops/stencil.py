@@ -124,6 +124,8 @@ def apply(
     work = result.size * stencil.work
     element = accumulator(stencil, source.dtype, result.dtype)
     family = _dispatch.native().family("narrow" if element == INT16 else "stencil", element)
+    if element != INT16 and result.dtype in _checks.FLOATS:
+        stencil = folded(stencil)
     kernel = row_kernel(family, stencil, code, fill)
     if not polar:
         return rows.execute(kernel, source, result, work, num_threads)
@@ -191,7 +193,7 @@ def _is_narrow(stencil: Stencil, out: np.dtype[Any]) -> bool:
     if not stencil.integral or stencil.gain * 255 > LARGEST_INT16:
         return False
     if (stencil.scale, stencil.divisor, stencil.delta) != (1.0, 1.0, 0.0):
-        return out == UINT8 and stencil.combine == "sum" and not stencil.half_up
+        return out in (UINT8, INT16) and stencil.combine == "sum" and not stencil.half_up
     return stencil.combine == "sum" or (stencil.combine == "magnitude" and out == np.float32)
 
 
@@ -200,6 +202,20 @@ def scaled(stencil: Stencil, **changes: Any) -> Stencil:
     if all(getattr(stencil, name) == value for name, value in changes.items()):
         return stencil
     return replace(stencil, **changes)
+
+
+def folded(stencil: Stencil) -> Stencil:
+    """`stencil` with its scale and divisor in the weights: nothing is left to do with a sum of numbers."""
+    factor = stencil.scale / stencil.divisor
+    if factor == 1 or stencil.combine == "angle" or (stencil.delta and stencil.combine != "sum"):
+        return stencil
+    parts = tuple(
+        (down._replace(values=down.values * factor), along)
+        if along is None
+        else (down, along._replace(values=along.values * factor))
+        for down, along in stencil.parts
+    )
+    return replace(stencil, parts=parts, scale=1.0, divisor=1.0)
 
 
 def over_integers(stencil: Stencil) -> Stencil:
