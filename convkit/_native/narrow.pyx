@@ -28,6 +28,7 @@ cdef struct Plan:
     Part parts[2]
     int part_count
     bint magnitude
+    bint threes  # of which both second sums are over three neighbours
     bint fixed
     vec_wide* pairs  # of a Gaussian's second sum: its weights, two and two
     bint mean
@@ -224,14 +225,31 @@ cdef void magnitude_line(const real* a, const real* b, Py_ssize_t n, float* to) 
         to[i] = sqrtf(<float>a[i] * <float>a[i] + <float>b[i] * <float>b[i])
 
 
+cdef void magnitude_of_three(
+    const Plan* plan, const real* a, const real* b, Py_ssize_t step, Py_ssize_t n, float* to
+) noexcept nogil:
+    """The same of two lines that are yet to be summed over three neighbours: what they give is not written down."""
+    cdef const real* along = plan.parts[0].along.weights
+    cdef const real* across = plan.parts[1].along.weights
+    cdef real a0 = along[0], a1 = along[1], a2 = along[2], b0 = across[0], b1 = across[1], b2 = across[2], p, q
+    cdef Py_ssize_t i
+    for i in range(n):
+        p = <real>(a0 * a[i] + a1 * a[i + step] + a2 * a[i + 2 * step])
+        q = <real>(b0 * b[i] + b1 * b[i + step] + b2 * b[i + 2 * step])
+        to[i] = sqrtf(<float>p * <float>p + <float>q * <float>q)
+
+
 cdef void finish(const Plan* plan, const Frame* frame, const Tile* tile, int row, real* a, real* b) noexcept nogil:
     """Store output row `row` of the tile from the sums of its parts."""
     cdef Py_ssize_t n = tile.pixels * frame.channels, y = tile.y + row
-    cdef float* lengths = <float*>tile.lines
+    cdef float* lengths = <float*>(tile.lines + (2 * STENCIL_ROWS * frame.line_step if plan.threes else 0))
     if plan.magnitude:
         if is_packed(&frame.out):
             lengths = <float*>place(&frame.out, y, tile.x)
-        magnitude_line(a, b, n, lengths)
+        if plan.threes:
+            magnitude_of_three(plan, a, b, frame.channels, n, lengths)
+        else:
+            magnitude_line(a, b, n, lengths)
         if not is_packed(&frame.out):
             store_line(&frame.out, y, tile.x, tile.pixels, lengths)
         return
@@ -285,7 +303,7 @@ cdef void run_rows(const void* described, const Frame* frame, Tile* tile) noexce
     """The output rows that a tile has come to, with lines of scratch between the sums and behind them."""
     cdef const Plan* plan = <const Plan*>described
     cdef Py_ssize_t group = STENCIL_ROWS * frame.line_step, n = tile.pixels * frame.channels
-    cdef real* sums = tile.lines + group
+    cdef real* sums = tile.lines + (0 if plan.threes else group)
     cdef Target middle, to
     cdef int p, r
     memset(&middle, 0, sizeof(Target))
@@ -296,7 +314,7 @@ cdef void run_rows(const void* described, const Frame* frame, Tile* tile) noexce
         if plan.in_place:
             to.line = <real*>place(&frame.out, tile.y, tile.x)
             to.step = frame.out.row_step
-        if plan.parts[p].along.weights == NULL:
+        if plan.threes or plan.parts[p].along.weights == NULL:
             first_sum(plan, frame, tile, p, &to)
             continue
         first_sum(plan, frame, tile, p, &middle)
@@ -331,6 +349,9 @@ cdef int read_plan(Plan* plan, Frame* frame, stencil) except -1:
     if stencil.division is not None:
         plan.mean, plan.half = True, <real>(frame.rows * frame.columns // 2)
         plan.factor, plan.shift = stencil.division
+    plan.threes = (
+        plan.magnitude and frame.columns == 3 and plan.parts[0].along.columns == 3 and plan.parts[1].along.columns == 3
+    )
     plan.scale, plan.divisor, plan.delta = stencil.scale, stencil.divisor, stencil.delta
     plan.scaled = not plan.magnitude and (plan.scale != 1 or plan.divisor != 1 or plan.delta != 0)
     return 0
