@@ -5,10 +5,13 @@ import json
 import os
 import platform
 import re
+import struct
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -92,6 +95,24 @@ def test_alpha_is_dropped_and_it_says_so(folder, capsys):
     _, out, _ = run(capsys, "apply", "box(size=3)", "alpha.png", "-o", "out.png")
     assert out.endswith("; alpha dropped\n")
     np.testing.assert_array_equal(ck.imread("out.png"), ck.filters.box(PHOTO, 3))
+
+
+def test_further_pages_and_frames_are_left_out_and_it_says_so(folder, capsys):
+    (folder / "in").mkdir()
+    for pages in (2, 3):
+        cv2.imwritemulti(f"in/{pages}.tiff", [PHOTO] * pages)
+    data, frames = Path("in.png").read_bytes(), b"acTL" + struct.pack(">II", 4, 0)
+    chunk = struct.pack(">I", 8) + frames + struct.pack(">I", zlib.crc32(frames))
+    Path("in/a.png").write_bytes(data[:33] + chunk + data[33:])
+    _, out, _ = run(capsys, "apply", "box(3)", "in/3.tiff", "-o", "out.png")
+    assert out.endswith("; the first of 3 pages\n")
+    _, out, _ = run(capsys, "apply", "box(3)", "in", "-o", "out", "--report", "r.json")
+    assert out.endswith("; the first of 2 pages; the first of 3 pages; the still image of 4 frames\n")
+    assert json.loads(Path("r.json").read_text())["files"][0]["note"] == "the first of 2 pages"
+    for pages in range(4, 12):
+        cv2.imwritemulti(f"in/{pages}.tiff", [PHOTO] * pages)
+    _, out, _ = run(capsys, "apply", "box(3)", "in", "-o", "out")
+    assert out.endswith("; 3 further notes, which --report tells\n")
 
 
 def test_floats(folder, capsys):
@@ -341,6 +362,30 @@ def test_images_in_an_output_folder_inside_the_input_are_not_written_over(photos
     assert (status, out) == (2, "")
     assert "in/sub lies in the input folder and holds in/sub/a.png" in err
     assert {name: (photos / name).read_bytes() for name in files(".")} == before
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["in/sub", "-o", "in", "--pattern", "sub/*.png"], "in/sub/c.png is there already, in the input"),
+        (["in", "-o", "in/sub", "--pattern", "*.png"], "in/sub/a.png is there already, in the input folder"),
+        (["in/sub", "-o", "link", "--pattern", "*.png"], "link/c.png is there already, in the input folder"),
+    ],
+)
+@pytest.mark.skipif(os.name != "posix", reason="links")
+def test_files_beside_the_inputs_are_not_written_over(photos, capsys, argv, message):
+    """Also where the output contains the input, and where the pattern leaves them out."""
+    for name in ("in/sub/a.png", "in/sub/sub/c.png"):
+        (photos / name).parent.mkdir(exist_ok=True)
+        ck.imwrite(name, PHOTO)
+    (photos / "link").mkdir()
+    (photos / "link" / "c.png").symlink_to(photos / "in" / "sub" / "deep" / "d.tiff")
+    before = {name: (photos / name).read_bytes() for name in files(".")}
+    status, out, err = run(capsys, "apply", "box(3)", *argv)
+    assert (status, out) == (2, "")
+    assert message in err
+    run(capsys, "apply", "box(3)", *argv, "--skip-existing")
+    assert {name: (photos / name).read_bytes() for name in before} == before
 
 
 def test_a_report_goes_into_the_new_folder_of_the_output(photos, capsys):

@@ -35,9 +35,10 @@ input (0..255 for 8 bits); --stretch maps min..max to the whole range instead. T
 was done.
 
 Of a folder, every image below it is filtered into the same place of the output folder; one that
-fails costs no other, is named at the end, and makes the exit status 1. An output folder inside the input
-folder may hold images already with --skip-existing alone, which leaves them: they are no inputs. A video
-is filtered frame by frame.
+fails costs no other, is named at the end, and makes the exit status 1. No output replaces a file that lies
+in the input folder. An output folder inside it may hold images already with --skip-existing alone, which
+leaves them: they are no inputs. Of a file of several pages the first is filtered, of an animation its still
+image, and the summary says so. A video is filtered frame by frame.
 """
 
 # ---- the command ------------------------------------------------------------------------------------

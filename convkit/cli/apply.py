@@ -10,13 +10,14 @@ from contextlib import AbstractContextManager, nullcontext
 from convkit._options import options
 from convkit.cli import folder
 from convkit.cli.fit import fitted
+from convkit.cli.one import filtered
 from convkit.cli.progress import progress
 from convkit.cli.told import Told, count
 from convkit.filters import pipeline
 from convkit.filters.pipeline import Pipeline
-from convkit.io import Video, VideoWriter, imread, imwrite
+from convkit.io import Video, VideoWriter, imwrite
 from convkit.io.folder import SUFFIXES
-from convkit.io.formats import Format, channel_count, for_name
+from convkit.io.formats import Format
 from convkit.io.video import CODECS
 
 FOLDERS_ONLY = ("pattern", "workers", "on_error", "skip_existing", "report")
@@ -52,22 +53,13 @@ def run(arguments: argparse.Namespace) -> Told:
 
 
 def _file(chain: Pipeline, arguments: argparse.Namespace) -> Told:
-    target = for_name(arguments.output)
-    image = imread(arguments.input, arguments.mode)
-    notes = []
-    if channel_count(image) == 4:  # a derivative of an opaque alpha is 0: the result would be invisible
-        image = image[..., :3]
-        notes.append("alpha dropped")
-    start = time.perf_counter()
-    result = chain(image)
-    elapsed = time.perf_counter() - start
-    result, note = fitted(result, target, image.dtype, arguments.stretch)
-    imwrite(arguments.output, result)
-    size = f"{result.shape[1]}×{result.shape[0]}"
-    done = (
-        f"{arguments.output}: {size} {result.dtype}, {chain} of {arguments.input} in {elapsed * 1e3:.1f} ms"
+    image, notes, seconds = filtered(
+        chain, arguments.input, arguments.output, arguments.mode, arguments.stretch
     )
-    return Told("; ".join([done, *notes, *([note] if note else [])]))
+    imwrite(arguments.output, image)
+    size = f"{image.shape[1]}×{image.shape[0]}"
+    done = f"{arguments.output}: {size} {image.dtype}, {chain} of {arguments.input} in {seconds * 1e3:.1f} ms"
+    return Told("; ".join([done, *notes]))
 
 
 def _video(chain: Pipeline, arguments: argparse.Namespace) -> Told:

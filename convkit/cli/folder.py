@@ -17,18 +17,20 @@ from convkit._atomic import check, put
 from convkit._checks import integer, thread_count
 from convkit._options import options
 from convkit._threads import default_threads
-from convkit.cli.fit import fitted
+from convkit.cli.one import filtered
 from convkit.cli.progress import progress
 from convkit.cli.told import Told, count, one_line
 from convkit.errors import ConvkitError, ImageNotFound, of_file
 from convkit.filters.pipeline import Pipeline
-from convkit.io import imread, imwrite
+from convkit.io import imwrite
 from convkit.io.folder import SUFFIXES, below, unreadable
-from convkit.io.formats import channel_count, for_name
 from convkit.io.video import CODECS
 
 FAILURES = (ConvkitError, OSError, ValueError, TypeError, MemoryError)
 """What one file may raise without costing the others."""
+
+MOST_NOTES = 8
+"""In a summary: each number of pages makes one."""
 
 SIDE = 256
 """Of an image that chains are tried on, where their size is not known."""
@@ -50,7 +52,6 @@ def run(chain: Pipeline, arguments: argparse.Namespace) -> Told:
     """Filter every file of the input folder into the same place of the output folder."""
     source, target = arguments.input, arguments.output
     names = _names(source, target, arguments.pattern, arguments.skip_existing)
-    _keep_inputs(source, target, names)
     if arguments.report:
         _check_report(arguments.report, source, target, names)
     _check_arguments(chain)
@@ -106,15 +107,24 @@ def _names(source: str, target: str, pattern: str | None, skip_existing: bool) -
         names = [name for name in names if not name.startswith(own)]
     if not names:
         raise ImageNotFound(f"{source} has no {'images' if pattern is None else f'files like {pattern}'}")
+    if not skip_existing:  # which replaces nothing
+        _keep_inputs(source, target, names)
     return names
 
 
 def _keep_inputs(source: str, target: str, names: list[str]) -> None:
-    """Refuse to write over what is read, whatever links lead there."""
+    """Refuse to replace what is read or lies beside it, whatever pattern there is and wherever links lead."""
     given = {os.path.realpath(os.path.join(source, name)) for name in names}
+    inputs = os.path.join(os.path.realpath(source), "")
     for wanted in (os.path.join(target, name) for name in names):
-        if os.path.realpath(wanted) in given:
+        place = os.path.realpath(wanted)
+        if place in given:
             raise ValueError(f"{wanted} is one of the inputs; expected another place to write to")
+        if place.startswith(inputs) and os.path.exists(place):
+            raise ValueError(
+                f"{wanted} is there already, in the input folder; expected another place to write to, or "
+                "--skip-existing, which leaves it"
+            )
 
 
 def _check_report(report: str, source: str, target: str, names: list[str]) -> None:
@@ -175,24 +185,14 @@ def _one(chain: Pipeline, arguments: argparse.Namespace, name: str, threads: int
     start = time.perf_counter()
     try:
         with options(num_threads=threads):
-            result.note = _filter(chain, given, wanted, arguments.mode, arguments.stretch)
+            image, notes, _ = filtered(chain, given, wanted, arguments.mode, arguments.stretch)
+        result.note = "; ".join(notes)
+        os.makedirs(os.path.dirname(wanted), exist_ok=True)
+        imwrite(wanted, image)
     except FAILURES as error:
         result.status, result.error = "failed", one_line(error)
     result.seconds = round(time.perf_counter() - start, 6)
     return result
-
-
-def _filter(chain: Pipeline, given: str, wanted: str, mode: str, stretch: bool) -> str:
-    target = for_name(wanted)
-    image = imread(given, mode)  # type: ignore[arg-type] # argparse let no other word pass
-    notes = []
-    if channel_count(image) == 4:
-        image = image[..., :3]
-        notes.append("alpha dropped")
-    result, note = fitted(chain(image), target, image.dtype, stretch)
-    os.makedirs(os.path.dirname(wanted), exist_ok=True)
-    imwrite(wanted, result)
-    return "; ".join([*notes, *([note] if note else [])])
 
 
 def _summary(target: str, chain: Pipeline, results: list[Result], total: int, seconds: float) -> Told:
@@ -200,12 +200,11 @@ def _summary(target: str, chain: Pipeline, results: list[Result], total: int, se
     for result in failed:
         where = "" if result.error.startswith(result.input) else f"{result.input}: "
         print(f"convkit: error: {where}{result.error}", file=sys.stderr)
-    numbers = {
-        status: sum(r.status == status for r in results) for status in ("written", "skipped", "failed")
-    }
-    numbers["not begun"] = total - len(results)
+    numbers = {**_numbers(results), "not begun": total - len(results)}
     listed = ", ".join(f"{number} {status}" for status, number in numbers.items() if number)
     notes = sorted({note for result in results if result.note for note in result.note.split("; ")})
+    if len(notes) > MOST_NOTES:
+        notes[MOST_NOTES:] = [f"{len(notes) - MOST_NOTES} further notes, which --report tells"]
     text = f"{target}: {count(total, 'file')}, {listed}, {chain} in {seconds:.1f} s"
     return Told("; ".join([text, *notes]), 1 if failed else 0)
 

@@ -126,6 +126,9 @@ def test_the_image_of_an_animated_png_is_the_one_outside_of_its_frames():
     ]
     assert ck.imread(make.png(0, [b"\1\2"], chunks=frames[:1])).tolist() == [[1, 2]]
     whole = make.png(0, [b"\1\2"], chunks=frames[:1])
+    assert ck.probe(whole).frames == 1
+    several = make.png(0, [b"\1\2"], chunks=[(b"acTL", struct.pack(">II", 5, 0))])
+    assert (ck.probe(several).frames, ck.probe(several).pages) == (5, 1)
     behind = whole[:-12] + b"".join(make.chunk(*frame) for frame in frames[1:]) + whole[-12:]
     assert ck.imread(behind).tolist() == [[1, 2]]
 
@@ -134,7 +137,9 @@ def test_the_image_of_an_animated_webp_is_its_first_frame():
     frames = [make.noise(), make.noise()]
     stills = [make.written_webp(frame[..., ::-1]) for frame in frames]
     height, width = frames[0].shape[:2]
-    np.testing.assert_array_equal(ck.imread(make.webp_of_frames(stills, (width, height))), frames[0])
+    animation = make.webp_of_frames(stills, (width, height))
+    np.testing.assert_array_equal(ck.imread(animation), frames[0])
+    assert ck.probe(animation).frames == 2
     for size, place in (((width + 2, height + 2), 1), ((width + 1, height), 0)):
         with pytest.raises(UnsupportedFormat, match="first frame leaves out part of its canvas"):
             ck.imread(make.webp_of_frames(stills, size, place))

@@ -11,7 +11,7 @@ from convkit.io.headers.header import Broken, Header, Parts, Shown
 
 PALETTE = 3
 CHANNELS = {0: 1, 2: 3, 3: 3, 4: 4, 6: 4}  # of what is decoded: gray with alpha becomes RGBA
-CHUNK, CHECKSUM = struct.Struct(">I4s"), struct.Struct(">I")
+CHUNK, CHECKSUM, FRAMES = struct.Struct(">I4s"), struct.Struct(">I"), struct.Struct(">I")
 WITH_KEY = {0: 2, 2: 6, 3: 0}
 """Kinds that may say which values are transparent, and in how many bytes; of a palette, as many as it has."""
 DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
@@ -25,7 +25,7 @@ def read(data: bytes) -> Header:
     width, height, depth, kind = struct.unpack_from(">IIBB", data, 16)
     if data[12:16] != b"IHDR" or depth not in DEPTHS.get(kind, ()):
         raise Broken("its first chunk is no header of a PNG")
-    orientation, colours, transparent, has_data = 1, 0, None, False
+    orientation, frames, colours, transparent, has_data = 1, 1, 0, None, False
     start, end = 0, 8  # of a stretch of chunks that pixels depend on
     stretches = []
     for name, at, last in _chunks(data):
@@ -44,6 +44,8 @@ def read(data: bytes) -> Header:
         else:
             if name == b"eXIf":
                 orientation = exif.orientation(data[at + 8 : last])
+            elif name == b"acTL":
+                (frames,) = FRAMES.unpack_from(data, at + 8)
             continue
         if at > end:
             stretches.append((start, end))
@@ -57,7 +59,7 @@ def read(data: bytes) -> Header:
         key = int.from_bytes(transparent, "big") * (255 // (2**depth - 1) if depth < 8 else 1)
     channels = 4 if transparent is not None else CHANNELS[kind]
     dtype = "uint16" if depth == 16 else "uint8"
-    return Header(height, width, channels, dtype, orientation, transparent=key, shown=shown)
+    return Header(height, width, channels, dtype, orientation, frames=frames, transparent=key, shown=shown)
 
 
 def damage(data: bytes) -> None:
