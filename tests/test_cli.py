@@ -5,9 +5,11 @@ import json
 import os
 import platform
 import re
+import signal
 import struct
 import subprocess
 import sys
+import time
 import zlib
 from pathlib import Path
 
@@ -17,6 +19,7 @@ import pytest
 
 import convkit as ck
 from convkit import cli
+from convkit.cli import folder as cli_folder
 from convkit.cli import show
 from convkit.filters import registry
 
@@ -402,16 +405,48 @@ def test_stopping_at_the_first_failure(photos, capsys):
     """What was under way is finished, and told."""
     for i in range(40):
         (photos / "in" / f"{i:02}.png").write_bytes(b"none")
-    argv = ("apply", "sobel", "in", "-o", "out", "--on-error", "stop", "--workers", "2", "--report", "r.json")
-    status, out, err = run(capsys, *argv)
-    told = json.loads(Path("r.json").read_text())
-    assert status == 1
-    assert "not begun" in out
-    assert 1 <= told["failed"] == err.count("\n") < 40
+    argv = ("apply", "sobel", "in", "-o", "out", "--on-error", "stop", "--report", "r.json", "--workers")
+    for workers in ("1", "2"):
+        status, out, err = run(capsys, *argv, workers)
+        told = json.loads(Path("r.json").read_text())
+        assert status == 1
+        assert "not begun" in out
+        assert 1 <= told["failed"] == err.count("\n") <= int(workers)
     written = {file["output"] for file in told["files"] if file["status"] == "written"}
     assert {os.path.normpath(name) for name in written} == {
         str(path) for path in Path("out").rglob("*") if path.is_file()
     }
+
+
+def test_one_interrupt_stops_and_tells(photos, capsys, monkeypatch):
+    """Ctrl-C: what is under way is finished, the rest is not begun, the report is there."""
+    apply_one = cli_folder.filtered
+
+    def interrupted(*given):
+        os.kill(os.getpid(), signal.SIGINT)
+        for _ in range(1000):
+            if signal.getsignal(signal.SIGINT) == signal.SIG_DFL:  # which the next one meets
+                break
+            time.sleep(0.01)
+        return apply_one(*given)
+
+    monkeypatch.setattr("convkit.cli.folder.filtered", interrupted)
+    before = signal.getsignal(signal.SIGINT)
+    argv = ("apply", "sobel", "in", "-o", "out", "--workers", "1", "--report", "r.json")
+    status, out, _ = run(capsys, *argv)
+    assert (status, files("out")) == (130, ["a.png"])
+    assert "1 written, 4 not begun" in out
+    assert out.endswith("; interrupted\n")
+    assert json.loads(Path("r.json").read_text())["written"] == 1
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_report_that_cannot_be_written_costs_no_summary(photos, capsys, monkeypatch):
+    put = cli_folder.put
+    monkeypatch.setattr("convkit.cli.folder.put", lambda *_: put("none/r.json", b""))
+    status, out, err = run(capsys, "apply", "sobel", "in", "-o", "out", "--report", "r.json")
+    assert (status, "5 files, 4 written, 1 failed" in out) == (2, True)
+    assert err.endswith("convkit: error: r.json: No such file or directory\n")
 
 
 def test_notes_are_told_once(photos, capsys):
@@ -628,15 +663,18 @@ def test_inputs_are_not_written_over(folder, capsys):
 
 
 def unlistable(monkeypatch, name):
-    """A folder that cannot be listed, for root too."""
-    scandir = os.scandir
+    """A folder that cannot be listed nor looked into, for root too."""
 
-    def refused(path="."):
-        if os.fspath(path).endswith(name):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
-        return scandir(path)
+    def refusing(call, where):
+        def refused(path="."):
+            if re.search(where, os.fspath(path)):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+            return call(path)
 
-    monkeypatch.setattr(os, "scandir", refused)
+        return refused
+
+    monkeypatch.setattr(os, "scandir", refusing(os.scandir, f"{name}$"))
+    monkeypatch.setattr(os, "lstat", refusing(os.lstat, f"{name}/."))
 
 
 def test_a_subfolder_that_cannot_be_listed_is_told(folder, capsys, monkeypatch):
@@ -648,8 +686,13 @@ def test_a_subfolder_that_cannot_be_listed_is_told(folder, capsys, monkeypatch):
     assert "2 files, 1 written, 1 failed" in out
     assert "in/secret" in err
     assert "Permission denied" in err
-    with pytest.raises(PermissionError, match="secret"):
-        ck.images("in")
+    for source in ("in", "in/**/*.png", "in/*/b.png", "in/secret/*", "in/secret/b.png"):
+        with pytest.raises(PermissionError, match="secret"):
+            ck.images(source)
+    assert len(ck.images("in/*.png")) == 1  # which does not enter it
+    assert run(capsys, "apply", "sobel", "in", "-o", "out", "--pattern", "*.png")[0] == 0
+    status, _, err = run(capsys, "apply", "sobel", "in/secret", "-o", "out")
+    assert (status, "in/secret: Permission denied" in err) == (2, True)
 
 
 def test_names_that_are_no_text_are_reported(folder, capsys):

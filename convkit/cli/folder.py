@@ -19,11 +19,12 @@ from convkit._options import options
 from convkit._threads import default_threads
 from convkit.cli.one import filtered
 from convkit.cli.progress import progress
-from convkit.cli.told import Told, count, one_line
-from convkit.errors import ConvkitError, ImageNotFound, of_file
+from convkit.cli.stop import Stop
+from convkit.cli.told import INTERRUPTED, Told, count, one_line
+from convkit.errors import ConvkitError, ImageFileError, ImageNotFound, of_file
 from convkit.filters.pipeline import Pipeline
 from convkit.io import imwrite
-from convkit.io.folder import SUFFIXES, below, unreadable
+from convkit.io.folder import SUFFIXES, below
 from convkit.io.video import CODECS
 
 FAILURES = (ConvkitError, OSError, ValueError, TypeError, MemoryError)
@@ -51,7 +52,8 @@ class Result:
 def run(chain: Pipeline, arguments: argparse.Namespace) -> Told:
     """Filter every file of the input folder into the same place of the output folder."""
     source, target = arguments.input, arguments.output
-    names = _names(source, target, arguments.pattern, arguments.skip_existing)
+    unlisted: list[OSError] = []
+    names = _names(source, target, arguments.pattern, arguments.skip_existing, unlisted)
     if arguments.report:
         _check_report(arguments.report, source, target, names)
     _check_arguments(chain)
@@ -65,16 +67,21 @@ def run(chain: Pipeline, arguments: argparse.Namespace) -> Told:
     )
     threads = 1 if arguments.threads is None else thread_count(arguments.threads)  # files are enough to share
     start = time.perf_counter()
-    results = [_unlisted(error) for error in unreadable(source)]
+    results = [_unlisted(error) for error in unlisted]
     total = len(names) + len(results)
-    stop = arguments.on_error == "stop"
-    results += progress(_each(chain, arguments, names, workers, threads, stop), len(names), "file")
+    with Stop() as stop:
+        results += progress(_each(chain, arguments, names, workers, threads, stop), len(names), "file")
     seconds = time.perf_counter() - start
     results.sort(key=lambda result: result.input)
     told = _summary(target, chain, results, total, seconds)
+    if stop.interrupted:
+        told = Told(f"{told.text}; interrupted", INTERRUPTED)
     if arguments.report:
-        os.makedirs(beside, exist_ok=True)  # the output's folder, if no file was written
-        _report(arguments.report, chain, results, total, seconds)
+        try:
+            _report(arguments.report, chain, results, total, seconds)
+        except ImageFileError:  # the files are what they are all the same
+            print(told.text, flush=True)
+            raise
     return told
 
 
@@ -84,7 +91,9 @@ def _unlisted(error: OSError) -> Result:
     return Result(name, "", "failed", error=one_line(of_file(error, name)))
 
 
-def _names(source: str, target: str, pattern: str | None, skip_existing: bool) -> list[str]:
+def _names(
+    source: str, target: str, pattern: str | None, skip_existing: bool, unlisted: list[OSError]
+) -> list[str]:
     """The inputs; what lies in the output folder is none of them, and may only be there to be left."""
     if target.lower().endswith((*SUFFIXES, *CODECS)) or (
         os.path.exists(target) and not os.path.isdir(target)
@@ -95,7 +104,7 @@ def _names(source: str, target: str, pattern: str | None, skip_existing: bool) -
         raise ValueError(f"{target} is the input folder itself; expected another one to write to")
     if pattern is not None and (os.path.isabs(pattern) or ".." in pattern.replace(os.sep, "/").split("/")):
         raise ValueError(f"--pattern is {pattern}; expected names below {source}, without '..'")
-    names = below(source, pattern)
+    names = below(source, pattern, unlisted)
     if inside.startswith(os.path.join(outside, "")):
         own = os.path.join(os.path.relpath(inside, outside), "")
         there = [name for name in names if name.startswith(own)]
@@ -106,6 +115,8 @@ def _names(source: str, target: str, pattern: str | None, skip_existing: bool) -
             )
         names = [name for name in names if not name.startswith(own)]
     if not names:
+        for error in unlisted:
+            raise of_file(error, os.fsdecode(error.filename))
         raise ImageNotFound(f"{source} has no {'images' if pattern is None else f'files like {pattern}'}")
     if not skip_existing:  # which replaces nothing
         _keep_inputs(source, target, names)
@@ -159,24 +170,26 @@ def _check_arguments(chain: Pipeline) -> None:
 
 
 def _each(
-    chain: Pipeline, arguments: argparse.Namespace, names: list[str], workers: int, threads: int, stop: bool
+    chain: Pipeline, arguments: argparse.Namespace, names: list[str], workers: int, threads: int, stop: Stop
 ) -> Iterator[Result]:
-    """The results as they come; after a failure, if it is to `stop` them, of those that had begun."""
+    """The results as they come, of those that were begun."""
     pool = ThreadPoolExecutor(workers, "convkit-apply")
     try:
-        futures = [pool.submit(_one, chain, arguments, name, threads) for name in names]
+        futures = [pool.submit(_one, chain, arguments, name, threads, stop) for name in names]
         for future in as_completed(futures):
-            if future.cancelled():
-                continue
-            yield future.result()
-            if stop and future.result().status == "failed":
-                for other in futures:
-                    other.cancel()
+            result = future.result()
+            if result is not None:
+                yield result
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _one(chain: Pipeline, arguments: argparse.Namespace, name: str, threads: int) -> Result:
+def _one(
+    chain: Pipeline, arguments: argparse.Namespace, name: str, threads: int, stop: Stop
+) -> Result | None:
+    """What became of the file; None where it was not begun, as its worker decides: nothing is in between."""
+    if stop.wanted:
+        return None
     given, wanted = os.path.join(arguments.input, name), os.path.join(arguments.output, name)
     result = Result(given, wanted, "written")
     if arguments.skip_existing and os.path.isfile(wanted):
@@ -191,6 +204,7 @@ def _one(chain: Pipeline, arguments: argparse.Namespace, name: str, threads: int
         imwrite(wanted, image)
     except FAILURES as error:
         result.status, result.error = "failed", one_line(error)
+        stop.wanted = stop.wanted or arguments.on_error == "stop"
     result.seconds = round(time.perf_counter() - start, 6)
     return result
 
@@ -224,6 +238,9 @@ def _report(path: str, chain: Pipeline, results: list[Result], total: int, secon
     text = json.dumps(report, indent=2, ensure_ascii=False)
     data = text.encode("utf-8", "backslashreplace")  # which JSON reads: names need not be text
     try:
+        os.makedirs(
+            os.path.dirname(os.path.abspath(path)), exist_ok=True
+        )  # the output's, if none was written
         put(os.path.realpath(path), data)
     except OSError as error:
         raise of_file(error, path) from None

@@ -98,7 +98,7 @@ def test_links_that_lead_back_are_not_gone_round(photos, monkeypatch):
         found = ck.images(f"{photos}{pattern}").paths
         assert {os.path.relpath(path, photos) for path in found} == everything
         assert len(found) == len(everything)
-    assert ck.io.folder.below(str(photos), "**/*.png") == sorted(everything)  # as `convkit apply` does
+    assert ck.io.folder.below(str(photos), "**/*.png", []) == sorted(everything)  # as `convkit apply` does
     monkeypatch.chdir(photos)
     assert {*ck.images("**/*.png").paths} == everything
     upward = {f"sub/{name}" for name in odd} | {f"sub/up/{name}" for name in names}
