@@ -517,6 +517,17 @@ def test_a_video_frame_by_frame(folder, capsys):
     assert (found.fps, found.size, len(list(found))) == (10, (48, 64), 6)
 
 
+def test_a_video_tells_its_own_size_and_frames_that_are_missing(folder, capsys):
+    with ck.VideoWriter("in.avi", 10) as writer:
+        for _ in range(5):
+            writer.write(rng.integers(0, 256, (32, 48, 3), np.uint8))
+    data = Path("in.avi").read_bytes()
+    Path("in.avi").write_bytes(data[: data.rindex(b"00dc", 0, data.rindex(b"idx1"))])
+    status, out, _ = run(capsys, "apply", "box(9, border='valid')", "in.avi", "-o", "out.avi")
+    assert (status, out.startswith("out.avi: 4 frames of 40×24, ")) == (0, True)
+    assert out.endswith("; 4 of the 5 frames that its header promises\n")
+
+
 # ---- show, kernel, trace ----------------------------------------------------------------------------
 
 

@@ -71,14 +71,17 @@ def _video(chain: Pipeline, arguments: argparse.Namespace) -> Told:
         raise ValueError("--stretch maps each frame by itself, which flickers; leave it out for a video")
     if arguments.mode != "unchanged":
         raise ValueError("--mode is for images; frames of a video are in colour")
-    start, frames, note = time.perf_counter(), 0, ""
+    start, frames, notes = time.perf_counter(), 0, []
     with Video(arguments.input) as video, VideoWriter(arguments.output, video.fps) as writer:
         for frame in progress(video, video.frames, "frame"):
             result, note = fitted(chain(frame), FRAME, frame.dtype, stretch=False)
             writer.write(result)
             frames += 1
+    height, width = result.shape[:2]
     done = (
-        f"{arguments.output}: {count(frames, 'frame')} of {video.size[1]}×{video.size[0]}, {chain} of "
+        f"{arguments.output}: {count(frames, 'frame')} of {width}×{height}, {chain} of "
         f"{arguments.input} in {time.perf_counter() - start:.1f} s"
     )
-    return Told("; ".join([done, *([note] if note else [])]))
+    if frames < video.frames:  # by so little that it may be an estimate, or `Video` would have raised
+        notes.append(f"{frames} of the {video.frames} frames that its header promises")
+    return Told("; ".join([done, *([note] if note else []), *notes]))
