@@ -156,7 +156,7 @@ def imread(
     CorruptImage
         The file begins like an image and is cut short or cannot be decoded.
     ImageTooLarge
-        More than `max_pixels` or `max_bytes`.
+        More than `max_pixels` or `max_bytes`, or wider or higher than the format's decoder takes.
     TypeError
         `dtype` does not hold the file's values; names the conversion.
     MemoryError

@@ -245,8 +245,8 @@ class VideoWriter:
         found = _packets(self._beside)
         if found != self._count:
             raise ImageFileError(
-                f"{self.path} could not be written: {found} of {self._count} frames are in it; is there room, "
-                f"and does its codec {self._codec!r} hold {_rate(self.fps, *(self.size or (0, 0)))}?"
+                f"{self.path} could not be written: {found} of {self._count} frames are in it; is there "
+                f"room, and does its codec {self._codec!r} hold {_rate(self.fps, *(self.size or (0, 0)))}?"
             )
 
     def _discard(self) -> None:

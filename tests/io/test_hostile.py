@@ -145,6 +145,35 @@ def test_the_image_of_an_animated_webp_is_its_first_frame():
             ck.imread(make.webp_of_frames(stills, size, place))
 
 
+def test_why_a_png_is_not_decoded():
+    rows = [bytes(range(30))] * 4
+    whole = make.png(2, rows)
+    for size, words in (((10, 5), "it has 124 of the 155 bytes of its rows"), ((12, 4), "124 of the 148")):
+        with pytest.raises(CorruptImage, match=words):
+            ck.imread(make.png(2, rows, size=size))
+    interlaced = whole[:28] + b"\1" + struct.pack(">I", zlib.crc32(whole[12:28] + b"\1")) + whole[33:]
+    with pytest.raises(CorruptImage, match="it has 124 of the 128 bytes"):  # eight lines in seven passes
+        ck.imread(interlaced)
+    data = bytearray(zlib.compress(b"".join(b"\0" + row for row in rows)))
+    data[-1] ^= 1
+    head = whole[: whole.index(b"IDAT") - 4]
+    with pytest.raises(CorruptImage, match=r"cannot be inflated: .*incorrect data check"):
+        ck.imread(head + make.chunk(b"IDAT", bytes(data)) + whole[-12:])
+
+
+def test_a_side_that_a_decoder_does_not_take():
+    wide = make.pieced(
+        np.zeros((1, (1 << 20) + 8), np.float32), compression=8, predictor=3, compress=zlib.compress
+    )
+    for data, words in (
+        (make.png(0, [bytes(1_000_001)]), "PNG file of 1000001×1 pixels, .* at most 1000000 a side"),
+        (make.png(0, [b"\0"] * 1_000_001), "PNG file of 1×1000001 pixels, .* at most 1000000 a side"),
+        (wide, "TIFF file of 1048584×1 pixels, .* at most 1048576 a side"),
+    ):
+        with pytest.raises(ImageTooLarge, match=words):
+            ck.imread(data)
+
+
 @pytest.mark.parametrize("name", [b"IHDR", b"IDAT"])
 def test_checksums_of_a_png_are_checked(name):
     data = bytearray(make.png(2, [bytes(range(30))] * 4))
