@@ -100,6 +100,14 @@ def test_alpha_is_dropped_and_it_says_so(folder, capsys):
     np.testing.assert_array_equal(ck.imread("out.png"), ck.filters.box(PHOTO, 3))
 
 
+@pytest.mark.parametrize("suffix", [".webp", ".ppm"])
+def test_gray_becomes_three_channels_where_a_format_has_none(folder, capsys, suffix):
+    status, out, _ = run(capsys, "apply", "canny(50, 100)", "in.png", "-o", f"out{suffix}")
+    assert (status, out.endswith("; gray as three equal channels\n")) == (0, True)
+    edges = ck.filters.canny(PHOTO, 50, 100)
+    np.testing.assert_array_equal(ck.imread(f"out{suffix}"), np.dstack([edges] * 3))
+
+
 def test_further_pages_and_frames_are_left_out_and_it_says_so(folder, capsys):
     (folder / "in").mkdir()
     for pages in (2, 3):
@@ -158,10 +166,14 @@ def test_one_thread_gives_the_same_bits(folder, capsys):
         (["apply", "sobel", "in.png", "-o", "o.png", "--workers", "2"], "--workers is for a folder"),
         (["apply", "sobel", "in.png", "-o", "o.mp4"], "in.png is an image and o.mp4 a video"),
         (["apply", "sobel", "in.mp4", "-o", "o.mp4", "--stretch"], "flickers"),
+        (["apply", "sobel", "in.mp4", "-o", "o.png"], "in.mp4 is a video and o.png none"),
+        (["apply", "sobel", "in.png", "-o", ""], "an empty name ends in no suffix"),
+        (["apply", "sobel", ".", "-o", ""], "-o is empty; expected a folder"),
+        (["apply", "sobel('polar')", "none.png", "-o", "o.png"], "makes 2 images of one"),
         (["apply", "sobel", "text.png", "-o", "o.png"], "text.png begins with"),
         (["apply", "sobel", "in.png", "-o", "none/o.png"], "none/o.png: No such file"),
         (["apply", "sobel", "in.png", "-o", "o.xyz"], "ends in '.xyz'"),
-        (["apply", "sobel", "in.png", "-o", "o.pgm"], "PGM holds 1 channels"),
+        (["apply", "sobel", "in.png", "-o", "o.pgm"], "holds 1 channels, not 3: add --mode gray"),
         (["apply", "sobel", "in.png", "-o", "o.png", "--threads", "0"], "num_threads is 0"),
         (["apply", "sobel", "in.png", "-o", "o.png", "--threads", "two"], "--threads"),
         (["apply", "sobel", "in.png"], "-o/--output; see convkit apply --help"),
@@ -743,6 +755,7 @@ def test_a_report_in_the_place_of_something_else(folder, capsys, report, message
         ("gaussian(sigma=-1)", "sigma is -1"),
         ("box(3) | median(2)", "size is 2"),
         ("sobel(border='x')", "border"),
+        ("sobel('polar')", "makes 2 images of one, and a file holds one"),
     ],
 )
 def test_wrong_arguments_for_a_folder_are_one_line(photos, capsys, chain, message):

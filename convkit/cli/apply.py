@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from convkit._options import options
 from convkit.cli import folder
 from convkit.cli.fit import fitted
-from convkit.cli.one import filtered
+from convkit.cli.one import check, filtered
 from convkit.cli.progress import progress
 from convkit.cli.told import Told, count
 from convkit.filters import pipeline
@@ -27,6 +27,7 @@ FRAME = Format("a video", (), (), ("uint8",), (1, 3))
 def run(arguments: argparse.Namespace) -> Told:
     """Parse the chain, then see what the input is."""
     chain = pipeline.parse(arguments.pipeline)
+    check(chain)
     if os.path.isdir(arguments.input):
         return folder.run(chain, arguments)
     for name in FOLDERS_ONLY:
@@ -53,6 +54,10 @@ def run(arguments: argparse.Namespace) -> Told:
 
 
 def _file(chain: Pipeline, arguments: argparse.Namespace) -> Told:
+    if arguments.input.lower().endswith(tuple(CODECS)):
+        raise ValueError(
+            f"{arguments.input} is a video and {arguments.output} none; expected two of a kind, as -o out.mp4"
+        )
     image, notes, seconds = filtered(
         chain, arguments.input, arguments.output, arguments.mode, arguments.stretch
     )
@@ -71,10 +76,10 @@ def _video(chain: Pipeline, arguments: argparse.Namespace) -> Told:
         raise ValueError("--stretch maps each frame by itself, which flickers; leave it out for a video")
     if arguments.mode != "unchanged":
         raise ValueError("--mode is for images; frames of a video are in colour")
-    start, frames, notes = time.perf_counter(), 0, []
+    start, frames = time.perf_counter(), 0
     with Video(arguments.input) as video, VideoWriter(arguments.output, video.fps) as writer:
         for frame in progress(video, video.frames, "frame"):
-            result, note = fitted(chain(frame), FRAME, frame.dtype, stretch=False)
+            result, notes = fitted(chain(frame), FRAME, frame.dtype, stretch=False)
             writer.write(result)
             frames += 1
     height, width = result.shape[:2]
@@ -84,4 +89,4 @@ def _video(chain: Pipeline, arguments: argparse.Namespace) -> Told:
     )
     if frames < video.frames:  # by so little that it may be an estimate, or `Video` would have raised
         notes.append(f"{frames} of the {video.frames} frames that its header promises")
-    return Told("; ".join([done, *([note] if note else []), *notes]))
+    return Told("; ".join([done, *notes]))

@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 
-import numpy as np
-
 from convkit._atomic import check, put
 from convkit._checks import integer, thread_count
 from convkit._options import options
@@ -32,9 +30,6 @@ FAILURES = (ConvkitError, OSError, ValueError, TypeError, MemoryError)
 
 MOST_NOTES = 8
 """In a summary: each number of pages makes one."""
-
-SIDE = 256
-"""Of an image that chains are tried on, where their size is not known."""
 
 
 @dataclass
@@ -56,7 +51,6 @@ def run(chain: Pipeline, arguments: argparse.Namespace) -> Told:
     names = _names(source, target, arguments.pattern, arguments.skip_existing, unlisted)
     if arguments.report:
         _check_report(arguments.report, source, target, names)
-    _check_arguments(chain)
     beside = os.path.dirname(os.path.abspath(arguments.report or ""))
     if arguments.report and not (os.path.isdir(beside) or beside == os.path.abspath(target)):
         raise ImageNotFound(f"{arguments.report}: there is no such folder")
@@ -95,6 +89,8 @@ def _names(
     source: str, target: str, pattern: str | None, skip_existing: bool, unlisted: list[OSError]
 ) -> list[str]:
     """The inputs; what lies in the output folder is none of them, and may only be there to be left."""
+    if not target:
+        raise ValueError(f"-o is empty; expected a folder to write what {source} becomes to")
     if target.lower().endswith((*SUFFIXES, *CODECS)) or (
         os.path.exists(target) and not os.path.isdir(target)
     ):
@@ -151,22 +147,6 @@ def _check_report(report: str, source: str, target: str, names: list[str]) -> No
         check(place)
     except OSError as error:
         raise of_file(error, report) from None
-
-
-def _check_arguments(chain: Pipeline) -> None:
-    """Refuse arguments that are wrong for whatever image, as small ones of several kinds tell."""
-    halo = chain.halo  # which needs no image
-    side = 1 + sum(halo) if halo else SIDE
-    errors: list[Exception] = []
-    for shape in ((1, 1), (side, side), (side, side, 3)):
-        for dtype in (np.uint8, np.float32):
-            try:
-                chain(np.zeros(shape, dtype))
-            except (ValueError, TypeError) as error:
-                errors.append(error)
-            else:
-                return
-    raise errors[2]  # that of gray bytes: of one pixel, it may be about the size
 
 
 def _each(

@@ -5,12 +5,38 @@ from __future__ import annotations
 import time
 from typing import NamedTuple
 
+import numpy as np
+
 from convkit._checks import Array
 from convkit.cli.fit import fitted
 from convkit.cli.told import count
 from convkit.filters.pipeline import Pipeline
 from convkit.io.formats import channel_count, for_name
 from convkit.io.read import ImageInfo, Mode, image_and_info
+
+SIDE = 256
+"""Of an image that chains are tried on, where their size is not known."""
+
+
+def check(chain: Pipeline) -> None:
+    """Refuse arguments that are wrong for whatever image, as small ones of several kinds tell."""
+    halo = chain.halo  # which needs no image
+    side = 1 + sum(halo) if halo else SIDE
+    errors: list[Exception] = []
+    for shape in ((1, 1), (side, side), (side, side, 3)):
+        for dtype in (np.uint8, np.float32):
+            try:
+                result = chain(np.zeros(shape, dtype))
+            except (ValueError, TypeError) as error:
+                errors.append(error)
+                continue
+            if result.ndim > len(shape):
+                raise ValueError(
+                    f"{chain} makes {len(result)} images of one, and a file holds one: pass another "
+                    "direction, as 'magnitude' or 'angle'"
+                )
+            return
+    raise errors[2]  # that of gray bytes: of one pixel, it may be about the size
 
 
 class Filtered(NamedTuple):
@@ -32,8 +58,8 @@ def filtered(chain: Pipeline, given: str, wanted: str, mode: Mode, stretch: bool
     start = time.perf_counter()
     result = chain(image)
     seconds = time.perf_counter() - start
-    result, note = fitted(result, target, image.dtype, stretch)
-    return Filtered(result, [*notes, *([note] if note else [])], seconds)
+    result, done = fitted(result, target, image.dtype, stretch)
+    return Filtered(result, [*notes, *done], seconds)
 
 
 def _left_out(info: ImageInfo) -> list[str]:

@@ -20,7 +20,7 @@ SPACE = re.compile(rb"\s")
 WHITE = b" \t\n\v\f\r"
 SOME = 1 << 16  # bytes of text
 MOST_DIGITS = 9
-COMMENT, COMMENT_SIGN = re.compile(rb"#[^\n\r]*"), ord("#")
+COMMENT = re.compile(rb"#[^\n\r]*")
 
 
 def read(data: bytes) -> Header:
@@ -46,7 +46,7 @@ def read(data: bytes) -> Header:
         holds(data, at + line * height)
         if magic != b"P4":
             raw = Raw(at, line, ">u2" if top > 255 else "u1")
-        elif data[found.end(1)] == COMMENT_SIGN:  # which the decoder takes for the white space
+        elif b"#" in data[:at]:  # the decoder takes one behind the last number for the white space
             shown = Shown(b"P4 %d %d\n" % (width, height), ((at, at + line * height),))
     white = 0 if top in (255, 65535) or magic == b"P4" else top
     return Header(height, width, channels, dtype, raw=raw, shown=shown, text=text, white=white)
