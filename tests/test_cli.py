@@ -732,6 +732,7 @@ def test_names_that_are_no_text_are_reported(folder, capsys):
     [
         ("out/a.png", "--report out/a.png is one of the outputs"),
         ("in/a.png", "--report in/a.png is one of the inputs"),
+        ("in/b.jpg", "--report in/b.jpg is an image's name; expected another, such as report.json"),
         ("out", "--report out is a folder"),
         ("out/sub", "--report out/sub is a folder"),
         ("r.json/", "--report r.json/ is a folder"),

@@ -143,6 +143,8 @@ def _check_report(report: str, source: str, target: str, names: list[str]) -> No
             raise ValueError(f"--report {report} is one of the {kind}; expected another place to write to")
         if any(file.startswith(os.path.join(place, "")) for file in files) or report.endswith(os.sep):
             raise ValueError(f"--report {report} is a folder; expected a file's name, such as report.json")
+    if report.lower().endswith((*SUFFIXES, *CODECS)):  # it may be there, though no pattern selects it
+        raise ValueError(f"--report {report} is an image's name; expected another, such as report.json")
     try:
         check(place)
     except OSError as error:
