@@ -5,15 +5,21 @@ import json
 import os
 import platform
 import re
+import signal
+import struct
 import subprocess
 import sys
+import time
+import zlib
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 import convkit as ck
 from convkit import cli
+from convkit.cli import folder as cli_folder
 from convkit.cli import show
 from convkit.filters import registry
 
@@ -94,6 +100,32 @@ def test_alpha_is_dropped_and_it_says_so(folder, capsys):
     np.testing.assert_array_equal(ck.imread("out.png"), ck.filters.box(PHOTO, 3))
 
 
+@pytest.mark.parametrize("suffix", [".webp", ".ppm"])
+def test_gray_becomes_three_channels_where_a_format_has_none(folder, capsys, suffix):
+    status, out, _ = run(capsys, "apply", "canny(50, 100)", "in.png", "-o", f"out{suffix}")
+    assert (status, out.endswith("; gray as three equal channels\n")) == (0, True)
+    edges = ck.filters.canny(PHOTO, 50, 100)
+    np.testing.assert_array_equal(ck.imread(f"out{suffix}"), np.dstack([edges] * 3))
+
+
+def test_further_pages_and_frames_are_left_out_and_it_says_so(folder, capsys):
+    (folder / "in").mkdir()
+    for pages in (2, 3):
+        cv2.imwritemulti(f"in/{pages}.tiff", [PHOTO] * pages)
+    data, frames = Path("in.png").read_bytes(), b"acTL" + struct.pack(">II", 4, 0)
+    chunk = struct.pack(">I", 8) + frames + struct.pack(">I", zlib.crc32(frames))
+    Path("in/a.png").write_bytes(data[:33] + chunk + data[33:])
+    _, out, _ = run(capsys, "apply", "box(3)", "in/3.tiff", "-o", "out.png")
+    assert out.endswith("; the first of 3 pages\n")
+    _, out, _ = run(capsys, "apply", "box(3)", "in", "-o", "out", "--report", "r.json")
+    assert out.endswith("; the first of 2 pages; the first of 3 pages; the still image of 4 frames\n")
+    assert json.loads(Path("r.json").read_text())["files"][0]["note"] == "the first of 2 pages"
+    for pages in range(4, 12):
+        cv2.imwritemulti(f"in/{pages}.tiff", [PHOTO] * pages)
+    _, out, _ = run(capsys, "apply", "box(3)", "in", "-o", "out")
+    assert out.endswith("; 3 further notes, which --report tells\n")
+
+
 def test_floats(folder, capsys):
     ck.imwrite("float.tiff", PHOTO.astype(np.float32) / 255)
     status, _, err = run(capsys, "apply", "sobel", "float.tiff", "-o", "out.png")
@@ -134,10 +166,14 @@ def test_one_thread_gives_the_same_bits(folder, capsys):
         (["apply", "sobel", "in.png", "-o", "o.png", "--workers", "2"], "--workers is for a folder"),
         (["apply", "sobel", "in.png", "-o", "o.mp4"], "in.png is an image and o.mp4 a video"),
         (["apply", "sobel", "in.mp4", "-o", "o.mp4", "--stretch"], "flickers"),
+        (["apply", "sobel", "in.mp4", "-o", "o.png"], "in.mp4 is a video and o.png none"),
+        (["apply", "sobel", "in.png", "-o", ""], "an empty name ends in no suffix"),
+        (["apply", "sobel", ".", "-o", ""], "-o is empty; expected a folder"),
+        (["apply", "sobel('polar')", "none.png", "-o", "o.png"], "makes 2 images of one"),
         (["apply", "sobel", "text.png", "-o", "o.png"], "text.png begins with"),
         (["apply", "sobel", "in.png", "-o", "none/o.png"], "none/o.png: No such file"),
         (["apply", "sobel", "in.png", "-o", "o.xyz"], "ends in '.xyz'"),
-        (["apply", "sobel", "in.png", "-o", "o.pgm"], "PGM holds 1 channels"),
+        (["apply", "sobel", "in.png", "-o", "o.pgm"], "holds 1 channels, not 3: add --mode gray"),
         (["apply", "sobel", "in.png", "-o", "o.png", "--threads", "0"], "num_threads is 0"),
         (["apply", "sobel", "in.png", "-o", "o.png", "--threads", "two"], "--threads"),
         (["apply", "sobel", "in.png"], "-o/--output; see convkit apply --help"),
@@ -343,6 +379,30 @@ def test_images_in_an_output_folder_inside_the_input_are_not_written_over(photos
     assert {name: (photos / name).read_bytes() for name in files(".")} == before
 
 
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["in/sub", "-o", "in", "--pattern", "sub/*.png"], "in/sub/c.png is there already, in the input"),
+        (["in", "-o", "in/sub", "--pattern", "*.png"], "in/sub/a.png is there already, in the input folder"),
+        (["in/sub", "-o", "link", "--pattern", "*.png"], "link/c.png is there already, in the input folder"),
+    ],
+)
+@pytest.mark.skipif(os.name != "posix", reason="links")
+def test_files_beside_the_inputs_are_not_written_over(photos, capsys, argv, message):
+    """Also where the output contains the input, and where the pattern leaves them out."""
+    for name in ("in/sub/a.png", "in/sub/sub/c.png"):
+        (photos / name).parent.mkdir(exist_ok=True)
+        ck.imwrite(name, PHOTO)
+    (photos / "link").mkdir()
+    (photos / "link" / "c.png").symlink_to(photos / "in" / "sub" / "deep" / "d.tiff")
+    before = {name: (photos / name).read_bytes() for name in files(".")}
+    status, out, err = run(capsys, "apply", "box(3)", *argv)
+    assert (status, out) == (2, "")
+    assert message in err
+    run(capsys, "apply", "box(3)", *argv, "--skip-existing")
+    assert {name: (photos / name).read_bytes() for name in before} == before
+
+
 def test_a_report_goes_into_the_new_folder_of_the_output(photos, capsys):
     argv = ("apply", "box(3)", "in", "-o", "new/out", "--report", "new/out/r.json", "--pattern", "*.png")
     assert run(capsys, *argv)[0] == 0
@@ -357,16 +417,48 @@ def test_stopping_at_the_first_failure(photos, capsys):
     """What was under way is finished, and told."""
     for i in range(40):
         (photos / "in" / f"{i:02}.png").write_bytes(b"none")
-    argv = ("apply", "sobel", "in", "-o", "out", "--on-error", "stop", "--workers", "2", "--report", "r.json")
-    status, out, err = run(capsys, *argv)
-    told = json.loads(Path("r.json").read_text())
-    assert status == 1
-    assert "not begun" in out
-    assert 1 <= told["failed"] == err.count("\n") < 40
+    argv = ("apply", "sobel", "in", "-o", "out", "--on-error", "stop", "--report", "r.json", "--workers")
+    for workers in ("1", "2"):
+        status, out, err = run(capsys, *argv, workers)
+        told = json.loads(Path("r.json").read_text())
+        assert status == 1
+        assert "not begun" in out
+        assert 1 <= told["failed"] == err.count("\n") <= int(workers)
     written = {file["output"] for file in told["files"] if file["status"] == "written"}
     assert {os.path.normpath(name) for name in written} == {
         str(path) for path in Path("out").rglob("*") if path.is_file()
     }
+
+
+def test_one_interrupt_stops_and_tells(photos, capsys, monkeypatch):
+    """Ctrl-C: what is under way is finished, the rest is not begun, the report is there."""
+    apply_one = cli_folder.filtered
+
+    def interrupted(*given):
+        os.kill(os.getpid(), signal.SIGINT)
+        for _ in range(1000):
+            if signal.getsignal(signal.SIGINT) == signal.SIG_DFL:  # which the next one meets
+                break
+            time.sleep(0.01)
+        return apply_one(*given)
+
+    monkeypatch.setattr("convkit.cli.folder.filtered", interrupted)
+    before = signal.getsignal(signal.SIGINT)
+    argv = ("apply", "sobel", "in", "-o", "out", "--workers", "1", "--report", "r.json")
+    status, out, _ = run(capsys, *argv)
+    assert (status, files("out")) == (130, ["a.png"])
+    assert "1 written, 4 not begun" in out
+    assert out.endswith("; interrupted\n")
+    assert json.loads(Path("r.json").read_text())["written"] == 1
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_report_that_cannot_be_written_costs_no_summary(photos, capsys, monkeypatch):
+    put = cli_folder.put
+    monkeypatch.setattr("convkit.cli.folder.put", lambda *_: put("none/r.json", b""))
+    status, out, err = run(capsys, "apply", "sobel", "in", "-o", "out", "--report", "r.json")
+    assert (status, "5 files, 4 written, 1 failed" in out) == (2, True)
+    assert err.endswith("convkit: error: r.json: No such file or directory\n")
 
 
 def test_notes_are_told_once(photos, capsys):
@@ -435,6 +527,17 @@ def test_a_video_frame_by_frame(folder, capsys):
     assert out.startswith("out.mp4: 6 frames of 64×48, gaussian(sigma=2) of in.avi in ")
     found = ck.Video("out.mp4")
     assert (found.fps, found.size, len(list(found))) == (10, (48, 64), 6)
+
+
+def test_a_video_tells_its_own_size_and_frames_that_are_missing(folder, capsys):
+    with ck.VideoWriter("in.avi", 10) as writer:
+        for _ in range(5):
+            writer.write(rng.integers(0, 256, (32, 48, 3), np.uint8))
+    data = Path("in.avi").read_bytes()
+    Path("in.avi").write_bytes(data[: data.rindex(b"00dc", 0, data.rindex(b"idx1"))])
+    status, out, _ = run(capsys, "apply", "box(9, border='valid')", "in.avi", "-o", "out.avi")
+    assert (status, out.startswith("out.avi: 4 frames of 40×24, ")) == (0, True)
+    assert out.endswith("; 4 of the 5 frames that its header promises\n")
 
 
 # ---- show, kernel, trace ----------------------------------------------------------------------------
@@ -583,15 +686,18 @@ def test_inputs_are_not_written_over(folder, capsys):
 
 
 def unlistable(monkeypatch, name):
-    """A folder that cannot be listed, for root too."""
-    scandir = os.scandir
+    """A folder that cannot be listed nor looked into, for root too."""
 
-    def refused(path="."):
-        if os.fspath(path).endswith(name):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
-        return scandir(path)
+    def refusing(call, where):
+        def refused(path="."):
+            if re.search(where, os.fspath(path)):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+            return call(path)
 
-    monkeypatch.setattr(os, "scandir", refused)
+        return refused
+
+    monkeypatch.setattr(os, "scandir", refusing(os.scandir, f"{name}$"))
+    monkeypatch.setattr(os, "lstat", refusing(os.lstat, f"{name}/."))
 
 
 def test_a_subfolder_that_cannot_be_listed_is_told(folder, capsys, monkeypatch):
@@ -603,8 +709,13 @@ def test_a_subfolder_that_cannot_be_listed_is_told(folder, capsys, monkeypatch):
     assert "2 files, 1 written, 1 failed" in out
     assert "in/secret" in err
     assert "Permission denied" in err
-    with pytest.raises(PermissionError, match="secret"):
-        ck.images("in")
+    for source in ("in", "in/**/*.png", "in/*/b.png", "in/secret/*", "in/secret/b.png"):
+        with pytest.raises(PermissionError, match="secret"):
+            ck.images(source)
+    assert len(ck.images("in/*.png")) == 1  # which does not enter it
+    assert run(capsys, "apply", "sobel", "in", "-o", "out", "--pattern", "*.png")[0] == 0
+    status, _, err = run(capsys, "apply", "sobel", "in/secret", "-o", "out")
+    assert (status, "in/secret: Permission denied" in err) == (2, True)
 
 
 def test_names_that_are_no_text_are_reported(folder, capsys):
@@ -621,6 +732,7 @@ def test_names_that_are_no_text_are_reported(folder, capsys):
     [
         ("out/a.png", "--report out/a.png is one of the outputs"),
         ("in/a.png", "--report in/a.png is one of the inputs"),
+        ("in/b.jpg", "--report in/b.jpg is an image's name; expected another, such as report.json"),
         ("out", "--report out is a folder"),
         ("out/sub", "--report out/sub is a folder"),
         ("r.json/", "--report r.json/ is a folder"),
@@ -644,6 +756,7 @@ def test_a_report_in_the_place_of_something_else(folder, capsys, report, message
         ("gaussian(sigma=-1)", "sigma is -1"),
         ("box(3) | median(2)", "size is 2"),
         ("sobel(border='x')", "border"),
+        ("sobel('polar')", "makes 2 images of one, and a file holds one"),
     ],
 )
 def test_wrong_arguments_for_a_folder_are_one_line(photos, capsys, chain, message):

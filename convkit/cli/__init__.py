@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from convkit._version import __version__
 from convkit.cli import apply, draw, memory, show
-from convkit.cli.told import Told, one_line
+from convkit.cli.told import INTERRUPTED, Told, one_line
 from convkit.errors import ConvkitError, CorruptImage
 
 DESCRIPTION = "Image filters at the speed of the machine."
@@ -35,9 +35,12 @@ input (0..255 for 8 bits); --stretch maps min..max to the whole range instead. T
 was done.
 
 Of a folder, every image below it is filtered into the same place of the output folder; one that
-fails costs no other, is named at the end, and makes the exit status 1. An output folder inside the input
-folder may hold images already with --skip-existing alone, which leaves them: they are no inputs. A video
-is filtered frame by frame.
+fails costs no other, is named at the end, and makes the exit status 1. After Ctrl-C the files under way are
+finished, and the summary and the report are written; a second one ends the command at once.
+
+No output replaces a file that lies in the input folder. An output folder inside it may hold images already
+with --skip-existing alone, which leaves them: they are no inputs. Of a file of several pages the first is
+filtered, of an animation its still image, and the summary says so. A video is filtered frame by frame.
 """
 
 # ---- the command ------------------------------------------------------------------------------------
@@ -63,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
     except (ConvkitError, OSError, ValueError, TypeError, MemoryError) as error:
         print(f"convkit: error: {one_line(error)}", file=sys.stderr)
         return 1 if isinstance(error, CorruptImage) else 2

@@ -10,13 +10,14 @@ from contextlib import AbstractContextManager, nullcontext
 from convkit._options import options
 from convkit.cli import folder
 from convkit.cli.fit import fitted
+from convkit.cli.one import check, filtered
 from convkit.cli.progress import progress
 from convkit.cli.told import Told, count
 from convkit.filters import pipeline
 from convkit.filters.pipeline import Pipeline
-from convkit.io import Video, VideoWriter, imread, imwrite
+from convkit.io import Video, VideoWriter, imwrite
 from convkit.io.folder import SUFFIXES
-from convkit.io.formats import Format, channel_count, for_name
+from convkit.io.formats import Format
 from convkit.io.video import CODECS
 
 FOLDERS_ONLY = ("pattern", "workers", "on_error", "skip_existing", "report")
@@ -26,6 +27,7 @@ FRAME = Format("a video", (), (), ("uint8",), (1, 3))
 def run(arguments: argparse.Namespace) -> Told:
     """Parse the chain, then see what the input is."""
     chain = pipeline.parse(arguments.pipeline)
+    check(chain)
     if os.path.isdir(arguments.input):
         return folder.run(chain, arguments)
     for name in FOLDERS_ONLY:
@@ -52,22 +54,17 @@ def run(arguments: argparse.Namespace) -> Told:
 
 
 def _file(chain: Pipeline, arguments: argparse.Namespace) -> Told:
-    target = for_name(arguments.output)
-    image = imread(arguments.input, arguments.mode)
-    notes = []
-    if channel_count(image) == 4:  # a derivative of an opaque alpha is 0: the result would be invisible
-        image = image[..., :3]
-        notes.append("alpha dropped")
-    start = time.perf_counter()
-    result = chain(image)
-    elapsed = time.perf_counter() - start
-    result, note = fitted(result, target, image.dtype, arguments.stretch)
-    imwrite(arguments.output, result)
-    size = f"{result.shape[1]}×{result.shape[0]}"
-    done = (
-        f"{arguments.output}: {size} {result.dtype}, {chain} of {arguments.input} in {elapsed * 1e3:.1f} ms"
+    if arguments.input.lower().endswith(tuple(CODECS)):
+        raise ValueError(
+            f"{arguments.input} is a video and {arguments.output} none; expected two of a kind, as -o out.mp4"
+        )
+    image, notes, seconds = filtered(
+        chain, arguments.input, arguments.output, arguments.mode, arguments.stretch
     )
-    return Told("; ".join([done, *notes, *([note] if note else [])]))
+    imwrite(arguments.output, image)
+    size = f"{image.shape[1]}×{image.shape[0]}"
+    done = f"{arguments.output}: {size} {image.dtype}, {chain} of {arguments.input} in {seconds * 1e3:.1f} ms"
+    return Told("; ".join([done, *notes]))
 
 
 def _video(chain: Pipeline, arguments: argparse.Namespace) -> Told:
@@ -79,14 +76,17 @@ def _video(chain: Pipeline, arguments: argparse.Namespace) -> Told:
         raise ValueError("--stretch maps each frame by itself, which flickers; leave it out for a video")
     if arguments.mode != "unchanged":
         raise ValueError("--mode is for images; frames of a video are in colour")
-    start, frames, note = time.perf_counter(), 0, ""
+    start, frames = time.perf_counter(), 0
     with Video(arguments.input) as video, VideoWriter(arguments.output, video.fps) as writer:
         for frame in progress(video, video.frames, "frame"):
-            result, note = fitted(chain(frame), FRAME, frame.dtype, stretch=False)
+            result, notes = fitted(chain(frame), FRAME, frame.dtype, stretch=False)
             writer.write(result)
             frames += 1
+    height, width = result.shape[:2]
     done = (
-        f"{arguments.output}: {count(frames, 'frame')} of {video.size[1]}×{video.size[0]}, {chain} of "
+        f"{arguments.output}: {count(frames, 'frame')} of {width}×{height}, {chain} of "
         f"{arguments.input} in {time.perf_counter() - start:.1f} s"
     )
-    return Told("; ".join([done, *([note] if note else [])]))
+    if frames < video.frames:  # by so little that it may be an estimate, or `Video` would have raised
+        notes.append(f"{frames} of the {video.frames} frames that its header promises")
+    return Told("; ".join([done, *notes]))

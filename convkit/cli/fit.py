@@ -1,4 +1,4 @@
-"""A filter's result in a dtype that a file holds, and what was done to it in words."""
+"""A filter's result as a file holds it, and what was done to it in words."""
 
 from __future__ import annotations
 
@@ -7,16 +7,31 @@ from typing import Any
 import numpy as np
 
 from convkit._checks import Array
-from convkit.io.formats import Format
+from convkit.io.formats import Format, channel_count
 from convkit.layout import saturated
 
 
-def fitted(result: Array, target: Format, source: np.dtype[Any], stretch: bool) -> tuple[Array, str]:
-    """`result` in a dtype that `target` holds, and what was done to it ("" for nothing).
+def fitted(result: Array, target: Format, source: np.dtype[Any], stretch: bool) -> tuple[Array, list[str]]:
+    """`result` in a dtype and of a number of channels that `target` holds, and what was done to it.
 
     `result` is its own: a large one is not copied but written over.
     `source` is the dtype of the image that was read: its range is the one that a viewer expects.
     """
+    channels = channel_count(result)
+    if channels != 1 and channels not in target.channels:
+        held = " or ".join(map(str, target.channels))
+        raise ValueError(
+            f"{target.name} holds {held} channels, not {channels}: add --mode gray, or write .png"
+        )
+    image, note = _in_dtype(result, target, source, stretch)
+    notes = [note] if note else []
+    if channels not in target.channels:  # nothing is lost
+        image = np.dstack([image] * 3)
+        notes.append("gray as three equal channels")
+    return image, notes
+
+
+def _in_dtype(result: Array, target: Format, source: np.dtype[Any], stretch: bool) -> tuple[Array, str]:
     if result.dtype == np.bool_:
         result = result.astype(np.uint8) * np.uint8(255)
     if "uint8" not in target.dtypes:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+INTERRUPTED = 130
+"""The exit status after Ctrl-C, as a shell tells it."""
+
 
 class Told(NamedTuple):
     """Text for the standard output, and the exit status."""

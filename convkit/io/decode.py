@@ -11,9 +11,9 @@ import numpy as np
 from convkit._checks import IMAGE_DTYPES, Array, empty
 from convkit._dispatch import native
 from convkit._opencv import opencv, quiet
-from convkit.errors import CorruptImage, UnsupportedFormat
+from convkit.errors import CorruptImage, ImageTooLarge, UnsupportedFormat
 from convkit.io import headers, tiff_pixels
-from convkit.io.formats import channel_count
+from convkit.io.formats import FORMATS, channel_count
 from convkit.io.headers import Broken, Header, Page, Pieces, Raw, Unsupported, jpeg, pnm
 from convkit.layout.colour import swap_red_blue
 
@@ -21,6 +21,10 @@ SCRATCH = 3
 """Times a picture's bytes that a decoder may take: that of progressive JPEGs keeps all coefficients."""
 
 STORED = {dtype.name: dtype for dtype in IMAGE_DTYPES}
+
+SIDES = {known.name: known.side for known in FORMATS}
+LARGEST_SIDE = 1 << 20
+"""That OpenCV decodes in whatever format."""
 
 RGB_DECODERS = {kind: ("uint8",) for kind in headers.READERS if kind != "BMP"} | {"PNG": ("uint8", "uint16")}
 """The dtypes that come as RGB when asked for. 16-bit TIFF comes as BGR all the same, and BMP slowly."""
@@ -117,7 +121,7 @@ def _by_opencv(data: bytes, header: Header, kind: str, name: str) -> Array:
 
 
 def _not_decoded(data: bytes, header: Header, kind: str, name: str, reason: str) -> Exception:
-    """Damage where it can be told, a lack of memory, which decoders seldom tell, or what this one says."""
+    """Damage where it can be told, a lack of memory, which decoders seldom tell, a side, or what is said."""
     try:
         headers.damage(kind, data)
         np.empty((SCRATCH, header.pixels, header.channels), STORED[header.dtype])
@@ -125,6 +129,12 @@ def _not_decoded(data: bytes, header: Header, kind: str, name: str, reason: str)
         return CorruptImage(f"{name} is a {kind} file that is damaged: {error}")
     except (MemoryError, ValueError):  # not even in an address
         return MemoryError(f"no memory is left to decode the {header.width}×{header.height} pixels of {name}")
+    side = min(SIDES[kind], LARGEST_SIDE)
+    if max(header.height, header.width) > side:
+        return ImageTooLarge(
+            f"{name} is a {kind} file of {header.width}×{header.height} pixels, and OpenCV's decoder takes "
+            f"at most {side} a side"
+        )
     return CorruptImage(f"{name} is a {kind} file that cannot be decoded" + (reason and f": {reason}"))
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fnmatch
 import glob
 import os
+import stat
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 from convkit import _checks, _threads
@@ -21,6 +23,7 @@ SUFFIXES = tuple(suffix for known in FORMATS for suffix in known.suffixes)
 AHEAD = 2
 """Images that each thread may be ahead of its reader."""
 
+ABSENT = FileNotFoundError, NotADirectoryError
 
 SETTINGS: dict[str, Callable[[Any], object]] = {
     "orientation": lambda value: _checks.choice(value, "orientation", ("exif", "ignore")),
@@ -107,7 +110,7 @@ def images(
     ImageNotFound
         There is no such folder, or nothing matches.
     ImagePermission
-        A folder below `source` cannot be listed.
+        A folder that `source` is, or that lies below it or in the way of its pattern, cannot be listed.
     TypeError, ValueError
         An argument that `imread` refuses.
 
@@ -131,32 +134,71 @@ def images(
     return Images(_names(source), mode, num_threads, settings)
 
 
-def below(folder: str, pattern: str | None = None) -> list[str]:
+def below(folder: str, pattern: str | None, errors: list[OSError]) -> list[str]:
     """The files below `folder` that match `pattern`, else those named as an image format's, sorted."""
     return sorted(
         name
-        for name in matching(pattern or "**/*", folder)
+        for name in matching(pattern or "**/*", errors, folder)
         if (pattern or name.lower().endswith(SUFFIXES)) and _is_file(os.path.join(folder, name))
     )
 
 
-def matching(pattern: str, folder: str = "") -> set[str]:
-    """What `glob` finds in `folder`, without what lies behind links that lead back: it goes in circles."""
-    parts = pattern.replace(os.altsep or os.sep, os.sep).split(os.sep)
-    if "**" not in parts:
-        return set(glob.glob(pattern, root_dir=folder or None))
-    at = parts.index("**")
-    while parts[at + 1 :][:1] == ["**"]:
-        del parts[at]
-    rest = os.sep.join(parts[at + 1 :]).lstrip(os.sep) or "*"
-    first = os.sep if parts[:at] == [""] else os.sep.join(parts[:at])
-    found = set()
-    for top in glob.glob(first, root_dir=folder or None) if first else [""]:
-        start = os.path.join(folder, top)
-        for inner in _folders(start, []):
-            names = matching(rest, os.path.join(start, inner))
-            found |= {os.path.join(top, inner, name) for name in names}
-    return found
+def matching(pattern: str, errors: list[OSError], folder: str = "") -> set[str]:
+    """The names that match in `folder`, by the rules of `glob`, which goes in circles where links lead back.
+
+    What cannot be looked into, and is in the way of the pattern, is added to `errors`: `glob` passes over it.
+    """
+    drive, tail = os.path.splitdrive(pattern.replace(os.altsep or os.sep, os.sep))
+    parts = [part for part in tail.split(os.sep) if part]
+    if parts[-1:] == ["**"]:
+        parts.append("*")
+    root = drive + (os.sep if tail.startswith(os.sep) else "")
+    found = _matching(root or folder, parts, errors) if parts else ()
+    return {root + name for name in found}
+
+
+def _matching(top: str, parts: list[str], errors: list[OSError]) -> Iterator[str]:
+    """The names below `top` whose folders and last part match `parts`."""
+    first, rest = parts[0], parts[1:]
+    if first == "**":
+        while rest[0] == "**":
+            rest = rest[1:]
+        found: Iterable[str] = _folders(top, errors)
+    elif glob.has_magic(first):
+        names = fnmatch.filter(_listed(top, errors), first)
+        found = [name for name in names if name[0] != "." or first[0] == "."]
+    else:
+        found = [first] if _exists(os.path.join(top, first), errors) else []
+    for name in found:
+        if rest:
+            inner = _matching(os.path.join(top, name) if name else top, rest, errors)
+            yield from (os.path.join(name, last) for last in inner)
+        else:
+            yield name
+
+
+def _listed(folder: str, errors: list[OSError]) -> list[str]:
+    """The names in `folder`, none where it is no folder."""
+    try:
+        with os.scandir(folder or os.curdir) as entries:
+            return [entry.name for entry in entries]
+    except ABSENT:
+        pass
+    except OSError as error:
+        errors.append(error)
+    return []
+
+
+def _exists(name: str, errors: list[OSError]) -> bool:
+    """Whether there is such a name, be it of a link to nothing."""
+    try:
+        os.lstat(name)
+    except ABSENT:
+        return False
+    except OSError as error:
+        errors.append(error)
+        return False
+    return True
 
 
 def _folders(top: str, errors: list[OSError]) -> Iterator[str]:
@@ -164,7 +206,7 @@ def _folders(top: str, errors: list[OSError]) -> Iterator[str]:
     waiting: list[tuple[str, frozenset[tuple[int, int]]]] = [("", frozenset())]
     while waiting:
         inner, above = waiting.pop()
-        folder = os.path.join(top, inner) or os.curdir
+        folder = os.path.join(top, inner) if inner else top or os.curdir
         try:
             status = os.stat(folder)
             place = status.st_dev, status.st_ino
@@ -172,6 +214,8 @@ def _folders(top: str, errors: list[OSError]) -> Iterator[str]:
                 continue
             with os.scandir(folder) as entries:
                 names = [entry.name for entry in entries if entry.name[0] != "." and _is_folder(entry)]
+        except ABSENT:
+            continue
         except OSError as error:
             errors.append(error)
             continue
@@ -183,20 +227,16 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
     return entry.is_dir(follow_symlinks=False) or (entry.is_symlink() and os.path.isdir(entry.path))
 
 
-def unreadable(folder: str) -> list[OSError]:
-    """What keeps the folders below `folder` from being listed: they are passed over."""
-    errors: list[OSError] = []
-    for _ in _folders(folder, errors):
-        pass
-    return errors
-
-
 def _is_file(name: str) -> bool:
-    """Whether it is a file, or a link to nothing: reading that tells so."""
-    return os.path.isfile(name) or (os.path.islink(name) and not os.path.exists(name))
+    """Whether it is a file, or such that it cannot be known, as a link to nothing: reading that tells so."""
+    try:
+        return stat.S_ISREG(os.stat(name).st_mode)
+    except OSError:
+        return True
 
 
 def _names(source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> list[str]:
+    errors: list[OSError] = []
     if _checks.is_sequence(source):
         names = [os.fsdecode(name) for name in source]
         where = "the list"
@@ -206,14 +246,14 @@ def _names(source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) ->
         )
     elif os.path.isdir(source):
         where = os.fsdecode(source)
-        for error in unreadable(where):
-            raise of_file(error, os.fsdecode(error.filename))
-        names = [os.path.join(where, name) for name in below(where)]
+        names = [os.path.join(where, name) for name in below(where, None, errors)]
     else:
         where = os.fsdecode(source)
         names = [where]
         if not os.path.isfile(where):  # whose name may have brackets
-            names = sorted(filter(_is_file, matching(where)))
+            names = sorted(filter(_is_file, matching(where, errors)))
+    for error in errors:
+        raise of_file(error, os.fsdecode(error.filename))
     if not names:
         raise ImageNotFound(f"{where} has no images; expected a folder, or a pattern such as in/**/*.png")
     return names

@@ -18,8 +18,8 @@ class Format:
     magic: tuple[bytes, ...]
     dtypes: tuple[str, ...]
     channels: tuple[int, ...]
-    side: int = 1 << 31
-    """The most rows, and columns, that OpenCV writes, or reads again."""
+    side: int = 1 << 20
+    """The most rows, and columns, that OpenCV writes, or reads again where it must decode them."""
 
     def holds(self, image: Array) -> bool:
         """Whether an image of this size, dtype and number of channels survives as it is."""
@@ -39,14 +39,13 @@ FORMATS = (
         (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
         ("uint8", "uint16", "int16", "float32", "float64"),
         (1, 3, 4),
-        1 << 20,
     ),
     Format("WebP", (".webp",), (b"RIFF",), ("uint8",), (3, 4), 16383),
     Format("BMP", (".bmp", ".dib"), (b"BM",), ("uint8",), (1, 3, 4)),
-    Format("PGM", (".pgm",), (b"P2", b"P5"), ("uint8", "uint16"), (1,)),
-    Format("PPM", (".ppm",), (b"P3", b"P6"), ("uint8", "uint16"), (3,)),
-    Format("PNM", (".pnm",), (b"P1", b"P4"), ("uint8", "uint16"), (1, 3)),
-    Format("PFM", (".pfm",), (b"Pf", b"PF"), ("float32",), (1, 3)),
+    Format("PGM", (".pgm",), (b"P2", b"P5"), ("uint8", "uint16"), (1,), 1 << 31),
+    Format("PPM", (".ppm",), (b"P3", b"P6"), ("uint8", "uint16"), (3,), 1 << 31),
+    Format("PNM", (".pnm",), (b"P1", b"P4"), ("uint8", "uint16"), (1, 3), 1 << 31),
+    Format("PFM", (".pfm",), (b"Pf", b"PF"), ("float32",), (1, 3), 1 << 31),
 )
 
 

@@ -12,6 +12,7 @@ from convkit._opencv import opencv
 from convkit.errors import ImageTooLarge
 from convkit.io import headers
 from convkit.io.decode import STORED, decode
+from convkit.io.formats import Format
 from convkit.io.headers import Header
 from convkit.io.source import Source, load
 from convkit.layout import to_gray
@@ -45,6 +46,9 @@ class ImageInfo:
     orientation : int
         As EXIF counts: 1 upright; 2 to 8 mirrored or turned.
     pages : int
+        What `imread_pages` gives.
+    frames : int
+        Of an animation, of which one image is read; 1 where there is none.
     """
 
     format: str
@@ -54,6 +58,7 @@ class ImageInfo:
     dtype: np.dtype[Any]
     orientation: int
     pages: int
+    frames: int
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -83,10 +88,13 @@ def probe(source: Source, *, max_bytes: int = MAX_BYTES) -> ImageInfo:
     --------
     >>> import io, numpy as np, convkit as ck
     >>> ck.probe(b"P5 3 2 255\\n" + bytes(6))  # doctest: +ELLIPSIS
-    ImageInfo(format='PGM', height=2, width=3, channels=1, dtype=dtype('uint8'), orientation=1, pages=1)
+    ImageInfo(format='PGM', height=2, width=3, ..., dtype=dtype('uint8'), orientation=1, pages=1, frames=1)
     """
     data, found, name = load(source, integer(max_bytes, "max_bytes", 1))
-    header = headers.read(found.name, data, name)
+    return _info(found, headers.read(found.name, data, name))
+
+
+def _info(found: Format, header: Header) -> ImageInfo:
     return ImageInfo(
         found.name,
         header.height,
@@ -95,6 +103,7 @@ def probe(source: Source, *, max_bytes: int = MAX_BYTES) -> ImageInfo:
         np.dtype(header.dtype),
         header.orientation,
         1 + len(header.pages),
+        header.frames,
     )
 
 
@@ -147,7 +156,7 @@ def imread(
     CorruptImage
         The file begins like an image and is cut short or cannot be decoded.
     ImageTooLarge
-        More than `max_pixels` or `max_bytes`.
+        More than `max_pixels` or `max_bytes`, or wider or higher than the format's decoder takes.
     TypeError
         `dtype` does not hold the file's values; names the conversion.
     MemoryError
@@ -224,6 +233,15 @@ def imread_pages(
             _as_asked(_turned(image, page.orientation if orientation == "exif" else 1), mode, dtype)
         )
     return images
+
+
+def image_and_info(source: Source, mode: Mode) -> tuple[Array, ImageInfo]:
+    """What `imread` and `probe` give, of a source that is read once: it may be a pipe."""
+    data, found, name = load(source, MAX_BYTES)
+    header = headers.read(found.name, data, name)
+    _check_limits((header,), MAX_PIXELS, MAX_BYTES, name)
+    image = decode(data, header, found.name, name)
+    return _as_asked(_turned(image, header.orientation), mode, None), _info(found, header)
 
 
 # ---- before decoding --------------------------------------------------------------------------------

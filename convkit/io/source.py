@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
@@ -33,8 +34,10 @@ def load(source: Source, max_bytes: int) -> tuple[bytes, Format, str]:
             return _read(source, max_bytes, name)
         except ImageFileError:
             raise
-        except EOFError as error:  # of a compressed one
-            raise CorruptImage(f"{name} is cut short: {error}") from error
+        except UnicodeDecodeError as error:
+            raise _as_text(name, "str") from error
+        except _damage() as error:
+            raise CorruptImage(f"{name} is cut short or damaged: {error}") from error
         except OSError as error:
             raise of_file(error, name) from error
     if not isinstance(source, (str, os.PathLike)):
@@ -106,9 +109,31 @@ def _read(file: Any, max_bytes: int, name: str) -> tuple[bytes, Format, str]:
 
 def _piece(file: Any, size: int, name: str) -> bytes:
     piece = file.read(size)
+    if piece is None:
+        raise ImageFileError(
+            f"{name} has no bytes yet, and does not wait for them: call os.set_blocking(file.fileno(), True)"
+        )
     if not isinstance(piece, (bytes, bytearray, memoryview)):
-        raise TypeError(f"{name} gives {type(piece).__name__}; expected bytes: open it in mode 'rb'")
+        raise _as_text(name, type(piece).__name__)
     return bytes(piece)
+
+
+def _as_text(name: str, given: str) -> TypeError:
+    return TypeError(f"{name} gives {given}; expected bytes: open it in mode 'rb'")
+
+
+def _damage() -> tuple[type[Exception], ...]:
+    """What the standard library's compressed files raise; imported where one has raised something."""
+    import gzip
+    import zipfile
+    import zlib
+
+    kinds = [EOFError, gzip.BadGzipFile, zipfile.BadZipFile, zlib.error]
+    with contextlib.suppress(ImportError):  # Python can be built without it
+        import lzma
+
+        kinds.append(lzma.LZMAError)
+    return tuple(kinds)
 
 
 def _refused(data: bytes, name: str) -> NoReturn:

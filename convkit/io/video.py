@@ -38,7 +38,9 @@ class Video:
     size : pair of ints
         Height and width.
     frames : int
-        As the file says, which for some containers is an estimate; 0 where it does not say.
+        As the file says, which for some containers is an estimate; 0 where it does not say. Where more than
+        one, and more than one in a hundred, are missing at the end, iteration raises `CorruptImage`; who must
+        know of fewer counts them.
 
     Raises
     ------
@@ -243,7 +245,8 @@ class VideoWriter:
         found = _packets(self._beside)
         if found != self._count:
             raise ImageFileError(
-                f"{self.path} could not be written: {found} of {self._count} frames are in it; is there room?"
+                f"{self.path} could not be written: {found} of {self._count} frames are in it; is there "
+                f"room, and does its codec {self._codec!r} hold {_rate(self.fps, *(self.size or (0, 0)))}?"
             )
 
     def _discard(self) -> None:
@@ -289,9 +292,16 @@ class VideoWriter:
         if not writer.isOpened():
             with contextlib.suppress(OSError):
                 os.unlink(self._beside)
-            raise UnsupportedFormat(f"{self.path}: this OpenCV cannot write the codec {self._codec!r}")
+            raise UnsupportedFormat(
+                f"{self.path}: this OpenCV cannot write the codec {self._codec!r}, or not with "
+                f"{_rate(self.fps, height, width)}"
+            )
         self._writer = writer
         self.size = height, width
+
+
+def _rate(fps: float, height: int, width: int) -> str:
+    return f"{fps:g} frames a second of {width}×{height} pixels"
 
 
 def _frame_hint(shape: tuple[int, ...]) -> str:

@@ -122,6 +122,17 @@ def test_white_becomes_the_largest_number():
             ck.imread(data)
 
 
+def test_one_white_space_or_a_comment_is_behind_the_header_of_a_pnm():
+    for data in (b"P5 3 1 255\n123", b"P5 3 1 255\t123", b"P5 3 1 255#abcdef\n123"):
+        assert ck.imread(data).tolist() == [[*b"123"]]
+    assert ck.imread(b"P2 1 1 255#abc\n7\n").tolist() == [[7]]
+    for data in (b"P4 3 1\n\xa0", b"P4 3 1#abc\n\xa0"):
+        assert ck.imread(data).tolist() == [[0, 255, 0]]
+    for data in (b"P5 3 1 255xabc", b"P5 3 1 255\0abc", b"P6 1 1 255xabc", b"P4 3 1x\xa0"):
+        with pytest.raises(CorruptImage, match="header is cut short or malformed"):
+            ck.imread(data)
+
+
 def test_words_of_a_pbm_that_are_no_bits():
     assert ck.imread(b"P1 3 1\n1\t0 # one\n1\nrest").tolist() == [[0, 255, 0]]
     with pytest.raises(CorruptImage, match="other than 0 and 1"):

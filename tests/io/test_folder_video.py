@@ -98,7 +98,7 @@ def test_links_that_lead_back_are_not_gone_round(photos, monkeypatch):
         found = ck.images(f"{photos}{pattern}").paths
         assert {os.path.relpath(path, photos) for path in found} == everything
         assert len(found) == len(everything)
-    assert ck.io.folder.below(str(photos), "**/*.png") == sorted(everything)  # as `convkit apply` does
+    assert ck.io.folder.below(str(photos), "**/*.png", []) == sorted(everything)  # as `convkit apply` does
     monkeypatch.chdir(photos)
     assert {*ck.images("**/*.png").paths} == everything
     upward = {f"sub/{name}" for name in odd} | {f"sub/up/{name}" for name in names}
@@ -220,6 +220,18 @@ def test_what_no_video_can_be_written_to(tmp_path):
     writer.close()
     with pytest.raises(ValueError, match=r"a\.avi is closed"):
         writer.write(ramp(1)[0])
+
+
+def test_a_rate_or_a_size_that_no_codec_takes_is_named(tmp_path):
+    for fps, size, words in (
+        (100_000, (48, 64), "'mp4v', or not with 100000 frames a second of 64×48 pixels"),
+        (25, (8194, 2), "'mp4v', or not with 25 frames a second of 2×8194 pixels"),
+    ):
+        with pytest.raises(UnsupportedFormat, match=words):
+            write(tmp_path / "a.mp4", ramp(1, size), fps)
+    with pytest.raises(ConvkitError, match=r"0 of 1 frames .* hold 25 frames a second of 2×2 pixels\?"):
+        write(tmp_path / "a.webm", ramp(1, (2, 2)))
+    assert os.listdir(tmp_path) == []
 
 
 FULL = """

@@ -126,6 +126,9 @@ def test_the_image_of_an_animated_png_is_the_one_outside_of_its_frames():
     ]
     assert ck.imread(make.png(0, [b"\1\2"], chunks=frames[:1])).tolist() == [[1, 2]]
     whole = make.png(0, [b"\1\2"], chunks=frames[:1])
+    assert ck.probe(whole).frames == 1
+    several = make.png(0, [b"\1\2"], chunks=[(b"acTL", struct.pack(">II", 5, 0))])
+    assert (ck.probe(several).frames, ck.probe(several).pages) == (5, 1)
     behind = whole[:-12] + b"".join(make.chunk(*frame) for frame in frames[1:]) + whole[-12:]
     assert ck.imread(behind).tolist() == [[1, 2]]
 
@@ -134,10 +137,41 @@ def test_the_image_of_an_animated_webp_is_its_first_frame():
     frames = [make.noise(), make.noise()]
     stills = [make.written_webp(frame[..., ::-1]) for frame in frames]
     height, width = frames[0].shape[:2]
-    np.testing.assert_array_equal(ck.imread(make.webp_of_frames(stills, (width, height))), frames[0])
+    animation = make.webp_of_frames(stills, (width, height))
+    np.testing.assert_array_equal(ck.imread(animation), frames[0])
+    assert ck.probe(animation).frames == 2
     for size, place in (((width + 2, height + 2), 1), ((width + 1, height), 0)):
         with pytest.raises(UnsupportedFormat, match="first frame leaves out part of its canvas"):
             ck.imread(make.webp_of_frames(stills, size, place))
+
+
+def test_why_a_png_is_not_decoded():
+    rows = [bytes(range(30))] * 4
+    whole = make.png(2, rows)
+    for size, words in (((10, 5), "it has 124 of the 155 bytes of its rows"), ((12, 4), "124 of the 148")):
+        with pytest.raises(CorruptImage, match=words):
+            ck.imread(make.png(2, rows, size=size))
+    interlaced = whole[:28] + b"\1" + struct.pack(">I", zlib.crc32(whole[12:28] + b"\1")) + whole[33:]
+    with pytest.raises(CorruptImage, match="it has 124 of the 128 bytes"):  # eight lines in seven passes
+        ck.imread(interlaced)
+    data = bytearray(zlib.compress(b"".join(b"\0" + row for row in rows)))
+    data[-1] ^= 1
+    head = whole[: whole.index(b"IDAT") - 4]
+    with pytest.raises(CorruptImage, match=r"cannot be inflated: .*incorrect data check"):
+        ck.imread(head + make.chunk(b"IDAT", bytes(data)) + whole[-12:])
+
+
+def test_a_side_that_a_decoder_does_not_take():
+    wide = make.pieced(
+        np.zeros((1, (1 << 20) + 8), np.float32), compression=8, predictor=3, compress=zlib.compress
+    )
+    for data, words in (
+        (make.png(0, [bytes(1_000_001)]), "PNG file of 1000001×1 pixels, .* at most 1000000 a side"),
+        (make.png(0, [b"\0"] * 1_000_001), "PNG file of 1×1000001 pixels, .* at most 1000000 a side"),
+        (wide, "TIFF file of 1048584×1 pixels, .* at most 1048576 a side"),
+    ):
+        with pytest.raises(ImageTooLarge, match=words):
+            ck.imread(data)
 
 
 @pytest.mark.parametrize("name", [b"IHDR", b"IDAT"])

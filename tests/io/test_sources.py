@@ -2,9 +2,11 @@
 
 import gzip
 import io
+import lzma
 import os
 import subprocess
 import sys
+import zipfile
 
 import numpy as np
 import pytest
@@ -136,6 +138,43 @@ def test_a_compressed_file_that_is_cut_short():
     assert ck.imread(gzip.GzipFile(fileobj=io.BytesIO(data))).shape == (1, 1)
     with pytest.raises(CorruptImage, match="<GzipFile> is cut short"):
         ck.imread(gzip.GzipFile(fileobj=io.BytesIO(data[:-9])))
+
+
+def test_a_compressed_file_that_is_damaged():
+    image = make.png(0, [bytes(range(200))])
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("a.png", image)
+    packed = gzip.compress(image)
+
+    def unzipped(file):
+        return zipfile.ZipFile(file).open("a.png")
+
+    for opened, data, at in (
+        (lambda file: gzip.GzipFile(fileobj=file), packed, 12),  # its first block
+        (lambda file: gzip.GzipFile(fileobj=file), packed, -8),  # its checksum
+        (unzipped, archive.getvalue(), 37),
+        (unzipped, archive.getvalue(), -56),  # its checksum
+        (lzma.LZMAFile, lzma.compress(image), 30),
+    ):
+        damaged = bytearray(data)
+        damaged[at] ^= 0x5A
+        with pytest.raises(CorruptImage, match="is cut short or damaged: "):
+            ck.imread(opened(io.BytesIO(damaged)))
+
+
+def test_a_file_that_is_open_for_text_or_does_not_wait(tmp_path):
+    (tmp_path / "a.png").write_bytes(make.png(0, [b"\1"]))
+    for encoding in ("utf-8", "latin-1"):
+        with open(tmp_path / "a.png", encoding=encoding) as file, pytest.raises(TypeError, match="mode 'rb'"):
+            ck.imread(file)
+
+    class Waiting(io.BytesIO):
+        def read(self, size=-1):
+            return None
+
+    with pytest.raises(ConvkitError, match=r"has no bytes yet.* os\.set_blocking"):
+        ck.imread(Waiting())
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")

@@ -122,6 +122,12 @@ def test_names_of_every_kind(tmp_path, name):
             "WebP holds at most 16383 pixels a side, not 16384×1; write PNG, JPEG",
         ),
         ("a.jpg", np.zeros((65_501, 1), np.uint8), ValueError, "JPEG holds at most 65500 pixels a side"),
+        (
+            "a.bmp",
+            np.zeros((1, 1_048_577, 4), np.uint8),
+            ValueError,
+            "BMP holds at most 1048576 pixels a side",
+        ),
         ("a.png", None, TypeError, "image is None"),
         ("a.xyz", picture(), UnsupportedFormat, "ends in '.xyz'; expected one of .png"),
         ("a", picture(), UnsupportedFormat, "no suffix"),

@@ -79,6 +79,8 @@ class Header(NamedTuple):
     """Whether the data of a JPEG are followed to their last block."""
     pages: tuple[Header, ...] = ()
     """The further images of the file."""
+    frames: int = 1
+    """Those of an animation, of which one image is read."""
     transparent: int | None = None
     """The gray value that stands for a transparent pixel."""
     raw: Raw | None = None

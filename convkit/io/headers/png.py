@@ -11,7 +11,20 @@ from convkit.io.headers.header import Broken, Header, Parts, Shown
 
 PALETTE = 3
 CHANNELS = {0: 1, 2: 3, 3: 3, 4: 4, 6: 4}  # of what is decoded: gray with alpha becomes RGBA
-CHUNK, CHECKSUM = struct.Struct(">I4s"), struct.Struct(">I")
+SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+ADAM7 = (
+    (0, 0, 8, 8),
+    (0, 4, 8, 8),
+    (4, 0, 8, 4),
+    (0, 2, 4, 4),
+    (2, 0, 4, 2),
+    (0, 1, 2, 2),
+    (1, 0, 2, 1),
+)
+"""Of each pass, the first row and column, and the steps to the next ones."""
+SOME = 1024  # bytes that are inflated at once, to a megabyte at most
+
+CHUNK, CHECKSUM, FRAMES = struct.Struct(">I4s"), struct.Struct(">I"), struct.Struct(">I")
 WITH_KEY = {0: 2, 2: 6, 3: 0}
 """Kinds that may say which values are transparent, and in how many bytes; of a palette, as many as it has."""
 DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
@@ -25,7 +38,7 @@ def read(data: bytes) -> Header:
     width, height, depth, kind = struct.unpack_from(">IIBB", data, 16)
     if data[12:16] != b"IHDR" or depth not in DEPTHS.get(kind, ()):
         raise Broken("its first chunk is no header of a PNG")
-    orientation, colours, transparent, has_data = 1, 0, None, False
+    orientation, frames, colours, transparent, has_data = 1, 1, 0, None, False
     start, end = 0, 8  # of a stretch of chunks that pixels depend on
     stretches = []
     for name, at, last in _chunks(data):
@@ -44,6 +57,8 @@ def read(data: bytes) -> Header:
         else:
             if name == b"eXIf":
                 orientation = exif.orientation(data[at + 8 : last])
+            elif name == b"acTL":
+                (frames,) = FRAMES.unpack_from(data, at + 8)
             continue
         if at > end:
             stretches.append((start, end))
@@ -57,14 +72,35 @@ def read(data: bytes) -> Header:
         key = int.from_bytes(transparent, "big") * (255 // (2**depth - 1) if depth < 8 else 1)
     channels = 4 if transparent is not None else CHANNELS[kind]
     dtype = "uint16" if depth == 16 else "uint8"
-    return Header(height, width, channels, dtype, orientation, transparent=key, shown=shown)
+    return Header(height, width, channels, dtype, orientation, frames=frames, transparent=key, shown=shown)
 
 
 def damage(data: bytes) -> None:
-    """Raise `Broken` for the first of the chunks that pixels need whose checksum is wrong."""
+    """Raise `Broken` where a chunk that pixels need has a wrong checksum, or too few are inflated."""
+    inflater, promised, found = zlib.decompressobj(), _inflated_size(data), 0
     for name, at, last in _chunks(data):
         if _needed(name):
             _check(data, name, at, last)
+        for start in range(at + 8, last if name == b"IDAT" else 0, SOME):
+            if found > promised:  # the rest is left, as decoders do
+                return
+            try:
+                found += len(inflater.decompress(data[start : min(start + SOME, last)]))
+            except zlib.error as error:
+                raise Broken(f"its pixels cannot be inflated: {error}") from None
+    if found < promised:
+        raise Broken(f"it has {found} of the {promised} bytes of its rows")
+
+
+def _inflated_size(data: bytes) -> int:
+    """The bytes of all rows, each with its filter, of one pass or of Adam7's seven."""
+    width, height, depth, kind, _, _, interlaced = struct.unpack_from(">IIBBBBB", data, 16)
+    size = 0
+    for row, column, rows, columns in ADAM7 if interlaced else ((0, 0, 1, 1),):
+        lines, pixels = -(-(height - row) // rows), -(-(width - column) // columns)
+        if pixels > 0:
+            size += max(lines, 0) * (1 + (pixels * SAMPLES[kind] * depth + 7) // 8)
+    return size
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:

@@ -8,10 +8,12 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from convkit.io.headers.header import Broken, Header, Raw, Unsupported, holds
+from convkit.io.headers.header import Broken, Header, Raw, Shown, Unsupported, holds
 
 # A number, after white space and comments.
 NUMBER = re.compile(rb"(?:\s|#[^\n\r]*[\n\r])+(\d{1,9})(?!\d)")
+# The last of them, with the one byte of white space, or the comment, that pixels follow.
+LAST = re.compile(NUMBER.pattern + rb"(?:\s|#[^\n\r]*[\n\r])")
 PFM = re.compile(rb"P[Ff]\s+(\d{1,9})\s+(\d{1,9})\s+([-+]?[0-9.]+(?:[eE][-+]?\d+)?)\s")
 TEXT = (b"P1", b"P2", b"P3")
 SPACE = re.compile(rb"\s")
@@ -24,10 +26,10 @@ COMMENT = re.compile(rb"#[^\n\r]*")
 def read(data: bytes) -> Header:
     """The header; all pixels must be there, and white space behind the last one that is text."""
     magic, at, numbers = data[:2], 2, []
-    for _ in range(2 if magic in (b"P1", b"P4") else 3):
-        found = NUMBER.match(data, at)
+    for number in (NUMBER, LAST) if magic in (b"P1", b"P4") else (NUMBER, NUMBER, LAST):
+        found = number.match(data, at)
         if found is None:
-            raise Broken("its header is cut short")
+            raise Broken("its header is cut short or malformed")
         numbers.append(int(found[1]))
         at = found.end()
     width, height, top = (*numbers, 1)[:3]
@@ -35,17 +37,19 @@ def read(data: bytes) -> Header:
         raise Unsupported(f"PNM whose white is {top}")
     channels = 3 if magic in (b"P3", b"P6") else 1
     dtype = "uint16" if top > 255 else "uint8"
-    raw, text = None, 0
+    raw, shown, text = None, None, 0
     if magic in TEXT:
         text = at
         _check_text(data, at, width * height * channels, magic == b"P1")
     else:
         line = (width + 7) // 8 if magic == b"P4" else width * channels * (2 if top > 255 else 1)
-        holds(data, at + 1 + line * height)
+        holds(data, at + line * height)
         if magic != b"P4":
-            raw = Raw(at + 1, line, ">u2" if top > 255 else "u1")
+            raw = Raw(at, line, ">u2" if top > 255 else "u1")
+        elif b"#" in data[:at]:  # the decoder takes one behind the last number for the white space
+            shown = Shown(b"P4 %d %d\n" % (width, height), ((at, at + line * height),))
     white = 0 if top in (255, 65535) or magic == b"P4" else top
-    return Header(height, width, channels, dtype, raw=raw, text=text, white=white)
+    return Header(height, width, channels, dtype, raw=raw, shown=shown, text=text, white=white)
 
 
 def _check_text(data: bytes, at: int, numbers: int, bits: bool) -> None:

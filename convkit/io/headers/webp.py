@@ -19,7 +19,7 @@ def read(data: bytes) -> Header:
     holds(data, size + 8)
     orientation, parts, at, end = 1, Parts(), 12, size + 8
     canvas = picture = None
-    alpha, frame = False, (0, 0)
+    alpha, frame, frames = False, (0, 0), 1
     while at + 8 <= end:
         parts.add()
         name, length = struct.unpack_from("<4sI", data, at)
@@ -42,6 +42,8 @@ def read(data: bytes) -> Header:
                 raise Unsupported("WebP animation whose first frame leaves out part of its canvas")
             frame = body + FRAME, body + length
             at = body + FRAME  # its chunks are the next
+        elif name == b"ANMF":
+            frames += 1
         elif name == b"EXIF":
             orientation = exif.orientation(data[body : body + length])
     if canvas is not None and picture is not None and canvas != picture:
@@ -50,7 +52,7 @@ def read(data: bytes) -> Header:
         raise Broken("it has no picture")
     width, height = picture or canvas or (0, 0)
     shown = _still(data, frame, canvas, alpha) if canvas and frame[1] else None
-    return Header(height, width, 4 if alpha else 3, "uint8", orientation, shown=shown)
+    return Header(height, width, 4 if alpha else 3, "uint8", orientation, frames=frames, shown=shown)
 
 
 def _size(data: bytes, at: int) -> tuple[int, int]:
