@@ -220,9 +220,8 @@ def _report(path: str, chain: Pipeline, results: list[Result], total: int, secon
     text = json.dumps(report, indent=2, ensure_ascii=False)
     data = text.encode("utf-8", "backslashreplace")  # which JSON reads: names need not be text
     try:
-        os.makedirs(
-            os.path.dirname(os.path.abspath(path)), exist_ok=True
-        )  # the output's, if none was written
+        folder = os.path.dirname(os.path.abspath(path))
+        os.makedirs(folder, exist_ok=True)  # the output's, if no file was written
         put(os.path.realpath(path), data)
     except OSError as error:
         raise of_file(error, path) from None

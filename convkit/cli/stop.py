@@ -21,15 +21,11 @@ class Stop:
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
         self.wanted = self.interrupted = True
-        signal.signal(
-            signal.SIGINT, signal.SIG_DFL
-        )  # no exception among threads: it would leave them running
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # an exception would leave the threads running
 
     def __enter__(self) -> Stop:
-        is_main = (
-            threading.current_thread() is threading.main_thread()
-        )  # the only one that may ask for signals
-        if is_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        alone_may_ask = threading.current_thread() is threading.main_thread()
+        if alone_may_ask and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             self._before = signal.signal(signal.SIGINT, self._interrupt)
         return self
 
