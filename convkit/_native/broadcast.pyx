@@ -1,8 +1,8 @@
 """The implicit GEMM with output channels in the vectors: a pixel is broadcast and multiplied with a vector of weights.
 
 Pixels need not lie side by side, nor fill vectors: any stride reads the input's rows as they are, or one copy of them
-with their borders, and a map of few pixels costs no more than its pixels. Rows of a kernel that see nothing but zeros
-are left out. In return the sums, [pixel][output], must be transposed.
+with their borders, and a map of few pixels costs no more than its pixels. Taps that see nothing but zeros are left out
+(`broadcast_runs.pxd`). In return the sums, [pixel][output], must be transposed.
 
 Work is cut into units: band of output rows, or run of images × group × chunk of weight panels. A unit goes over K in
 blocks of channels, and over a block panel by panel: a panel's weights stay in the L1 cache while all pixels of the band
