@@ -9,13 +9,14 @@ same layers.
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from benchmarks.layers import Layer, random_layers
-from benchmarks.timing import block
+from benchmarks.timing import interleaved
 from convkit import _dispatch, shapes
 from convkit.ops import problem
 from convkit.ops.choice import ALGORITHMS
@@ -23,6 +24,9 @@ from convkit.ops.costs import COSTS, PREPARING, Work
 
 OTHERS = 12 << 20
 """Bytes that are touched before weights are prepared."""
+
+OUTPUTS = 4
+"""Arrays that a layer is written to in turn: results live on, and the next one's memory is in no cache."""
 
 MOODS = 8
 """Rounds of fitting, each with a better guess of how slow the machine was for which layer."""
@@ -72,17 +76,19 @@ def measure(layer: Layer) -> dict[str, Sample]:
     arrays = problem.Layer(
         weight.reshape(layer.groups, sizes.outputs, *weight.shape[1:]), bias, "constant", 0.0
     )
-    y = np.empty(sizes.output_shape, np.float32)
+    outputs = itertools.cycle([np.ones(sizes.output_shape, np.float32) for _ in range(OUTPUTS)])
     lanes = _dispatch.native().family("kernels", x.dtype).VECTOR_LANES
-    samples = {}
+    preparations, calls = dict[str, float](), dict[str, Callable[[], object]]()
     for name, algorithm in ALGORITHMS.items():
         if algorithm.refusal(sizes) is None and not is_hopeless(name, sizes):
             convolution = algorithm.prepare(sizes, arrays, 1)
-            convolution.run(x, y, 1)
-            preparation = cold(lambda a=algorithm: a.prepare(sizes, arrays, 1))
-            call = block(lambda c=convolution: c.run(x, y, 1), 0.006)
-            samples[name] = algorithm.work(sizes, lanes), preparation * 1e9, call * 1e9
-    return samples
+            preparations[name] = cold(lambda a=algorithm: a.prepare(sizes, arrays, 1))
+            calls[name] = lambda c=convolution: c.run(x, next(outputs), 1)
+    times = interleaved(calls, 1, rounds=3, seconds=0.002)
+    return {
+        name: (ALGORITHMS[name].work(sizes, lanes), preparations[name] * 1e9, np.median(times[name]) * 1e9)
+        for name in calls
+    }
 
 
 def cold(call: Callable[[], object]) -> float:

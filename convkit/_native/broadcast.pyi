@@ -30,6 +30,15 @@ def workspace_bytes(
     groups: int,
     num_threads: int,
 ) -> int: ...
+def reading(
+    x_bchw: Array,
+    y_bchw: Array,
+    tap_rows: Array,
+    tap_columns: Array,
+    stride_h: int,
+    stride_w: int,
+    groups: int,
+) -> tuple[bool, int, float]: ...
 def units(
     x_bchw: Array,
     y_bchw: Array,

@@ -1,8 +1,8 @@
 """The implicit GEMM with output channels in the vectors: a pixel is broadcast and multiplied with a vector of weights.
 
 Pixels need not lie side by side, nor fill vectors: any stride reads the input's rows as they are, or one copy of them
-with their borders, and a map of few pixels costs no more than its pixels. Rows of a kernel that see nothing but zeros
-are left out. In return the sums, [pixel][output], must be transposed.
+with their borders, and a map of few pixels costs no more than its pixels. Taps that see nothing but zeros are left out
+(`broadcast_runs.pxd`). In return the sums, [pixel][output], must be transposed.
 
 Work is cut into units: band of output rows, or run of images × group × chunk of weight panels. A unit goes over K in
 blocks of channels, and over a block panel by panel: a panel's weights stay in the L1 cache while all pixels of the band
@@ -15,43 +15,21 @@ from libc.string cimport memset
 
 from convkit._native.arith cimport ceil_div, elements, even_parts
 from convkit._native.border cimport BORDER_CONSTANT
-from convkit._native.epilogue cimport Epilogue, finish_rows, make_epilogue
-from convkit._native.planes cimport Planes, pack_planes
-from convkit._native.simd cimport (GEMM_MR, GEMM_NV, LINE, PLANES_BYTES, SUMS_BYTES, VL, prefetch_far, real, scratch_alloc,
-                                   scratch_free, vec, vec_load, vec_set, vec_store, vec_store_part, vec_transpose)
+from convkit._native.broadcast_conv cimport Conv, Run, band_slots, most_pixels, panel_count, panel_start
+from convkit._native.broadcast_runs cimport find_reading, find_rows, longest
+from convkit._native.broadcast_sums cimport Tile, sum_tiles
+from convkit._native.epilogue cimport finish_rows, make_epilogue
+from convkit._native.planes cimport pack_planes
+from convkit._native.simd cimport (GEMM_MR, GEMM_NV, GEMM_WIDE, LINE, PLANES_BYTES, SUMS_BYTES, VL, real, scratch_alloc,
+                                   scratch_free, vec, vec_load, vec_store, vec_store_part, vec_transpose)
 
 VECTOR_LANES = VL
 
 cdef enum:
-    DEPTH = 288                 # vectors of weights of a block of K, about: those of a panel stay in the L1 cache
+    WEIGHT_BYTES = 18 * 1024    # of a panel's block of K, about: they stay in the L1 cache
     MOST_DEPTH = 192            # products of a block of K
-    MOST_SINGLE = 14            # pixels of a tile of one vector
     DIRECT_CHANNELS = 96        # of a block that is read where it lies, each channel in a page of its own
     WEIGHTS_COST = 8            # of reading a panel's weights for one product, in products of a pixel with them
-
-
-cdef struct Conv:
-    Py_ssize_t groups, channels, outputs                # channels and outputs of one group
-    Py_ssize_t rows, columns                            # of the output
-    Py_ssize_t tap_rows, tap_columns, taps
-    const Py_ssize_t* tap_row
-    const Py_ssize_t* tap_column
-    Planes planes
-    const real* x
-    Py_ssize_t x_image
-    real* y
-    Py_ssize_t images, y_image, y_channel, y_row, y_column
-    const real* weights                                 # [group][block of K][panel][channel][tap][output]
-    const real* bias                                    # [group][output], whole vectors
-    Py_ssize_t block_channels
-    bint direct                                         # no planes: one tap, whose pixels lie in the input
-    bint skip                                           # padding is zeros
-    Py_ssize_t* offset                                  # of each channel's taps of a block of K, in the planes
-    Py_ssize_t image_step, row_step, column_step        # from one output pixel's to the next one's, in the planes
-    Py_ssize_t vectors, panels                          # of one group's outputs
-    Py_ssize_t run_images, runs                         # several only where a band is a whole map
-    Py_ssize_t band_rows, bands, chunk_panels, chunks
-    Epilogue epilogue
 
 
 cdef struct Unit:
@@ -65,23 +43,12 @@ cdef struct Unit:
     real* sums                  # [pixel][output]
 
 
-# ---- panels of outputs ---------------------------------------------------------------------------------
-# Of GEMM_NV vectors; where one would be left over, the last two have two each: one alone keeps too few sums in flight.
-
-cdef inline Py_ssize_t panel_count(Py_ssize_t vectors) noexcept nogil:
-    return ceil_div(vectors, GEMM_NV)
-
-
-cdef inline Py_ssize_t panel_start(Py_ssize_t vectors, Py_ssize_t panel) noexcept nogil:
-    if GEMM_NV == 3 and vectors % 3 == 1 and vectors > 3 and panel == vectors // 3:
-        return vectors - 2
-    return min(panel * GEMM_NV, vectors)
-
+# ---- weights -------------------------------------------------------------------------------------------
 
 cdef inline Py_ssize_t channel_block(Py_ssize_t taps, Py_ssize_t channels, Py_ssize_t vectors) noexcept nogil:
     # Of K. A tap alone may read the input where it lies.
     cdef Py_ssize_t widest = min(vectors, <Py_ssize_t>GEMM_NV) if vectors != 4 else 2
-    cdef Py_ssize_t depth = min(<Py_ssize_t>MOST_DEPTH, DEPTH // widest)
+    cdef Py_ssize_t depth = min(<Py_ssize_t>MOST_DEPTH, WEIGHT_BYTES // (widest * VL * <Py_ssize_t>sizeof(real)))
     return even_parts(channels, max(<Py_ssize_t>1, depth // taps) if taps > 1 else <Py_ssize_t>DIRECT_CHANNELS)
 
 
@@ -106,63 +73,6 @@ def pack_weights(const real[:, :, :, :, :] weight_gockk not None, const Py_ssize
 
 # ---- sums ----------------------------------------------------------------------------------------------
 
-cdef struct Tile:               # MR pixels of a row, and those after them
-    Py_ssize_t count
-    Py_ssize_t channels, taps
-    const Py_ssize_t* offset
-    const real* x
-    Py_ssize_t x_channel, step
-    const real* weights
-    Py_ssize_t weights_channel
-    real* sums
-    Py_ssize_t sums_row
-    const real* addend          # the bias, or the sums themselves
-    Py_ssize_t addend_row
-    const real* later           # asked for meanwhile: a line for each product
-    Py_ssize_t later_step, later_tile
-
-
-cdef inline void sum_tiles(const int MR, const int NV, const Tile* tile) noexcept nogil:
-    cdef vec acc[24]
-    cdef vec w[3]
-    cdef vec x
-    cdef const real* pixels
-    cdef const real* weights
-    cdef const real* channel
-    cdef const real* begin = tile.x
-    cdef const real* addend = tile.addend
-    cdef const real* later
-    cdef real* sums = tile.sums
-    cdef Py_ssize_t n, _, t, later_step = tile.later_step, taps = tile.taps, step = tile.step
-    cdef Py_ssize_t sums_row = tile.sums_row, addend_row = tile.addend_row
-    cdef int i, j
-    for n in range(tile.count):
-        later = tile.later + n * tile.later_tile
-        for i in range(MR):
-            for j in range(NV):
-                acc[i * NV + j] = vec_set(0)
-        channel, weights = begin, tile.weights
-        for _ in range(tile.channels):
-            for t in range(taps):
-                pixels = channel + tile.offset[t]
-                prefetch_far(later)
-                later += later_step
-                for j in range(NV):
-                    w[j] = vec_load(weights + (t * NV + j) * VL)
-                for i in range(MR):
-                    x = vec_set(pixels[i * step])
-                    for j in range(NV):
-                        acc[i * NV + j] = acc[i * NV + j] + x * w[j]
-            channel += tile.x_channel
-            weights += tile.weights_channel
-        for i in range(MR):
-            for j in range(NV):
-                vec_store(sums + j * VL, vec_load(addend + j * VL) + acc[i * NV + j])
-            sums += sums_row
-            addend += addend_row
-        begin += MR * step
-
-
 cdef void sum_3(int pixels, const Tile* tile) noexcept nogil:
     if GEMM_NV < 3:
         return
@@ -185,13 +95,13 @@ cdef void sum_3(int pixels, const Tile* tile) noexcept nogil:
 
 
 cdef void sum_2(int pixels, const Tile* tile) noexcept nogil:
-    if pixels == 8 and GEMM_MR >= 8:
+    if pixels == 8 and GEMM_WIDE(2) >= 8:
         sum_tiles(8, 2, tile)
-    elif pixels == 7 and GEMM_MR >= 7:
+    elif pixels == 7 and GEMM_WIDE(2) >= 7:
         sum_tiles(7, 2, tile)
-    elif pixels == 6 and GEMM_MR >= 6:
+    elif pixels == 6 and GEMM_WIDE(2) >= 6:
         sum_tiles(6, 2, tile)
-    elif pixels == 5 and GEMM_MR >= 5:
+    elif pixels == 5 and GEMM_WIDE(2) >= 5:
         sum_tiles(5, 2, tile)
     elif pixels == 4:
         sum_tiles(4, 2, tile)
@@ -250,7 +160,7 @@ cdef void sum_tiles_of(int pixels, Py_ssize_t vectors, Tile* tile) noexcept nogi
 
 cdef void sum_pixels(Py_ssize_t pixels, Py_ssize_t vectors, Tile* tile) noexcept nogil:
     # In tiles of about one size: a small one has too few sums in flight.
-    cdef Py_ssize_t most = GEMM_MR if vectors > 1 else MOST_SINGLE, tiles = ceil_div(pixels, most)
+    cdef Py_ssize_t tiles = ceil_div(pixels, most_pixels(vectors))
     cdef Py_ssize_t size = pixels // tiles, larger = pixels % tiles
     if larger:
         tile.count = larger
@@ -287,58 +197,87 @@ cdef inline Py_ssize_t sums_elements(const Conv* conv) noexcept nogil:
     return conv.run_images * conv.band_rows * conv.columns * conv.chunk_panels * GEMM_NV * VL
 
 
-cdef inline void find_taps(const Conv* conv, Py_ssize_t row, Py_ssize_t* first, Py_ssize_t* end) noexcept nogil:
-    # Those of an output row that see the input.
-    first[0], end[0] = 0, conv.tap_rows
-    if conv.skip:
-        row *= conv.planes.stride_h
-        while first[0] < end[0] and row + conv.tap_row[first[0]] < 0:
-            first[0] += 1
-        while first[0] < end[0] and row + conv.tap_row[end[0] - 1] >= conv.planes.height:
-            end[0] -= 1
-    first[0] *= conv.tap_columns
-    end[0] *= conv.tap_columns
+cdef void sum_box(const Conv* conv, const Unit* unit, const Run* rows, const Run* columns, Py_ssize_t vectors,
+                  bint last, const real* y, Tile tile) noexcept nogil:
+    # All outputs that see the same taps, of a panel: tiles go along an axis, images, rows or columns.
+    cdef Py_ssize_t[3] sizes, steps, places, y_steps
+    cdef Py_ssize_t i, j, place, other
+    cdef int along
+    cdef const real* x = tile.x
+    cdef const real* addend = tile.addend
+    cdef real* sums = tile.sums
+    sizes[0], sizes[1], sizes[2] = unit.images, rows.end - rows.begin, columns.end - columns.begin
+    steps[0], steps[1], steps[2] = conv.image_step, conv.row_step, conv.column_step
+    places[0], places[1], places[2] = unit.rows * conv.columns, conv.columns, 1
+    y_steps[0], y_steps[1], y_steps[2] = conv.y_image, conv.y_row, conv.y_column
+    along = longest(sizes[0], sizes[1], sizes[2])
+    i, j = (1 if along == 0 else 0), (1 if along == 2 else 2)
+    tile.step = steps[along]
+    tile.sums_row *= places[along]
+    tile.addend_row *= places[along]
+    tile.later_tile = GEMM_MR * y_steps[along] if last else 0
+    for other in range(sizes[i] * sizes[j]):
+        place = other // sizes[j] * places[i] + other % sizes[j] * places[j]
+        tile.x = x + other // sizes[j] * steps[i] + other % sizes[j] * steps[j]
+        tile.sums = sums + place * unit.vectors * VL
+        tile.addend = addend + (place * unit.vectors * VL if tile.addend_row else 0)
+        if last:
+            tile.later = y + other // sizes[j] * y_steps[i] + other % sizes[j] * y_steps[j]
+        sum_pixels(sizes[along], vectors, &tile)
+
+
+cdef void sum_panel(const Conv* conv, const Unit* unit, const real* x, const real* weights, Py_ssize_t channels,
+                    Py_ssize_t begin, Py_ssize_t vectors, bint first, bint last) noexcept nogil:
+    # Adds one block of K to the outputs of a panel, whose first vector is `begin`.
+    cdef Py_ssize_t row = unit.row, end = unit.row + unit.rows, r, tap, place
+    cdef const real* y
+    cdef const Run* columns
+    cdef Run rows
+    cdef Tile tile
+    tile.x_channel, tile.weights_channel = conv.planes.channel, conv.taps * vectors * VL
+    tile.later_step = conv.y_channel if last else vectors * VL      # stored after all panels; read for the next one
+    while row < end:
+        rows = find_rows(conv, row, end)
+        for r in range(conv.column_runs):
+            columns = &conv.run[r]
+            tap = rows.first_tap * conv.tap_columns + columns.first_tap
+            tile.line_taps = conv.tap_columns
+            tile.channels, tile.lines = channels, rows.end_tap - rows.first_tap
+            tile.taps = columns.end_tap - columns.first_tap
+            if tile.taps == conv.tap_columns:   # one run of weights
+                tile.lines, tile.taps = 1, tile.lines * tile.taps
+                if tile.taps == conv.taps:
+                    tile.channels, tile.taps = 1, channels * conv.taps
+            tile.offset, tile.weights = conv.offset + tap, weights + tap * vectors * VL
+            tile.later = tile.weights + channels * conv.taps * vectors * VL
+            tile.x = x + (row - unit.row) * conv.row_step + columns.begin * conv.column_step
+            place = (row - unit.row) * conv.columns + columns.begin
+            tile.sums_row = unit.vectors * VL
+            tile.sums = unit.sums + place * tile.sums_row + (begin - unit.first) * VL
+            tile.addend = unit.bias + begin * VL if first else tile.sums
+            tile.addend_row = 0 if first else tile.sums_row
+            y = unit.y + (row - unit.row) * conv.y_row + columns.begin * conv.y_column
+            sum_box(conv, unit, &rows, columns, vectors, last, y + (begin - unit.first) * VL * conv.y_channel, tile)
+        row = rows.end
 
 
 cdef void sum_block(const Conv* conv, const Unit* unit, Py_ssize_t c0, Py_ssize_t channels) noexcept nogil:
     # Adds one block of K to every output of the unit.
-    cdef Py_ssize_t p, line, image, row, begin, vectors, first, end
+    cdef Py_ssize_t p, image, begin, vectors
     cdef const real* block = unit.weights + c0 * conv.taps * conv.vectors * VL
-    cdef const real* weights
     cdef const real* x = unit.x + c0 * conv.planes.x_channel
-    cdef Tile tile
     if conv.direct:
-        x += (unit.row * conv.planes.stride_h + conv.tap_row[0]) * conv.planes.x_row
-        x += conv.tap_column[0] * conv.planes.x_column
+        x += unit.row * conv.planes.stride_h * conv.planes.x_row
     else:
         for image in range(unit.images):
             pack_planes(&conv.planes, x + image * conv.x_image, channels, unit.row, 0,
                         unit.planes + image * conv.image_step)
         x = unit.planes
-    tile.x_channel, tile.step = conv.planes.channel, conv.column_step
-    tile.sums_row = unit.vectors * VL
     for p in range(unit.panel, unit.panel + unit.panels):
         begin = panel_start(conv.vectors, p)
         vectors = panel_start(conv.vectors, p + 1) - begin
-        weights = block + begin * VL * channels * conv.taps
-        tile.weights_channel = conv.taps * vectors * VL
-        for line in range(unit.images * unit.rows):
-            image, row = line // unit.rows, line % unit.rows
-            find_taps(conv, unit.row + row, &first, &end)
-            if end - first == conv.taps:    # one run of weights
-                tile.channels, tile.taps, tile.offset = 1, channels * conv.taps, conv.offset
-            else:
-                tile.channels, tile.taps, tile.offset = channels, end - first, conv.offset + first
-            tile.weights = weights + first * vectors * VL
-            tile.x = x + image * conv.image_step + row * conv.row_step
-            tile.sums = unit.sums + line * conv.columns * tile.sums_row + (begin - unit.first) * VL
-            tile.addend = tile.sums if c0 else unit.bias + begin * VL
-            tile.addend_row = tile.sums_row if c0 else 0
-            tile.later, tile.later_step, tile.later_tile = tile.x, 0, 0
-            if c0 + channels == conv.channels:      # stored after all panels
-                tile.later = unit.y + image * conv.y_image + row * conv.y_row + (begin - unit.first) * VL * conv.y_channel
-                tile.later_step, tile.later_tile = conv.y_channel, GEMM_MR * conv.y_column
-            sum_pixels(conv.columns, vectors, &tile)
+        sum_panel(conv, unit, x, block + begin * VL * channels * conv.taps, channels, begin, vectors, c0 == 0,
+                  c0 + channels == conv.channels)
 
 
 cdef void store_square(const Conv* conv, const real* sums, Py_ssize_t sums_row, Py_ssize_t pixels, Py_ssize_t outputs,
@@ -395,10 +334,6 @@ cdef void run_unit(const Conv* conv, Py_ssize_t index, real* scratch) noexcept n
 
 # ---- cutting the work ----------------------------------------------------------------------------------
 
-cdef inline Py_ssize_t band_slots(const Conv* conv, Py_ssize_t rows) noexcept nogil:
-    return (rows - 1) * conv.planes.stride_h + conv.tap_row[conv.tap_rows - 1] - conv.tap_row[0] + 1
-
-
 cdef inline bint fits(const Conv* conv, Py_ssize_t chunk) noexcept nogil:
     # A unit's sums and planes, in the caches.
     cdef Py_ssize_t sums = conv.run_images * conv.band_rows * conv.columns * min(chunk * GEMM_NV, conv.vectors) * VL
@@ -447,13 +382,6 @@ cdef void partition(Conv* conv, Py_ssize_t threads) noexcept nogil:
     conv.chunks = ceil_div(conv.panels, conv.chunk_panels)
 
 
-cdef inline bint lies_inside(const Conv* conv) noexcept nogil:
-    # One tap, every pixel of which is in the input.
-    return (conv.taps == 1 and conv.tap_row[0] >= 0 and conv.tap_column[0] >= 0
-            and (conv.rows - 1) * conv.planes.stride_h + conv.tap_row[0] < conv.planes.height
-            and (conv.columns - 1) * conv.column_step + conv.tap_column[0] < conv.planes.width)
-
-
 cdef Py_ssize_t set_up(Conv* conv, const real[:, :, :, :] x_bchw, real[:, :, :, :] y_bchw, const Py_ssize_t[::1] tap_rows,
                        const Py_ssize_t[::1] tap_columns, Py_ssize_t stride_h, Py_ssize_t stride_w, Py_ssize_t groups,
                        int border, real cval, int num_threads) except -1:
@@ -477,10 +405,10 @@ cdef Py_ssize_t set_up(Conv* conv, const real[:, :, :, :] x_bchw, real[:, :, :, 
     conv.planes.x_channel = elements(x_bchw.strides[1])
     conv.planes.x_row, conv.planes.x_column = elements(x_bchw.strides[2]), elements(x_bchw.strides[3])
     conv.planes.stride_h, conv.planes.stride_w, conv.planes.phases = stride_h, 1, 1
-    conv.column_step = stride_w
+    conv.stride_w = stride_w
     conv.planes.pitch = (conv.columns - 1) * stride_w + tap_columns[conv.tap_columns - 1] - tap_columns[0] + 1
     conv.skip = border == BORDER_CONSTANT and cval == 0
-    conv.direct = lies_inside(conv)
+    find_reading(conv)
     partition(conv, num_threads)
     return conv.runs * groups * conv.bands * conv.chunks
 
@@ -502,16 +430,18 @@ cdef Py_ssize_t* make_tables(Conv* conv) except NULL:
     conv.planes.plane = conv.planes.slots * conv.planes.pitch + VL
     conv.planes.channel = (ceil_div(conv.planes.plane, LINE) | 1) * LINE    # odd: channels fall into different sets
     conv.image_step = conv.block_channels * conv.planes.channel
-    conv.row_step = conv.planes.stride_h * conv.planes.pitch
+    conv.row_step, conv.column_step = conv.planes.stride_h * conv.planes.pitch, conv.stride_w
     if conv.direct:
         conv.planes.channel, conv.image_step = conv.planes.x_channel, conv.x_image
         conv.row_step = conv.planes.stride_h * conv.planes.x_row
-        conv.column_step *= conv.planes.x_column
+        conv.column_step = conv.stride_w * conv.planes.x_column
     for c in range(conv.block_channels):
         for i in range(conv.tap_rows):
             for j in range(conv.tap_columns):
                 conv.offset[k] = c * conv.planes.channel
-                if not conv.direct:
+                if conv.direct:
+                    conv.offset[k] += conv.tap_row[i] * conv.planes.x_row + conv.tap_column[j] * conv.planes.x_column
+                else:
                     conv.offset[k] += (conv.tap_row[i] - conv.tap_row[0]) * conv.planes.pitch
                     conv.offset[k] += conv.tap_column[j] - conv.tap_column[0]
                 k += 1
@@ -566,6 +496,18 @@ def workspace_bytes(const real[:, :, :, :] x_bchw not None, real[:, :, :, :] y_b
     set_up(&conv, x_bchw, y_bchw, tap_rows, tap_columns, stride_h, stride_w, groups, BORDER_CONSTANT, 0, num_threads)
     scratch_free(make_tables(&conv))
     return scratch_elements(&conv) * <Py_ssize_t>sizeof(real)
+
+
+def reading(const real[:, :, :, :] x_bchw not None, real[:, :, :, :] y_bchw not None,
+            const Py_ssize_t[::1] tap_rows not None, const Py_ssize_t[::1] tap_columns not None, Py_ssize_t stride_h,
+            Py_ssize_t stride_w, Py_ssize_t groups):
+    """Whether pixels are read where they lie, how many panels pass, and of all of them a tap row's products of a channel.
+
+    They are products of a pixel with a vector, of all images and as many as could be made in the same time.
+    """
+    cdef Conv conv
+    set_up(&conv, x_bchw, y_bchw, tap_rows, tap_columns, stride_h, stride_w, groups, BORDER_CONSTANT, 0, 1)
+    return bool(conv.direct), conv.panels, conv.column_cost * <double>conv.vectors / min(conv.vectors, GEMM_NV)
 
 
 def units(const real[:, :, :, :] x_bchw not None, real[:, :, :, :] y_bchw not None,

@@ -13,10 +13,16 @@ cdef enum:
     GATHERED_ROWS = 128         # more output channels than these repay a packed tile
     CROWDED_ROWS = 32           # ... of channels that a multiple of so many bytes lies between: they share 8 sets of
     CROWDED_BYTES = 512         # the L1 cache, and a tile that is not packed does not stay there
-    LINE_CHANNELS = 32          # of inputs that are cut into rows of LINE_BYTES; where few outputs share a pixel
+    LINE_CHANNELS = 32          # of inputs that are cut into runs of `run_bytes`; where few outputs share a pixel
     FEW_LINE_CHANNELS = 8
     LINE_BYTES = 20 * 1024      # of the pixels that a row of the output sees: they stay in the L1 cache
+    RUN_BYTES = 192 * 1024      # of a 1×1 kernel's, in the L2 cache: memory takes long runs of the output much faster
     WEIGHTS_COST = 2            # of reading a weight of each row of a panel from memory, in multiplications of a vector
+
+
+cdef inline Py_ssize_t run_bytes() noexcept nogil:
+    # Of a 1×1 kernel. Large tiles would wait for pixels from the L2 cache.
+    return RUN_BYTES if GEMM_MR == 4 else LINE_BYTES
 
 
 cdef inline bint follows(const Conv* conv, Py_ssize_t last, Py_ssize_t tap) noexcept nogil:
@@ -100,7 +106,7 @@ cdef inline void partition(Conv* conv, Py_ssize_t images, Py_ssize_t threads) no
     most_panels = min(panels, <Py_ssize_t>(CHUNK_ROWS // GEMM_MR))
     pixels = SUMS_BYTES // (most_panels * GEMM_MR)
     if conv.direct and conv.channels <= (LINE_CHANNELS if conv.outputs >= GEMM_MR else FEW_LINE_CHANNELS):
-        pixels = min(pixels, LINE_BYTES // conv.channels)
+        pixels = min(pixels, run_bytes() // conv.channels)
     elif not conv.direct:
         slab = conv.block_channels * min(conv.planes.stride_h, conv.tap_rows) * conv.planes.phases
         pixels = min(pixels, PLANES_BYTES // slab)
@@ -137,8 +143,9 @@ cdef inline void partition(Conv* conv, Py_ssize_t images, Py_ssize_t threads) no
     conv.in_place = not adds_in_place(&conv.epilogue) and conv.y_column == 1 and (conv.narrow or reach == 0) and (
         conv.band_rows == 1 or (conv.strips == 1 and conv.y_row == conv.columns))
     slab = conv.channels * conv.tap_rows * conv.planes.phases * conv.planes.pitch
+    slab *= <Py_ssize_t>sizeof(real)
     conv.by_lines = (conv.y_column == 1 and not (conv.narrow or adds_in_place(&conv.epilogue))
-                     and conv.block_channels == conv.channels and slab * <Py_ssize_t>sizeof(real) <= LINE_BYTES
+                     and conv.block_channels == conv.channels and slab <= (run_bytes() if conv.direct else LINE_BYTES)
                      and conv.columns >= 2 * tile and (conv.direct or conv.strips == 1))
     pixels = tile if conv.in_place or conv.by_lines else (conv.band_rows - 1) * conv.planes.pitch + conv.strip_columns
     conv.sums_row = (ceil_div(pixels, VL) | 1) * VL

@@ -13,7 +13,7 @@ from convkit.ops import taps
 from convkit.ops.costs import Work
 from convkit.ops.epilogue import PLAIN, Epilogue
 from convkit.ops.problem import Layer, Problem, whole
-from convkit.ops.taps import BORDER_CODES, Taps, axis_taps, reading, taps_of
+from convkit.ops.taps import BORDER_CODES, Taps, axis_taps, conv_taps, reading, taps_of
 
 MOST_BYTES = 4 << 20
 """Of one channel's input rows under a row of outputs, or of that row's sums."""
@@ -38,19 +38,23 @@ def work(problem: Problem, lanes: int) -> Work:
     vertical, horizontal = problem.axes
     above, beside = reading(vertical), reading(horizontal)
     maps, outputs = problem.images * problem.groups, whole(problem.outputs, lanes)
-    in_place = problem.taps == 1 and vertical.before == horizontal.before == 0
     rows = maps * problem.channels * ((vertical.output - 1) * vertical.stride + above.span)
     columns = (horizontal.output - 1) * horizontal.stride + beside.span
-    read = maps * problem.channels * problem.pixels * -(-outputs // (3 * lanes)) * in_place
-    products = maps * outputs * problem.channels * beside.taps * horizontal.output * rows_seen(problem)
+    kernels = _dispatch.native().family("broadcast", f"f{problem.itemsize}")
+    seeing, strides = conv_taps(*problem.axes, True), (vertical.stride, horizontal.stride)
+    in_place, panels, row = kernels.reading(
+        *problem.arrays(), seeing.rows, seeing.columns, *strides, problem.groups
+    )
+    read = panels * (maps * problem.channels * problem.pixels if problem.taps == 1 else rows * columns)
+    products = problem.groups * problem.channels * lanes * row * rows_seen(problem) / vertical.output
     return {
         "plan": 1,
         "weights": problem.groups * outputs * problem.channels * problem.taps,
         "call": 1,
         "products": products * (outputs > lanes),
         "thin products": products * (outputs == lanes),
-        "read in place": read * (horizontal.stride == 1),
-        "read apart": read * (horizontal.stride > 1),
+        "read in place": read * in_place * (horizontal.stride == 1 or problem.taps > 1),
+        "read apart": read * in_place * (horizontal.stride > 1 and problem.taps == 1),
         "rows": rows * (not in_place),
         "packed": rows * columns * (not in_place),
         "outputs": maps * outputs * vertical.output * whole(horizontal.output, lanes),

@@ -52,7 +52,7 @@ def work(problem: Problem, lanes: int) -> Work:
         "plan": 1,
         "weights": problem.weights * (m + 2) ** 2 / 9,
         "call": 1,
-        "products": lanes_used * positions * whole(problem.outputs, 8) * problem.channels,
+        "products": lanes_used * positions * whole(problem.outputs, 4) * problem.channels,
         "inputs": inputs,
         "inputs written far": inputs * (block > FAR_BYTES),
         "outputs": lanes_used * sums * problem.outputs,
