@@ -2,13 +2,14 @@
 
 Down the rows, sums of 1, 2, 4, 8, ... rows are each made of two of the sums before, and those that the height is made
 of are added. Along the line, sums of about √width pixels are made first, and added then. Nothing is ever taken away
-again: each output is summed in one order, wherever a tile starts, and a NaN or Inf stays in its receptive field.
+again: each output is summed in one order, wherever a tile starts, and a NaN or Inf stays in its receptive field. Images
+of the sums' own type are read where they lie, and what the border adds on either side is copied from the sums of columns.
 """
 from cython.parallel cimport prange, threadid
 from libc.math cimport sqrt
 from libc.string cimport memset
 
-from convkit._native.border cimport border_index
+from convkit._native.border cimport BORDER_CONSTANT, border_index
 from convkit._native.finish cimport scale_line
 from convkit._native.image cimport is_packed, place, store_line
 from convkit._native.parts cimport close_images, open_images, read_kernel
@@ -17,12 +18,13 @@ from convkit._native.simd cimport (
     VL, stored, prefetch_far, real, scratch_alloc, scratch_free, vec, vec_load, vec_load_pixels, vec_set,
     vec_store
 )
-from convkit._native.tiles cimport Frame, cut, load_bordered, make_tall
+from convkit._native.tiles cimport Frame, cut, fill, load_bordered, make_tall
 
 cdef enum:
     LEVELS = 16  # a sum of 2¹⁵ rows is the largest
     BLOCK = 4  # vectors that go down together
     DIRECT = 6  # so many pixels of a line are summed one by one
+    CHUNK = 1024  # elements of a line, that are summed while they stay near
 
 cdef struct Plan:
     Frame frame
@@ -77,36 +79,43 @@ cdef inline void roll_block(const Plan* plan, const Rows* rows, Py_ssize_t x, re
         vec_store(line + x + v * VL, sums[v])
 
 
+cdef inline Py_ssize_t earlier(Py_ssize_t slot, Py_ssize_t lag, Py_ssize_t kept) noexcept nogil:
+    """The slot of `lag` rows ago in a ring of so many."""
+    return slot - lag if slot >= lag else slot - lag + kept
+
+
 cdef void roll(
-    const Plan* plan, Py_ssize_t t, const char* ahead, stored* pixels, real* ring, real* line, Py_ssize_t n
+    const Plan* plan, Py_ssize_t t, Py_ssize_t* slot, Rows* rows, real* ring, real* line, Py_ssize_t n
 ) noexcept nogil:
-    """Take in row `t` of a tile, and sum the rows that end with it into `line`."""
+    """Take in row `t` of a tile, and sum the rows that end with it into `line`: n elements, at least a vector.
+
+    `slot`: of each level, where in its ring the last sum was made. Made twice, where vectors overlap, it is the same.
+    """
     cdef Py_ssize_t step = plan.frame.line_step, x = 0, byte, kept
     cdef real* sums
-    cdef Rows rows
     cdef int level = 1
-    rows.fresh = pixels + t % plan.kept[0] * step
-    rows.last = pixels + (t + plan.kept[0] - 1) % plan.kept[0] * step
     rows.lone = rows.fresh if plan.lag[0] == 0 else NULL
     rows.ready = t >= plan.frame.rows - 1
-    rows.ahead = ahead
     rows.levels = 0
     while level <= plan.top and t >= (1 << level) - 1:
         rows.levels = level
         kept, sums = plan.kept[level], ring + plan.ring[level]
-        rows.made[level] = sums + t % kept * step
-        rows.back[level] = sums + (t + kept - (1 << level)) % kept * step
-        rows.wanted[level] = sums + (t + kept - plan.lag[level]) % kept * step if plan.lag[level] >= 0 else NULL
+        slot[level] = slot[level] + 1 if slot[level] + 1 < kept else 0
+        rows.made[level] = sums + slot[level] * step
+        rows.back[level] = sums
+        if level < plan.top:
+            rows.back[level] = sums + earlier(slot[level], 1 << level, kept) * step
+        rows.wanted[level] = sums + earlier(slot[level], plan.lag[level], kept) * step if plan.lag[level] >= 0 else NULL
         level += 1
     while x + BLOCK * VL <= n:
         byte = 0
         while rows.ahead != NULL and byte < BLOCK * VL * plan.frame.image.itemsize:
             prefetch_far(rows.ahead + x * plan.frame.image.itemsize + byte)
             byte += 64
-        roll_block(plan, &rows, x, line, BLOCK)
+        roll_block(plan, rows, x, line, BLOCK)
         x += BLOCK * VL
     while x < n:
-        roll_block(plan, &rows, x, line, 1)
+        roll_block(plan, rows, min(x, n - VL), line, 1)
         x += VL
 
 
@@ -156,12 +165,17 @@ cdef void sum_line(
     const Plan* plan, const real* line, real* blocks, real factor, real* to, Py_ssize_t n
 ) noexcept nogil:
     cdef Py_ssize_t channels = plan.frame.channels, count = plan.frame.columns // plan.block
-    cdef Py_ssize_t rest = plan.frame.columns - count * plan.block, step = plan.block * channels
+    cdef Py_ssize_t rest = plan.frame.columns - count * plan.block, step = plan.block * channels, x = 0, some
     if plan.block == 1:
         slide(line, count, step, line, 0, channels, factor, to, n)
         return
-    slide(line, plan.block, channels, line, 0, channels, 1, blocks, n + (count - 1) * step)
-    slide(blocks, count, step, line + count * step, rest, channels, factor, to, n)
+    while x < n:  # the first sums stay near
+        some = min(n - x, <Py_ssize_t>CHUNK)
+        if n - x - some < VL:
+            some = n - x
+        slide(line + x, plan.block, channels, line, 0, channels, 1, blocks, some + (count - 1) * step)
+        slide(blocks, count, step, line + x + count * step, rest, channels, factor, to + x, some)
+        x += some
 
 
 # ---- the mean ---------------------------------------------------------------------------------------
@@ -180,33 +194,109 @@ cdef void divide(const Plan* plan, real* line, Py_ssize_t n) noexcept nogil:
 
 
 # ---- tiles ------------------------------------------------------------------------------------------
+cdef struct Ends:  # of a tile's lines
+    Py_ssize_t left, right  # so many elements lie outside the image
+    const Py_ssize_t* source  # from which each of them is copied; a constant border has none
+    real constant  # is their sum instead
+
+
+cdef real sum_constants(const Plan* plan) noexcept nogil:
+    """The sum of a column of the constant border, in the order of all sums."""
+    cdef real sums[LEVELS]
+    cdef real total = 0
+    cdef int level
+    sums[0] = plan.frame.cval
+    for level in range(1, plan.top + 1):
+        sums[level] = sums[level - 1] + sums[level - 1]
+    for level in range(plan.top, -1, -1):
+        if plan.lag[level] >= 0:
+            total = total + sums[level]
+    return total
+
+
+cdef bint find_ends(const Plan* plan, Py_ssize_t column, Py_ssize_t wide, Py_ssize_t* source, Ends* ends) noexcept nogil:
+    """Whether `wide` pixels from `column` on are read where they lie: what the border adds is to be found in them."""
+    cdef const Frame* frame = &plan.frame
+    cdef Py_ssize_t channels = frame.channels, left = min(max(-column, 0), wide), i, c, x
+    cdef Py_ssize_t right = min(max(column + wide - frame.width, 0), wide)
+    ends.left, ends.right, ends.source = left * channels, right * channels, NULL
+    if not (is_packed(&frame.image) and frame.image.itemsize == sizeof(stored)):
+        return False
+    if (wide - left - right) * channels < VL:
+        return False
+    if frame.border == BORDER_CONSTANT:
+        ends.constant = sum_constants(plan)
+        return True
+    for i in range(left + right):
+        x = border_index(column + (i if i < left else i + wide - left - right), frame.width, frame.border) - column
+        if not left <= x < wide - right:
+            return False
+        for c in range(channels):
+            source[i * channels + c] = x * channels + c
+    ends.source = source
+    return True
+
+
+cdef inline void copy_ends(const Ends* ends, real* line, Py_ssize_t wide) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(ends.left):
+        line[i] = ends.constant if ends.source == NULL else line[ends.source[i]]
+    for i in range(ends.right):
+        line[wide - ends.right + i] = ends.constant if ends.source == NULL else line[ends.source[ends.left + i]]
+
+
+cdef const stored* find_row(const Frame* frame, Py_ssize_t row, Py_ssize_t column, const stored* outside) noexcept nogil:
+    """A row of the image from `column` on, or of the border."""
+    cdef Py_ssize_t y = border_index(row, frame.height, frame.border)
+    return outside if y < 0 else <const stored*>place(&frame.image, y, column)
+
+
 cdef void run_tile(const Plan* plan, Py_ssize_t index, char* scratch) noexcept nogil:
     cdef const Frame* frame = &plan.frame
     cdef Py_ssize_t top = index // frame.strips * frame.band, left = index % frame.strips * frame.strip
     cdef Py_ssize_t height = min(frame.band, frame.out_height - top), pixels = min(frame.strip, frame.out_width - left)
-    cdef Py_ssize_t n = pixels * frame.channels, wide = pixels + frame.columns - 1, t, y
-    cdef const char* ahead
+    cdef Py_ssize_t n = pixels * frame.channels, wide = pixels + frame.columns - 1, inside, t, y
+    cdef Py_ssize_t slot[LEVELS]
     cdef real* line = <real*>scratch
     cdef real* blocks = line + frame.line_step
     cdef real* sums = blocks + frame.line_step
     cdef real* ring = sums + frame.line_step
-    cdef real* target
-    cdef stored* rows = <stored*>(ring + plan.ring_elements)
+    cdef stored* own = <stored*>(ring + plan.ring_elements)  # two rows
+    cdef Py_ssize_t* source = <Py_ssize_t*>(own + 2 * frame.line_step)
+    cdef Rows rows
+    cdef Ends ends
+    cdef bint direct = find_ends(plan, left + frame.first_column, wide, source, &ends)
+    if direct:
+        inside = wide * frame.channels - ends.left - ends.right
+        fill(own, frame.cval, frame.line_step)
+    else:
+        ends.left = ends.right = 0
+        inside = max(wide * frame.channels, <Py_ssize_t>VL)
+    memset(slot, 0, sizeof(slot))
+    rows.fresh = own
     for t in range(height + frame.rows - 1):
-        load_bordered(frame, top + frame.first_row + t, left + frame.first_column, wide,
-                      rows + t % plan.kept[0] * frame.line_step)
-        y = border_index(top + frame.first_row + t + 2, frame.height, frame.border)
-        ahead = place(&frame.image, y, max(left + frame.first_column, 0)) if y >= 0 and is_packed(&frame.image) else NULL
-        roll(plan, t, ahead, rows, ring, line, wide * frame.channels)
-        if t < frame.rows - 1:
+        rows.last = rows.fresh
+        y = top + frame.first_row + t
+        if direct:
+            rows.fresh = find_row(frame, y, max(left + frame.first_column, 0), own)
+        else:
+            rows.fresh = own + t % 2 * frame.line_step
+            load_bordered(frame, y, left + frame.first_column, wide, own + t % 2 * frame.line_step)
+        y = border_index(y + 2, frame.height, frame.border)
+        rows.ahead = NULL
+        if y >= 0 and is_packed(&frame.image):
+            rows.ahead = place(&frame.image, y, max(left + frame.first_column, 0))
+        roll(plan, t, slot, &rows, ring, line + ends.left, inside)
+        y = top + t - frame.rows + 1
+        if y < top:
             continue
+        copy_ends(&ends, line, wide * frame.channels)
         if plan.in_place and n >= VL:
-            target = <real*>place(&frame.out, top + t - frame.rows + 1, left)
-            sum_line(plan, line, blocks, 1 / <real>plan.area, target, n)
+            sum_line(plan, line, blocks, 1 / <real>plan.area, <real*>place(&frame.out, y, left), n)
             continue
         sum_line(plan, line, blocks, 1, sums, n)
         divide(plan, sums, n)
-        store_line(&frame.out, top + t - frame.rows + 1, left, pixels, sums)
+        store_line(&frame.out, y, left, pixels, sums)
 
 
 cdef void size_levels(Plan* plan) noexcept:
@@ -240,6 +330,7 @@ cdef int execute(Plan* plan, int threads) except -1:
     threads = <int>min(threads, tiles)
     bytes_each = (plan.ring_elements + 3 * frame.line_step) * <Py_ssize_t>sizeof(real)
     bytes_each += 2 * frame.line_step * <Py_ssize_t>sizeof(stored)
+    bytes_each += 2 * frame.columns * frame.channels * <Py_ssize_t>sizeof(Py_ssize_t)  # what the ends are copied from
     bytes_each = (bytes_each + 63) // 64 * 64
     scratch = <char*>scratch_alloc(threads * bytes_each)
     if scratch == NULL:

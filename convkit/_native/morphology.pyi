@@ -2,25 +2,15 @@ from collections.abc import Sequence
 
 from convkit._checks import Array, Pair
 
-def rectangle(
-    image: Array,
-    out: Array,
-    greatest: bool,
-    extent: Pair,
-    anchor: Pair,
-    border: int,
-    outside: float,
-    threads: int,
-) -> None: ...
-def footprint(
-    image: Array,
-    out: Array,
-    greatest: bool,
-    taps: Sequence[tuple[int, int, int]],
-    levels: int,
-    extent: Pair,
-    anchor: Pair,
-    border: int,
-    outside: float,
-    threads: int,
-) -> None: ...
+class Kernel:
+    def __init__(
+        self,
+        greatest: bool,
+        taps: Sequence[tuple[int, int, int]],
+        levels: int,
+        extent: Pair,
+        anchor: Pair,
+        border: int,
+        outside: float,
+    ) -> None: ...
+    def run(self, image: Array, out: Array, first: int, threads: int) -> None: ...

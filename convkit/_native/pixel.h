@@ -2,7 +2,7 @@
  *
  * `pixel` is the element of an image, `key` an integer of its size whose order is the pixel's: floats are compared
  * as integers, so that NaN (above every number) and -0 (below +0) have their place, and no result depends on the
- * order of the comparisons. `keys` is a register of KL keys. No instruction set is named here.
+ * order of the comparisons. `keys` is a register of KL keys. Instruction sets are named in `extremes.h`.
  */
 #pragma once
 #include "simd.h"
@@ -48,15 +48,7 @@ INLINE const key *key_place(const key *p) {
 
 INLINE keys keys_set(key k) { return k - (keys){0}; }
 
-/* Written lane by lane, which compilers make one instruction where there is one. */
-INLINE keys keys_min(keys a, keys b) {
-  for (int i = 0; i < KL; i++) a[i] = a[i] < b[i] ? a[i] : b[i];
-  return a;
-}
-INLINE keys keys_max(keys a, keys b) {
-  for (int i = 0; i < KL; i++) a[i] = a[i] > b[i] ? a[i] : b[i];
-  return a;
-}
+#include "extremes.h"
 
 /* Of a and b, that which `lesser` is not. Where any function of three registers is one instruction, it is one that
  * leaves the ports alone which compare. */
@@ -96,11 +88,17 @@ INLINE pixel pixel_of(key k) {
   return x;
 }
 INLINE keys keys_to_pixels(keys v) { return v ^ (v >> (8 * sizeof(key) - 1) & KEY_NAN); }
+INLINE keys pixels_load(const pixel *p) {
+  typedef pixel pixels __attribute__((vector_size(VECTOR_BYTES)));
+  const keys bits = keys_load((const key *)p), nan = (keys)((pixels)bits != (pixels)bits);
+  return (nan & KEY_NAN) | (keys_to_pixels(bits) & ~nan);
+}
 #else
 #define PIXEL_IS_KEY 1
 INLINE key key_of(pixel x) { return x; }
 INLINE pixel pixel_of(key k) { return k; }
 INLINE keys keys_to_pixels(keys v) { return v; }
+INLINE keys pixels_load(const pixel *p) { return keys_load(p); }
 #endif
 INLINE void pixels_store(pixel *p, keys v) { keys_store((key *)p, keys_to_pixels(v)); }
 /* The same around the caches, p aligned as a vector. */

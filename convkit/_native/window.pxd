@@ -183,8 +183,13 @@ cdef inline int run_tiles(
     if scratch == NULL:
         raise MemoryError(f"no {threads * bytes_each} bytes for windows of {w.rows}x{w.columns}")
     memset(scratch, 0, threads * bytes_each)
-    for i in prange(tiles, nogil=True, num_threads=threads, schedule="dynamic"):
-        run_tile(w, function, how, i, <key*>(scratch + threadid() * bytes_each))
+    with nogil:
+        if threads == 1:
+            for i in range(tiles):
+                run_tile(w, function, how, i, <key*>scratch)
+        else:
+            for i in prange(tiles, num_threads=threads, schedule="dynamic"):
+                run_tile(w, function, how, i, <key*>(scratch + threadid() * bytes_each))
     scratch_free(scratch)
     return 0
 
@@ -197,11 +202,18 @@ cdef inline void read_grid(Grid* grid, const Py_buffer* view) noexcept:
     grid.channel_step = 1 if view.ndim == 2 or view.shape[2] == 1 else view.strides[2] // view.itemsize
 
 
-cdef inline int open_window(
-    Window* w, Py_buffer* views, image, out, extent, anchor, int border, double outside
-) except -1:
-    """Read the arguments of an entry point; `close_window` gives the two buffers back."""
+cdef inline int read_window(Window* w, extent, anchor, int border, double outside) except -1:
+    """What does not depend on the images; "valid" windows lie on the first pixel that they see."""
     memset(w, 0, sizeof(Window))
+    w.rows, w.columns = extent
+    w.border, w.outside = border, key_of(<pixel>outside)
+    if border != BORDER_VALID:
+        w.first_row, w.first_column = -<Py_ssize_t>anchor[0], -<Py_ssize_t>anchor[1]
+    return 0
+
+
+cdef inline int open_images(Window* w, Py_buffer* views, image, out) except -1:
+    """`close_window` gives the two buffers back."""
     PyObject_GetBuffer(image, &views[0], PyBUF_RECORDS_RO)
     try:
         PyObject_GetBuffer(out, &views[1], PyBUF_RECORDS)
@@ -213,11 +225,15 @@ cdef inline int open_window(
     w.height, w.width = views[0].shape[0], views[0].shape[1]
     w.channels = views[0].shape[2] if views[0].ndim == 3 else 1
     w.out_height, w.out_width = views[1].shape[0], views[1].shape[1]
-    w.rows, w.columns = extent
-    w.border, w.outside = border, key_of(<pixel>outside)
-    if border != BORDER_VALID:
-        w.first_row, w.first_column = -<Py_ssize_t>anchor[0], -<Py_ssize_t>anchor[1]
     return 0
+
+
+cdef inline int open_window(
+    Window* w, Py_buffer* views, image, out, extent, anchor, int border, double outside
+) except -1:
+    """Read the arguments of an entry point."""
+    read_window(w, extent, anchor, border, outside)
+    return open_images(w, views, image, out)
 
 
 cdef inline void close_window(Py_buffer* views) noexcept:

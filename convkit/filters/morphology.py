@@ -293,10 +293,11 @@ def _extreme(
         outside = _checks.fill_value(cval, source.dtype)
     height, width = footprint.extent
     return window.run(
-        ("morphology", "footprint" if footprint.taps else "rectangle"),
+        ("morphology", window.KERNEL),
         source,
         greatest,
-        *(footprint[1:] if footprint.taps else ()),
+        footprint.taps,
+        footprint.levels,
         extent=footprint.extent,
         anchor=((height - 1) // 2, (width - 1) // 2) if turned else None,
         border=border,

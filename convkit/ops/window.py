@@ -12,6 +12,9 @@ from convkit.ops import rows
 from convkit.ops.rows import RowKernel
 from convkit.ops.stencil import BORDERS
 
+KERNEL = "Kernel"
+"""The name of such classes."""
+
 
 def run(
     kernel: tuple[str, str],
@@ -27,6 +30,7 @@ def run(
 ) -> Array:
     """Call `kernel`, (family, entry), with the checked image `source` and what is special to it, `how`.
 
+    The entry is a function, or a class of kernels that read everything but the images once.
     `work` counts the steps that a pixel costs, in multiply-adds of `_threads`.
     """
     code = BORDERS.index(_checks.choice(border, "border", BORDERS))
@@ -35,18 +39,21 @@ def run(
     function = getattr(_dispatch.native().family(family, source.dtype), entry)
     row, column = anchor or (extent[0] // 2, extent[1] // 2)
 
-    is_copy = extent == (1, 1) and source.dtype not in _checks.FLOATS  # which know several NaNs
-
     def fill(source: Array, target: Array, first: int, threads: int) -> None:
-        if is_copy:
-            target[...] = source[first : first + target.shape[0]]
-            return
         if border == "valid":
             source = source[first:]
         function(source, target, *how, extent, (row - first, column), code, cval, threads)
 
+    if extent == (1, 1) and source.dtype not in _checks.FLOATS:  # which know several NaNs
+        fill = _copy
+    elif entry == KERNEL:
+        fill = function(*how, extent, (row, column), code, cval).run
     bound = RowKernel.of(fill, extent, (row, column), border)
     return rows.execute(bound, source, result, result.size * work, num_threads)
+
+
+def _copy(source: Array, target: Array, first: int, threads: int) -> None:
+    target[...] = source[first : first + target.shape[0]]
 
 
 def output_shape(shape: tuple[int, ...], extent: Pair, border: str) -> tuple[int, ...]:
