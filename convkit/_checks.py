@@ -123,10 +123,10 @@ def float_arrays(**arrays: Any) -> list[Array]:
     for name, value in arrays.items():
         array = carriers[name] if name in carriers else as_array(value, name, weak)
         if array.dtype not in FLOATS:
-            mending = f"pass {name}.astype(np.float32)"
+            told = f"{name} has dtype {array.dtype}; expected float32 or float64"
             if array.ndim == 3 and looks_channels_last(array.shape) and array.dtype in IMAGE_DTYPES:
-                mending = f"it looks like HWC, pass ck.to_bchw({name})"
-            raise TypeError(f"{name} has dtype {array.dtype}; expected float32 or float64: {mending}")
+                raise TypeError(f"{told}, and it looks like HWC: pass ck.to_bchw({name})")
+            raise TypeError(f"{told}: pass {name}.astype(np.float32)")
         if found and array.dtype != found[0].dtype:
             first = next(iter(arrays))
             raise TypeError(

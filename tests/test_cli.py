@@ -443,14 +443,17 @@ def test_one_interrupt_stops_and_tells(photos, capsys, monkeypatch):
         return apply_one(*given)
 
     monkeypatch.setattr("convkit.cli.folder.filtered", interrupted)
-    before = signal.getsignal(signal.SIGINT)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it in the background
     argv = ("apply", "sobel", "in", "-o", "out", "--workers", "1", "--report", "r.json")
-    status, out, _ = run(capsys, *argv)
+    try:
+        status, out, _ = run(capsys, *argv)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert (status, files("out")) == (130, ["a.png"])
     assert "1 written, 4 not begun" in out
     assert out.endswith("; interrupted\n")
     assert json.loads(Path("r.json").read_text())["written"] == 1
-    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_a_report_that_cannot_be_written_costs_no_summary(photos, capsys, monkeypatch):

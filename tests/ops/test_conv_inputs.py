@@ -126,7 +126,7 @@ def test_what_another_library_raises_names_the_argument(broken):
 
 def test_a_photo_as_it_was_read_is_told_to_become_a_batch():
     photo = np.zeros((9, 8, 3), np.uint8)
-    with pytest.raises(TypeError, match=r"it looks like HWC, pass ck\.to_bchw\(input\)"):
+    with pytest.raises(TypeError, match=r"it looks like HWC: pass ck\.to_bchw\(input\)"):
         ck.conv2d(photo, np.ones((2, 3, 3, 3), np.float32))
     assert ck.conv2d(ck.to_bchw(photo), np.ones((2, 3, 3, 3), np.float32)).ndim == 4
 
