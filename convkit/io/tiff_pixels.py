@@ -39,6 +39,9 @@ from convkit.io.headers.tiff import (
 SPARE = 1 << 10
 """Bytes that a deflated piece may take beyond twice its pixels'."""
 
+NEAR_BYTES = 1 << 18
+"""That are unpacked before they are laid: they stay in a cache."""
+
 
 # ---- pieces -----------------------------------------------------------------------------------------
 
@@ -47,23 +50,36 @@ def assemble(data: bytes, pieces: Pieces, image: Array) -> None:
     """Fill the HWC `image` from strips or tiles, stored as they are or as is undone here."""
     number = 0
     channels = [image[..., i : i + 1] for i in range(pieces.samples)] if pieces.planar else [image]
+    together = _together(pieces, image.shape[1])
     for plane in channels:
-        for top in range(0, image.shape[0], pieces.height):
-            rows = plane[top : top + pieces.height]
+        for top in range(0, image.shape[0], together * pieces.height):
+            rows = plane[top : top + together * pieces.height]
+            count = -(-rows.shape[0] // pieces.height)
             for left in range(0, image.shape[1], pieces.width):
-                _lay(data, number, pieces, rows[:, left : left + pieces.width])
-                number += 1
+                _lay(data, range(number, number + count), pieces, rows[:, left : left + pieces.width])
+                number += count
 
 
-def _lay(data: bytes, number: int, pieces: Pieces, part: Array) -> None:
-    """A piece's pixels into their `part` of the image; rows and columns beyond it are dropped."""
+def _together(pieces: Pieces, width: int) -> int:
+    """How many pieces are laid at once: of strips that are unpacked, as many as stay near."""
+    if pieces.compression == NONE or pieces.width < width:
+        return 1
+    return max(1, NEAR_BYTES // (pieces.line * pieces.height))
+
+
+def _lay(data: bytes, numbers: range, pieces: Pieces, part: Array) -> None:
+    """Pixels of pieces below each other into their `part` of the image; what lies beyond it is dropped."""
     rows, columns, samples = part.shape
     stored: bytes | memoryview
     if pieces.compression == NONE:
-        stored = memoryview(data)[pieces.places[number] :]
+        stored = memoryview(data)[pieces.places[numbers.start] :]
     else:
-        line = pieces.width * samples * part.itemsize
-        stored = _unpacked(data, number, pieces, line * rows, line * pieces.height)
+        line, height = pieces.width * samples * part.itemsize, pieces.height
+        left = [min(height, rows - i * height) for i in range(len(numbers))]
+        stored = b"".join(
+            memoryview(_unpacked(data, number, pieces, line * least, line * height))[: line * least]
+            for number, least in zip(numbers, left, strict=True)
+        )
     found: Array = np.ndarray((rows, pieces.width, samples), pieces.dtype, stored)
     if not pieces.differences:
         part[...] = found[:, :columns]
