@@ -24,7 +24,7 @@ ADAM7 = (
 """Of each pass, the first row and column, and the steps to the next ones."""
 SOME = 1024  # bytes that are inflated at once, to a megabyte at most
 
-CHUNK, CHECKSUM, FRAMES = struct.Struct(">I4s"), struct.Struct(">I"), struct.Struct(">I")
+CHUNK, CHECKSUM = struct.Struct(">I4s"), struct.Struct(">I")
 WITH_KEY = {0: 2, 2: 6, 3: 0}
 """Kinds that may say which values are transparent, and in how many bytes; of a palette, as many as it has."""
 DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
@@ -58,7 +58,7 @@ def read(data: bytes) -> Header:
             if name == b"eXIf":
                 orientation = exif.orientation(data[at + 8 : last])
             elif name == b"acTL":
-                (frames,) = FRAMES.unpack_from(data, at + 8)
+                frames = int.from_bytes(data[at + 8 : min(at + 12, last)], "big")
             continue
         if at > end:
             stretches.append((start, end))
