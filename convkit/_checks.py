@@ -29,7 +29,7 @@ INT64_MAX = 2**63 - 1
 MAX_CHANNELS = 4  # of a picture: gray, gray + alpha, RGB, RGBA
 MAX_BANDS = 16  # of an image for the filters, which take any number: satellites' have up to 13
 LOOKS_LIKE = "; it looks like "
-PALETTES = {"P", "PA", "CMYK", "YCbCr", "LAB", "HSV"}
+UNLIKE_RGB = {"P", "PA", "CMYK", "YCbCr", "LAB", "HSV"}
 """Pillow's modes that need a conversion before numbers are colours."""
 
 # ---- arrays -----------------------------------------------------------------------------------------
@@ -73,7 +73,7 @@ def as_array(value: Any, name: str, dtype: np.dtype[Any] | None = None) -> Array
 
 
 def _from_protocol(value: Any, name: str) -> Array:
-    if getattr(value, "mode", None) in PALETTES and hasattr(value, "getbands"):
+    if getattr(value, "mode", None) in UNLIKE_RGB and hasattr(value, "getbands"):
         raise ValueError(
             f"{name} is a Pillow image of mode {value.mode}, whose numbers are no gray, RGB or RGBA; "
             f"pass {name}.convert('RGB')"

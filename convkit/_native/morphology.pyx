@@ -230,7 +230,7 @@ cdef struct Few:  # of a tile, whose lines begin with the first column that its 
     bint far  # the image and the output do not fit the second cache
 
 
-# ---- down the columns
+# ---- a few rows at a time: down the columns -----------------------------------------------------------
 cdef inline keys load_as(const key* p, const bint raw) noexcept nogil:
     """Keys, or pixels of the image."""
     return pixels_load(<const pixel*>p) if raw else keys_load(p)
@@ -298,7 +298,7 @@ cdef inline void pick_few(
         pick_down(few.rows, w.rows, few.found, w.line, x, end, 0, raw, greatest, few.far)
 
 
-# ---- along the lines
+# ---- a few rows at a time: along the lines ------------------------------------------------------------
 cdef inline void pass_out(
     const key* line, pixel* target, Py_ssize_t x, Py_ssize_t end, Py_ssize_t step, Py_ssize_t last, const int count,
     const bint greatest, bint stream, const pixel* leaving
@@ -367,7 +367,7 @@ cdef inline void pick_out(
         pick_along(w, tile, few, y, first, end, 5, greatest)
 
 
-# ---- a tile
+# ---- a few rows at a time: a tile ---------------------------------------------------------------------
 cdef inline bint find_ends(const Window* w, Tile tile, Few* few) noexcept nogil:
     """Whether all that the border adds is to be found in the line, and a vector of the image."""
     cdef Py_ssize_t column = tile.left + w.first_column, pixels = tile.pixels + w.columns - 1, i, c, at, x

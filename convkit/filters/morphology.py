@@ -293,7 +293,7 @@ def _extreme(
         outside = _checks.fill_value(cval, source.dtype)
     height, width = footprint.extent
     return window.run(
-        ("morphology", window.KERNEL),
+        ("morphology", "Kernel"),
         source,
         greatest,
         footprint.taps,

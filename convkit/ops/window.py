@@ -12,9 +12,6 @@ from convkit.ops import rows
 from convkit.ops.rows import RowKernel
 from convkit.ops.stencil import BORDERS
 
-KERNEL = "Kernel"
-"""The name of such classes."""
-
 
 def run(
     kernel: tuple[str, str],
@@ -46,7 +43,7 @@ def run(
 
     if extent == (1, 1) and source.dtype not in _checks.FLOATS:  # which know several NaNs
         fill = _copy
-    elif entry == KERNEL:
+    elif isinstance(function, type):
         fill = function(*how, extent, (row, column), code, cval).run
     bound = RowKernel.of(fill, extent, (row, column), border)
     return rows.execute(bound, source, result, result.size * work, num_threads)
