@@ -65,9 +65,9 @@ CLANG_FLAGS = ("-mllvm", "-unroll-threshold=10000")
 LANES_16 = ("-DCONVKIT_INT16",)
 # In functions of thousands of lines gcc looks for common values longer than it compiles them, and finds none.
 NO_GCSE = ("-fno-gcse",)
-# What -O3 and -O2 add to unrolling and vectorising: copies of loops for cases that do not come up here, ranges
-# of values that no kernel has use for, code shared between branches. They take half of the time of a build, and
-# the kernels are 1 % faster without.
+# What -O3 and -O2 add to unrolling and vectorising: copies of loops for cases that do not come up, ranges
+# of values that no kernel has use for, code shared between branches. They take half of the time of a build,
+# and the kernels are 1 % faster without.
 PLAIN_LOOPS = (
     "-fno-code-hoisting",
     "-fno-crossjumping",

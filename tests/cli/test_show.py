@@ -33,7 +33,7 @@ def test_show_speaks_to_terminals(tmp_path, capsys, protocol, start):
 
 
 def test_a_large_kernel_is_printed_by_its_ends(tmp_path, capsys, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("COLUMNS", "100")
     assert cli.main(["kernel", "gaussian(sigma=20)", "-o", str(tmp_path / "kernel.png")]) == 0
     *table, last = capsys.readouterr().out.splitlines()
     assert {len(line.split()) for line in table} == {9}
