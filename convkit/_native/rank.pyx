@@ -277,11 +277,10 @@ cdef inline void select(
             tried[v] = keys_with_bit(found[v], bit)
             below[v] = keys_set(0)
         for y in range(w.rows):
-            near = rows[y] + at
             for x in range(w.columns):
+                near = rows[y] + at + x * w.channels
                 for v in range(vectors):
                     below[v] = keys_count_less(below[v], keys_load(near + v * KL), tried[v])
-                near += w.channels
         for v in range(vectors):
             found[v] = keys_where_at_most(below[v], w.rows * w.columns // 2, tried[v], found[v])
     for v in range(vectors):
