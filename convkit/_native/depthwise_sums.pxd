@@ -2,7 +2,7 @@
 # anywhere in the strip.
 from convkit._native.arith cimport ceil_div
 from convkit._native.depthwise_conv cimport PITCH, Conv
-from convkit._native.simd cimport (LINE, STREAM_LINES, VL, prefetch, prefetch_far, prefetch_write, real, vec, vec_load,
+from convkit._native.simd cimport (LINE, VL, prefetch, prefetch_far, prefetch_write, real, vec, vec_load,
                                    vec_pin, vec_set, vec_store, vec_store_part)
 
 
@@ -63,7 +63,7 @@ cdef inline void add_taps(const int OUTPUTS, const int CHUNK, const int STRIDE, 
 
 
 cdef inline void ask(const Conv* conv, Ahead* ahead, Py_ssize_t vectors) noexcept nogil:
-    # Some processors bring the lines between when they see a stream, others do not.
+    # Line by line: rows are short, and no processor foresees the next one.
     cdef Py_ssize_t c
     cdef const real* line
     cdef const real* due
@@ -72,7 +72,7 @@ cdef inline void ask(const Conv* conv, Ahead* ahead, Py_ssize_t vectors) noexcep
         line, due = ahead.at + c * conv.x_channel, ahead.due + c * conv.x_channel
         while line < due:
             prefetch(line)
-            line += STREAM_LINES * LINE
+            line += LINE
     ahead.at = line - (conv.channels - 1) * conv.x_channel
 
 

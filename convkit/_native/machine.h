@@ -13,8 +13,8 @@
  *      gradients: sums of GRAD_MR weights by 2 vectors of outputs, or twice as many by one; and of
  *      stencils: sums of STENCIL_VECTORS vectors of STENCIL_ROWS rows, those vectors and a weight of each row; of columns,
  *      whose weights stay in registers too, COLUMN_VECTORS.
- *      SUMS_BYTES and PLANES_BYTES of a unit of work share the L2 cache with weights. Of lines that are read in turn, one
- *      in STREAM_LINES is asked for: processors that bring the others unasked need no more -- */
+ *      SUMS_BYTES and PLANES_BYTES of a unit of work share the L2 cache with weights. Where FORESEES_LINES, long
+ *      runs of lines come unasked, and to ask takes longer than it saves -- */
 #if defined(__AVX512F__) /* 32 registers of 64 bytes */
 #define VECTOR_BYTES 64
 #define GEMM_MR 8
@@ -31,7 +31,7 @@
 #define COLUMN_VECTORS 4
 #define SUMS_BYTES (1 << 19)
 #define PLANES_BYTES (1 << 19)
-#define STREAM_LINES 8
+#define FORESEES_LINES 1
 #elif defined(__AVX2__) /* 16 registers of 32 bytes */
 #define VECTOR_BYTES 32
 #define GEMM_MR 4
@@ -48,7 +48,7 @@
 #define COLUMN_VECTORS 2
 #define SUMS_BYTES (1 << 18)
 #define PLANES_BYTES (1 << 17)
-#define STREAM_LINES 1
+#define FORESEES_LINES 0
 #elif defined(__aarch64__) /* 32 registers of 16 bytes; gcc keeps all broadcasts in registers of their own */
 #define VECTOR_BYTES 16
 #define GEMM_MR 8
@@ -65,7 +65,7 @@
 #define COLUMN_VECTORS 4
 #define SUMS_BYTES (1 << 19)
 #define PLANES_BYTES (1 << 19)
-#define STREAM_LINES 8
+#define FORESEES_LINES 1
 #else /* x86-64 SSE2 (16 registers of 16 bytes, no FMA) and any other machine */
 #define VECTOR_BYTES 16
 #define GEMM_MR 4
@@ -82,7 +82,7 @@
 #define COLUMN_VECTORS 2
 #define SUMS_BYTES (1 << 19)
 #define PLANES_BYTES (1 << 19)
-#define STREAM_LINES 1
+#define FORESEES_LINES 0
 #endif
 
 /* Vectors of the GEMM's tile for a panel of so many rows, few enough that 8 sums would not be in flight. */

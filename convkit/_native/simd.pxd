@@ -20,7 +20,7 @@ cdef extern from "simd.h" nogil:
         PLANES_BYTES
         GRAD_MR
         LINE
-        STREAM_LINES
+        FORESEES_LINES
         STRIP_CHUNK
         STRIP_ROWS
         STRIP_ROWS_PAIR

@@ -6,7 +6,7 @@ from libc.string cimport memcpy, memset
 
 from convkit._native.arith cimport ceil_div
 from convkit._native.pixel cimport pixel
-from convkit._native.simd cimport prefetch_far, prefetch_write, real, scratch_alloc, scratch_free
+from convkit._native.simd cimport FORESEES_LINES, prefetch_far, prefetch_write, real, scratch_alloc, scratch_free
 from convkit._native.window cimport Grid, is_packed, read_grid
 
 cdef enum:
@@ -46,13 +46,13 @@ cdef void mask_rows(
     cdef uint8_t* target
     cdef Py_ssize_t y, x, c, row = width * channels
     cdef bint packed = is_packed(image, channels) and steps[1] == channels and steps[2] == 1
-    if packed and image.row_step == row and steps[0] == row and row * steps[3] < FAR_BYTES:
+    if packed and image.row_step == row and steps[0] == row and (FORESEES_LINES or row * steps[3] < FAR_BYTES):
         mask_line(image.data + top * row, out + top * row, row * (bottom - top), value)
         return
     for y in range(top, bottom):
         source, target = image.data + y * image.row_step, out + y * steps[0]
         if packed:
-            if steps[0] * steps[3] < FAR_BYTES:
+            if FORESEES_LINES or steps[0] * steps[3] < FAR_BYTES:
                 mask_line(source, target, row, value)
             else:
                 mask_row(source, target, row, value, image.row_step, steps[0])
@@ -101,7 +101,8 @@ cdef void count_rows(
             source = image.data + y * image.row_step + c * image.channel_step
             x = 0
             while sizeof(pixel) == 1 and image.pixel_step == 1 and x + 16 <= width:
-                prefetch_far(source + x + 4096)
+                if not FORESEES_LINES:
+                    prefetch_far(source + x + 4096)
                 count_eight(source + x, tables)
                 count_eight(source + x + 8, tables + TURNS * 256)
                 x += 16
