@@ -12,10 +12,11 @@ Work = dict[str, float]
 
 PREPARING = ("plan", "weights")
 
-# Nanoseconds of each step in float32, on the instruction sets of `ISAS`; those of float64 take twice as long.
-# Weights are prepared with other layers' numbers in the caches (not yet on the baseline); a plan's
-# own time is of warm caches, as what Python takes more in cold ones it takes for every algorithm. The products of
-# "depthwise" on AVX-512 count a tenth less than was fitted: fewer layers are then given a slower algorithm.
+# Nanoseconds of each step in float32, on the instruction sets of `ISAS`; those of float64 take twice as
+# long. Weights are prepared with other layers' numbers in the caches (not yet on the baseline); a plan's
+# own time is of warm caches, as what Python takes more in cold ones it takes for every algorithm. The
+# products of "depthwise" on AVX-512 count a tenth less than was fitted: fewer layers are then given a
+# slower algorithm.
 COSTS: dict[str, dict[str, tuple[float, float, float]]] = {
     "gemm": {
         "plan": (4490, 9890, 13900),
