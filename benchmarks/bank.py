@@ -401,7 +401,7 @@ def _(a: SimpleNamespace, dtype: np.dtype, channels: int) -> Call | None:
 
     if np.ndim(a.sigma):
         return None
-    axis = None if channels == 1 else -1
+    axis = None if channels == 1 else 2  # of a negative one it filters the first rows alone
     return lambda image, dst: filters.unsharp_mask(
         image, a.sigma, a.amount, preserve_range=True, channel_axis=axis
     )
