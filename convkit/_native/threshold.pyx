@@ -46,16 +46,17 @@ cdef void mask_rows(
     cdef uint8_t* target
     cdef Py_ssize_t y, x, c, row = width * channels
     cdef bint packed = is_packed(image, channels) and steps[1] == channels and steps[2] == 1
-    if packed and image.row_step == row and steps[0] == row and (FORESEES_LINES or row * steps[3] < FAR_BYTES):
+    cdef bint asks = not FORESEES_LINES and steps[0] * steps[3] >= FAR_BYTES
+    if packed and not asks and image.row_step == row and steps[0] == row:
         mask_line(image.data + top * row, out + top * row, row * (bottom - top), value)
         return
     for y in range(top, bottom):
         source, target = image.data + y * image.row_step, out + y * steps[0]
         if packed:
-            if FORESEES_LINES or steps[0] * steps[3] < FAR_BYTES:
-                mask_line(source, target, row, value)
-            else:
+            if asks:
                 mask_row(source, target, row, value, image.row_step, steps[0])
+            else:
+                mask_line(source, target, row, value)
             continue
         for x in range(width):
             for c in range(channels):
