@@ -108,6 +108,8 @@ FAMILIES = [
     Family("convkit._native.mark", isas=("baseline",), reals=("u8",)),
     Family("convkit._native.stencil", reals=("f32",), flags=(*UNROLL, *NO_GCSE)),
     Family("convkit._native.stencil", isas=UP_TO_AVX2, reals=("f64",), flags=(*UNROLL, *NO_GCSE)),
+    Family("convkit._native.spectral", reals=("f32",), flags=UNROLL),
+    Family("convkit._native.spectral", isas=UP_TO_AVX2, reals=("f64",), flags=UNROLL),
     Family("convkit._native.narrow", reals=("s16",), flags=(*UNROLL, *NO_GCSE), lanes=LANES_16),
     Family("convkit._native.box", isas=UP_TO_AVX2),
     Family("convkit._native.box_integers", isas=UP_TO_AVX2, reals=PIXELS[:3]),

@@ -39,6 +39,7 @@ FAMILIES = {
     "optim": "convkit._native.optim",
     "mark": "convkit._native.mark",
     "stencil": "convkit._native.stencil",
+    "spectral": "convkit._native.spectral",
     "layout": "convkit._native.layout",
     "red_blue": "convkit._native.red_blue",
     "row_sums": "convkit._native.row_sums",

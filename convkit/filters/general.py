@@ -197,7 +197,8 @@ def filter2d(
         Applied to the sum before it is rounded.
     method : {"auto", "direct", "separable", "fft"}
         "auto" takes a kernel apart where it is an outer product, or two, and takes Fourier transforms for
-        very large kernels of no such form (see `explain`); "direct" sums every product.
+        large kernels of no such form (see `explain`): their errors are a few units in the last place of the
+        largest number near by; "direct" sums every product. So does "fft" where NaN or Inf come up.
     dtype : dtype, optional
         dtype of the result; the image's by default. Integers are rounded to nearest, half to even, and
         saturated: pass ``dtype=np.float32`` or ``np.int16`` to keep negative responses of unsigned images.
@@ -331,12 +332,14 @@ def _apply_spectra(
     num_threads: int | None,
 ) -> Array:
     """As `_apply`, but by Fourier transforms; what follows the sums is a kernel of one weight."""
-    image, found, _, fill = stencil.prepare(operation.extent, source, border, cval, result, out)
+    image, found, code, fill = stencil.prepare(operation.extent, source, border, cval, result, out)
     real = _resolution(source.dtype, result)
     plain = (_checks.finite(scale, "scale"), _checks.finite(delta, "delta")) == (1, 0) and result == real
     sums = found if plain else _checks.empty(found.shape, real)
     threads = _threads.threads_for(sums.size * FFT_WORK, num_threads)
-    spectral.correlate(operation, stencil.as_hwc(image), stencil.as_hwc(sums), border, fill, threads)
+    finite = spectral.correlate(operation, stencil.as_hwc(image), stencil.as_hwc(sums), code, fill, threads)
+    if not finite:  # sums keep to themselves what is not; a view, so that nobody takes them for the rule
+        return _apply(operation, image.view(), scale, delta, border, cval, result, found, num_threads)
     if plain:
         return found
     one = stencil.dense(np.ones((1, 1)), (0, 0))

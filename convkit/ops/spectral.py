@@ -1,23 +1,33 @@
-"""Very large kernels by Fourier transforms of tiles (overlap-save): a cost that hardly grows with them."""
+"""Large kernels by Fourier transforms of tiles (overlap-save): a cost that hardly grows with them."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
+from functools import lru_cache
 from itertools import product
+from typing import Any
 
 import numpy as np
 
+from convkit import _dispatch
 from convkit._checks import Array, Pair
-from convkit.ops import fft
-from convkit.ops.stencil import Stencil
+from convkit.ops.stencil import BORDERS, Stencil
 
-SMALLEST = 900
-"""Products a pixel from which transforms take three quarters of the time of sums, which keep all promises."""
+SMALLEST = 200
+"""Products a pixel from which transforms take half of the time of sums, which round each output by itself."""
 
 HOLES_COST = 1.6
 """What a product costs where weights of zero, which must read nothing, lie between the others."""
 
-TILE = 512
-"""Rows and columns of a transform where the kernel is small beside it: it stays in the second cache."""
+NEAR_BYTES = 1 << 19
+"""Tiles of so many bytes stay in the second cache."""
+
+LEAST_ROWS = 16
+"""Of a tile."""
+
+FAR_COST = 1.2
+"""What a number of a larger tile costs."""
 
 
 def pays(stencil: Stencil) -> bool:
@@ -28,54 +38,58 @@ def pays(stencil: Stencil) -> bool:
 
 
 def correlate(
-    stencil: Stencil, image_hwc: Array, sums_hwc: Array, border: str, cval: float, threads: int
-) -> None:
-    """Write the sums of a dense `stencil` to `sums_hwc`, computed in numbers of its dtype."""
-    shape: Pair = sums_hwc.shape[0], sums_hwc.shape[1]
-    tile, step = zip(*map(_cut, shape, stencil.extent), strict=True)
-    spectrum = _spectrum(stencil, tile, sums_hwc.dtype.type)
-    image, sums = image_hwc.transpose(2, 0, 1), sums_hwc.transpose(2, 0, 1)
-    origin = (0, 0) if border == "valid" else stencil.anchor
-    around = "constant" if border == "valid" else border
-    places = list(product(range(len(image)), range(0, shape[0], step[0]), range(0, shape[1], step[1])))
+    stencil: Stencil, image_hwc: Array, sums_hwc: Array, code: int, cval: float, threads: int
+) -> bool:
+    """Write the sums of a dense `stencil` to `sums_hwc`, computed in numbers of its dtype.
 
-    def run(first: int) -> None:
-        block: Array = np.empty((1, *tile), sums.dtype)
-        seen: Array = np.empty_like(spectrum)
-        for c, y, x in places[first::threads]:
-            end = min(y + step[0], shape[0]), min(x + step[1], shape[1])
-            rows = y - origin[0], end[0] - origin[0] + stencil.extent[0] - 1
-            columns = x - origin[1], end[1] - origin[1] + stencil.extent[1] - 1
-            fft.fill(block, image[c : c + 1], rows, columns, around, cval)
-            with np.errstate(all="ignore"):  # NaN, Inf and overflow are the caller's to judge
-                # "ortho": NumPy's transforms are faster where they have a factor to multiply with.
-                np.fft.rfft(block[0], norm="ortho", out=seen)
-                np.fft.fft(seen, axis=0, norm="ortho", out=seen)
-                np.multiply(seen, spectrum, out=seen)
-                np.fft.ifft(seen, axis=0, norm="ortho", out=seen)
-                np.fft.irfft(seen, tile[1], norm="ortho", out=block[0])
-            sums[c, y : end[0], x : end[1]] = block[0, : end[0] - y, : end[1] - x]
-
-    threads = min(threads, len(places))
-    if threads == 1:
-        run(0)
-        return
-    from concurrent.futures import ThreadPoolExecutor  # a quarter of the time of importing convkit
-
-    with ThreadPoolExecutor(threads, "convkit-spectral") as pool:
-        list(pool.map(run, range(threads)))
-
-
-def _cut(outputs: int, extent: int) -> Pair:
-    """The length of tiles along an axis, about equal ones, and how many outputs each gives."""
-    most = max(min(TILE, outputs + extent - 1), 3 * extent) - extent + 1
-    step = -(-outputs // -(-outputs // most))
-    return fft.good_length(step + extent - 1), step
-
-
-def _spectrum(stencil: Stencil, tile: tuple[int, ...], real: type) -> Array:
-    """The transform of the kernel, to be multiplied with those of tiles."""
+    `code` is the border's. False where not all numbers are finite: then they are in doubt.
+    """
     weights = stencil.parts[0][0]
-    kernel: Array = np.zeros(tile, real)
-    kernel[: weights.values.shape[0], : weights.values.shape[1]] = weights.values
-    return np.fft.rfft2(np.roll(kernel, (weights.row, weights.column), (0, 1))).conj()
+    height, width, channels = sums_hwc.shape
+    family = _dispatch.native().family("spectral", sums_hwc.dtype)
+    tile = _tile((height, width), channels, weights.values.shape, family.LEAST_WIDTH, sums_hwc.itemsize)
+    row, column = (0, 0) if BORDERS[code] == "valid" else stencil.anchor
+    steps = tuple(map(_step, (height, width), tile, weights.values.shape))
+    spectrum = _spectrum(family, weights.values.tobytes(), weights.values.shape, tile)
+    origin = weights.row - row, weights.column - column
+    finite: bool = spectrum.correlate(image_hwc, sums_hwc, origin, steps, code, cval, threads)
+    return finite
+
+
+@lru_cache(maxsize=256)
+def _tile(outputs: Pair, channels: int, extent: Pair, least_width: int, itemsize: int) -> Pair:
+    """The cheapest tile, rows and columns, for an image of so many outputs."""
+
+    def cost(tile: Pair) -> float:
+        tiles = channels * math.prod(map(_tiles, outputs, tile, extent))
+        stages = sum(length.bit_length() // 2 for length in tile)  # each cuts in four
+        near = 2 * itemsize * math.prod(tile) <= NEAR_BYTES
+        return -(-tiles // 2) * math.prod(tile) * stages * (1 if near else FAR_COST)
+
+    lengths = _lengths(outputs[0], extent[0], LEAST_ROWS), _lengths(outputs[1], extent[1], least_width)
+    return min(product(*lengths), key=cost)
+
+
+def _lengths(outputs: int, reach: int, least: int) -> Iterator[int]:
+    """The powers of two that tiles may have: up to the one that holds all."""
+    length = max(least, 1 << (reach - 1).bit_length())
+    yield length
+    while length < outputs + reach - 1:
+        length *= 2
+        yield length
+
+
+def _tiles(outputs: int, length: int, reach: int) -> int:
+    """How many tiles along an axis give so many outputs."""
+    return -(-outputs // (length - reach + 1))
+
+
+def _step(outputs: int, length: int, reach: int) -> int:
+    """How many outputs each of equal tiles gives."""
+    return -(-outputs // _tiles(outputs, length, reach))
+
+
+@lru_cache(maxsize=4)
+def _spectrum(family: Any, weights: bytes, shape: Pair, tile: Pair) -> Any:
+    """The transform of the kernel, to be multiplied with those of tiles."""
+    return family.Spectrum(np.frombuffer(weights).reshape(shape), *tile)

@@ -5,7 +5,7 @@ import pytest
 
 import convkit as ck
 from convkit import _reference
-from convkit.ops import box, factors
+from convkit.ops import box, factors, spectral
 
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
 RNG = np.random.default_rng(0)
@@ -158,11 +158,48 @@ def test_fft_of_a_kernel_larger_than_the_image():
     np.testing.assert_allclose(found, _reference.correlate(image, kernel, "wrap"), atol=1e-11)
 
 
-def test_fft_has_the_same_bits_for_any_number_of_threads():
+def test_fft_has_the_same_bits_for_any_number_of_threads(isa):
     image, kernel = RNG.standard_normal((900, 700)).astype(np.float32), RNG.standard_normal((31, 31))
-    found = [ck.filters.filter2d(image, kernel, method="fft", num_threads=n) for n in (1, 2, 5)]
-    np.testing.assert_array_equal(found[0], found[1])
-    np.testing.assert_array_equal(found[0], found[2])
+    found = [ck.filters.filter2d(image, kernel, method="fft", num_threads=n) for n in (1, 2, 3, 7)]
+    for other in found[1:]:
+        np.testing.assert_array_equal(found[0], other)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("tile", [(16, 256), (32, 512), (64, 256), (128, 1024)])
+@pytest.mark.parametrize("border", ["reflect", "constant", "valid"])
+def test_fft_of_tiles_of_every_kind(isa, monkeypatch, dtype, tile, border):
+    """Down and across in steps of two and of four; three channels leave the last tile alone."""
+    monkeypatch.setattr(spectral, "_tile", lambda *shapes: tile)
+    image = RNG.standard_normal((50, 300, 3)).astype(dtype)[:, ::-1]
+    kernel = RNG.standard_normal((14, 23))
+    found = ck.filters.filter2d(image, kernel, method="fft", border=border, cval=2.0, anchor=(9, 20))
+    expected = _reference.correlate(image, kernel, border, 2.0, (9, 20))
+    error = 2e-6 if dtype == np.float32 else 1e-14
+    np.testing.assert_allclose(found, expected, atol=error * abs(expected).max())
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_fft_keeps_what_is_not_finite_where_it_is(isa, value):
+    image, kernel = RNG.random((300, 200), np.float32), RNG.random((15, 16))
+    before = ck.filters.filter2d(image, kernel)
+    assert ck.filters.explain(kernel).startswith("fft")
+    spoilt = image.copy()
+    spoilt[100, 150] = value
+    np.testing.assert_array_equal(
+        ck.filters.filter2d(spoilt, kernel), ck.filters.filter2d(spoilt, kernel, method="direct")
+    )
+    np.testing.assert_array_equal(ck.filters.filter2d(image, kernel), before)
+
+
+@pytest.mark.parametrize("outputs", [(1, 1), (2160, 3840), (5, 9)])
+@pytest.mark.parametrize("extent", [(1, 1), (31, 31), (700, 90)])
+def test_fft_tiles_give_outputs(outputs, extent):
+    tile = spectral._tile(outputs, 3, extent, 64, 4)
+    for length, n, reach in zip(tile, outputs, extent, strict=True):
+        assert length & (length - 1) == 0
+        step = spectral._step(n, length, reach)
+        assert 1 <= step <= length - reach + 1
 
 
 def test_explain():
@@ -171,7 +208,7 @@ def test_explain():
     assert explain(OUTER, method="direct") == "direct: asked for; 63 products a pixel"
     assert explain(np.float32(OUTER), np.float64).startswith("direct")
     assert explain(RNG.standard_normal((45, 45))).startswith("fft")
-    pierced, sparse = RNG.standard_normal((27, 27)), np.diag(RNG.standard_normal(45))
+    pierced, sparse = RNG.standard_normal((13, 13)), np.diag(RNG.standard_normal(45))
     assert explain(pierced).startswith("direct")
     pierced[9, 9] = 0  # weights that must read nothing are costly
     assert explain(pierced).startswith("fft")
