@@ -1,7 +1,7 @@
 # Lengths and angles of vectors.
 from convkit._native.simd cimport (
-    VL, real, vec, vec_if_less, vec_load, vec_max, vec_min, vec_minus_abs, vec_set, vec_sqrt, vec_store,
-    vec_store_part, vec_stream, vec_unless_nan, vec_with_sign
+    VL, real, vec, vec_if_less, vec_length, vec_load, vec_max, vec_min, vec_minus_abs, vec_set, vec_store,
+    vec_unless_nan, vec_with_sign
 )
 
 cdef extern from *:
@@ -44,10 +44,6 @@ cdef inline vec angle(vec y, vec x) noexcept nogil:
     return vec_unless_nan(x, vec_unless_nan(y, vec_with_sign(found, y)))
 
 
-cdef inline vec length_of(vec x, vec y) noexcept nogil:
-    return vec_sqrt(x * x + y * y)
-
-
 cdef inline void polar_lines(real* a, real* b, Py_ssize_t n, bint length, bint turn) noexcept nogil:
     """Into `a` the lengths of the vectors (a, b), into `b` their angles."""
     cdef Py_ssize_t i = 0
@@ -55,25 +51,7 @@ cdef inline void polar_lines(real* a, real* b, Py_ssize_t n, bint length, bint t
     while i < n:
         x, y = vec_load(a + i), vec_load(b + i)
         if length:
-            vec_store(a + i, length_of(x, y))
+            vec_store(a + i, vec_length(x, y))
         if turn:
             vec_store(b + i, angle(y, x))
         i += VL
-
-
-cdef inline void length_line(const real* a, const real* b, Py_ssize_t n, real* to, bint stream) noexcept nogil:
-    """The lengths of the vectors (a, b), where they are to be; around the caches, if that is better."""
-    cdef Py_ssize_t x = 0, now
-    cdef vec found
-    while x < n:
-        now = min(<Py_ssize_t>VL, n - x)
-        if stream and x == 0:  # up to a place where registers are aligned
-            now = min(now, (-<Py_ssize_t>to // <Py_ssize_t>sizeof(real) - 1 & (VL - 1)) + 1)
-        found = length_of(vec_load(a + x), vec_load(b + x))
-        if now < VL:
-            vec_store_part(to + x, found, now)
-        elif stream:
-            vec_stream(to + x, found)
-        else:
-            vec_store(to + x, found)
-        x += now

@@ -162,6 +162,8 @@ INLINE vec vec_sqrt(vec v) {
 #endif
 }
 
+INLINE vec vec_length(vec x, vec y) { return vec_sqrt(x * x + y * y); }
+
 /* Lane by lane `other`, or v where that is NaN. */
 INLINE vec vec_unless_nan(vec v, vec other) {
   vec_bits mask = (vec_bits)(v == v);

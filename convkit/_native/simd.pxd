@@ -65,6 +65,7 @@ cdef extern from "simd.h" nogil:
     vec vec_max(vec a, vec b)
     vec vec_min(vec a, vec b)
     vec vec_sqrt(vec v)
+    vec vec_length(vec x, vec y)
     vec vec_unless_nan(vec v, vec other)
     void vec_store_bytes(unsigned char* p, const vec* v)
     void load_bytes(stored* line, const unsigned char* p, Py_ssize_t n)

@@ -12,7 +12,7 @@ from convkit._native.image cimport Grid, grid_of, is_packed, place, store_line
 from convkit._native.parts cimport (
     Part, close_images, free_parts, open_images, read_kernel, read_parts, sum_along, sum_down
 )
-from convkit._native.polar cimport length_line, polar_lines
+from convkit._native.polar cimport polar_lines
 from convkit._native.rounding cimport round_line
 from convkit._native.simd cimport ROUNDS_BYTES, STENCIL_ROWS, VL, real
 from convkit._native.sums cimport LINE_VECTORS, Target
@@ -31,9 +31,8 @@ cdef struct Plan:
     Part parts[2]
     int part_count
     int combine
-    bint in_place  # the sums are what is stored, and where
+    bint in_place  # the sums, or the lengths of the vectors that two of them are, are what is stored, and where
     bint bytes  # but for being rounded
-    bint lengths  # of the vectors that two sums are: stored where they belong
     Grid angles  # the second output of COMBINE_POLAR
     bint half_up
     real scale, divisor, delta
@@ -72,9 +71,6 @@ cdef void finish(const Plan* plan, const Frame* frame, const Tile* tile, int row
     cdef Py_ssize_t n = tile.pixels * frame.channels, y = tile.y + row
     if plan.bytes and n >= LINE_VECTORS * VL:
         return  # tiles of sums were written when they were made
-    if plan.lengths:
-        length_line(a, b, n, <real*>place(&frame.out, y, tile.x), frame.stream)
-        return
     if plan.combine != COMBINE_SUM:
         polar_lines(a, b, n, plan.combine != COMBINE_ANGLE, plan.combine != COMBINE_MAGNITUDE)
     if plan.combine != COMBINE_ANGLE:
@@ -112,6 +108,8 @@ cdef void run_rows(const void* described, const Frame* frame, Tile* tile) noexce
         for r in range(tile.count):
             if p and plan.combine == COMBINE_SUM:
                 to.others = first_line(plan, frame, sums, r)
+            elif p and plan.in_place:
+                to.across = sums + r * frame.line_step
             if p == plan.part_count - 1 and plan.bytes:
                 to.bytes = <unsigned char*>place(&frame.out, tile.y + r, tile.x)
                 to.bytes_step = frame.out.row_step
@@ -140,20 +138,19 @@ cdef int read_plan(Plan* plan, Frame* frame, stencil) except -1:
 
 cdef void choose_stores(Plan* plan, Frame* frame) noexcept:
     """How the sums come into this output."""
-    cdef bint real_out = frame.out.kind == c"f" or frame.out.kind == c"d", plain, same
+    cdef bint real_out = frame.out.kind == c"f" or frame.out.kind == c"d", plain, same, two_sums
+    two_sums = plan.parts[plan.part_count - 1].along.weights != NULL
     plan.start = 0
     if real_out and plan.scale == 1 and plan.divisor == 1 and plan.combine == COMBINE_SUM:
         plan.start, plan.delta = plan.delta, 0
     plain = plan.scale == 1 and plan.divisor == 1 and plan.delta == 0 and is_packed(&frame.out)
     same = plain and frame.out.kind == (c"f" if sizeof(real) == 4 else c"d")
-    plan.in_place = same and plan.combine == COMBINE_SUM
-    plan.lengths = same and plan.combine == COMBINE_MAGNITUDE
+    plan.in_place = same and (plan.combine == COMBINE_SUM or (plan.combine == COMBINE_MAGNITUDE and two_sums))
     plan.bytes = (
         ROUNDS_BYTES and plain and plan.combine == COMBINE_SUM and not plan.half_up and frame.out.kind == c"B"
-        and plan.parts[plan.part_count - 1].along.weights != NULL
+        and two_sums
     )
-    frame.stream = plan.in_place or plan.lengths
-    frame.stream = frame.stream and frame.out_height * frame.out.row_step * <Py_ssize_t>sizeof(real) >= STREAM_BYTES
+    frame.stream = plan.in_place and frame.out_height * frame.out.row_step * <Py_ssize_t>sizeof(real) >= STREAM_BYTES
     frame.stream = frame.stream and frame.out.row_step * <Py_ssize_t>sizeof(real) % 64 == 0
     frame.stream = frame.stream and not is_crowded(frame, &frame.out)
     frame.lines = plan.part_count if plan.in_place else 1 + plan.part_count

@@ -1,7 +1,7 @@
 # Sums over taps: a tile of outputs, whose sums stay in registers while the rows under them pass by.
 from convkit._native.simd cimport (
     COLUMN_VECTORS, ROUNDS_BYTES, STENCIL_ROWS, STENCIL_VECTORS, VL, stored, prefetch_far, prefetch_write, real, vec,
-    vec_load, vec_load_pixels, vec_pin, vec_set, vec_store, vec_store_bytes, vec_store_part, vec_stream
+    vec_length, vec_load, vec_load_pixels, vec_pin, vec_set, vec_store, vec_store_bytes, vec_store_part, vec_stream
 )
 
 cdef enum:
@@ -27,6 +27,7 @@ cdef struct Target:
     int rows  # how many are wanted
     bint stream  # around the caches, where vectors are aligned: `step` is a multiple of a line of the cache
     const real* others  # of one row: sums that these are added to, or NULL
+    const real* across  # of one row: sums with which these are vectors, whose lengths are stored, or NULL
     unsigned char* bytes  # of one row: where tiles are written to, rounded, if there is one; or NULL
     Py_ssize_t bytes_step  # from there to the next row
 
@@ -184,6 +185,9 @@ cdef inline void sum_tile(
     for r in range(height):  # else gcc adds a row's products only where it is wanted, and keeps all it needs until then
         for v in range(width):
             sums[r][v] = vec_pin(sums[r][v])
+    if height == 1 and to.across != NULL:
+        for v in range(width):
+            sums[0][v] = vec_length(vec_load(to.across + x + v * VL), sums[0][v])
     if ROUNDS_BYTES and height == 1 and width == LINE_VECTORS and to.bytes != NULL:
         prefetch_write(<const real*>(to.bytes + to.bytes_step + x))
         for v in range(0, LINE_VECTORS, 4):
