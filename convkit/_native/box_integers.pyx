@@ -1,7 +1,7 @@
 """Means of integer images over rectangles, in sums of 32 bits.
 
-Integers are exact, so that a row that leaves the rectangle is taken away again from the sums of columns. Along the
-line, sums of a few pixels are made first, and added then.
+Integers are exact, so that what leaves the rectangle is taken away again: a row from the sums of columns, and one of
+those from the sums along a line, a pixel further each.
 """
 from libc.stdint cimport int32_t
 from libc.string cimport memset
@@ -26,15 +26,17 @@ cdef extern from "means.h" nogil:
     sums sums_of(const key* p)
     mean mean_of(int area, bint half_up)
     bint mean_is_near(int area, bint half_up)
+    sums sums_along(sums v, sums before, int channels)
     sums sums_divided(sums total, mean how, bint near)
     void means_store(key* p, const sums* v)
+
+cdef enum:
+    DIRECTLY = 5  # pixels of a line
 
 cdef struct Plan:
     mean division
     bint near
-    Py_ssize_t block  # pixels of a line that are summed first
-    Py_ssize_t count  # such sums, and pixels beside them
-    Py_ssize_t rest
+    Py_ssize_t columns
 
 
 # ---- down the rows ----------------------------------------------------------------------------------
@@ -51,56 +53,50 @@ cdef void roll(const key* fresh, const key* gone, int32_t* line, Py_ssize_t n, c
 
 
 # ---- along the line ---------------------------------------------------------------------------------
-cdef inline void sum_pixels(
-    const int32_t* line, int32_t* blocks, Py_ssize_t n, Py_ssize_t block, Py_ssize_t step, const int known
+cdef inline sums sum_directly(const int32_t* line, Py_ssize_t columns, Py_ssize_t channels) noexcept nogil:
+    cdef sums total = sums_load(line)
+    cdef Py_ssize_t q
+    for q in range(1, columns):
+        total = total + sums_load(line + q * channels)
+    return total
+
+
+cdef inline sums change(const int32_t* line, Py_ssize_t columns, Py_ssize_t channels) noexcept nogil:
+    """What the sums from `line` on have that those one pixel before it lack."""
+    return sums_load(line + (columns - 1) * channels) - sums_load(line - channels)
+
+
+cdef inline void sum_stepping(
+    const int32_t* line, int32_t* totals, Py_ssize_t n, Py_ssize_t columns, Py_ssize_t channels
 ) noexcept nogil:
-    """Sums of `block` pixels, one for each element. `known`: their number, if the compiler is to know it, or 0."""
-    cdef sums total[2]
-    cdef Py_ssize_t x = 0, q
-    cdef int v
-    while x < n:
-        for v in range(2):
-            total[v] = sums_load(line + x + v * SL)
-        for q in range(1, known if known else block):
-            for v in range(2):
-                total[v] = total[v] + sums_load(line + x + q * step + v * SL)
-        for v in range(2):
-            sums_store(blocks + x + v * SL, total[v])
-        x += 2 * SL
+    """Pixel by pixel, a vector of channels at a time."""
+    cdef Py_ssize_t first = 0, x
+    cdef sums total
+    while first < channels:
+        total = sum_directly(line + first, columns, channels)
+        sums_store(totals + first, total)
+        x = first + channels
+        while x < n:
+            total = total + change(line + x, columns, channels)
+            sums_store(totals + x, total)
+            x += channels
+        first += SL
 
 
-cdef void sum_blocks(const int32_t* line, int32_t* blocks, Py_ssize_t n, Py_ssize_t block, Py_ssize_t step) noexcept nogil:
-    if block == 3:
-        sum_pixels(line, blocks, n, block, step, 3)
-    elif block == 4:
-        sum_pixels(line, blocks, n, block, step, 4)
-    elif block == 5:
-        sum_pixels(line, blocks, n, block, step, 5)
-    else:
-        sum_pixels(line, blocks, n, block, step, 0)
-
-
-cdef inline void mean_blocks(
-    const Plan* plan, const int32_t* blocks, const int32_t* line, Py_ssize_t channels, pixel* target, Py_ssize_t n,
-    const real* next, const int known, const bint near
+cdef inline void mean_pixels(
+    const Plan* plan, const int32_t* line, Py_ssize_t channels, pixel* target, Py_ssize_t n, const real* next,
+    const int known, const bint near
 ) noexcept nogil:
-    """Exactly n means, at least a vector: the last vectors overlap. `line`: where the pixels beside the blocks begin.
-
-    `known`: how many blocks there are and nothing beside them, if the compiler is to know it, or 0.
-    """
+    """Exactly n means, at least a vector: the last vectors overlap. `known`: of how many pixels, or 0 for the plan's."""
     cdef mean division = plan.division
-    cdef Py_ssize_t at = 0, x, i, step = plan.block * channels, count = known if known else plan.count
-    cdef Py_ssize_t rest = 0 if known else plan.rest
+    cdef Py_ssize_t at = 0, x, i, count = known if known else plan.columns
     cdef sums total[4]
     cdef int v
     while at < n:
         x = min(at, n - KL)
         for v in range(SUM_VECTORS):
-            total[v] = sums_load(blocks + x + v * SL)
+            total[v] = sums_load(line + x + v * SL)
         for i in range(1, count):
-            for v in range(SUM_VECTORS):
-                total[v] = total[v] + sums_load(blocks + x + i * step + v * SL)
-        for i in range(rest):
             for v in range(SUM_VECTORS):
                 total[v] = total[v] + sums_load(line + x + i * channels + v * SL)
         for v in range(SUM_VECTORS):
@@ -110,18 +106,57 @@ cdef inline void mean_blocks(
         at += KL
 
 
-cdef void mean_line(
-    const Plan* plan, const int32_t* blocks, const int32_t* line, Py_ssize_t channels, pixel* target, Py_ssize_t n,
-    const real* next
+cdef inline void mean_vector(
+    const Plan* plan, const int32_t* line, pixel* target, sums* before, const int CHANNELS, const bint near
 ) noexcept nogil:
-    if not plan.near:
-        mean_blocks(plan, blocks, line, channels, target, n, next, 0, False)
-    elif plan.rest == 0 and plan.count == 3:
-        mean_blocks(plan, blocks, line, channels, target, n, next, 3, True)
-    elif plan.rest == 0 and plan.count == 5:
-        mean_blocks(plan, blocks, line, channels, target, n, next, 5, True)
+    """Of KL sums, each of which follows from that of the pixel before it."""
+    cdef sums total[4]
+    cdef int v
+    for v in range(SUM_VECTORS):
+        before[0] = sums_along(change(line + v * SL, plan.columns, CHANNELS), before[0], CHANNELS)
+        total[v] = before[0]
+    for v in range(SUM_VECTORS):
+        total[v] = sums_divided(total[v], plan.division, near)
+    means_store(<key*>target, total)
+
+
+cdef inline void mean_running(
+    const Plan* plan, const int32_t* line, pixel* target, Py_ssize_t n, const real* next, const int CHANNELS,
+    const bint near
+) noexcept nogil:
+    """The same of many pixels. In front of the line are zeros, a vector of them."""
+    cdef sums before = sum_directly(line - SL, plan.columns, CHANNELS)
+    cdef Py_ssize_t x = 0
+    while x <= n - KL:
+        prefetch_write(<const real*>(<const key*>next + x))
+        mean_vector(plan, line + x, target + x, &before, CHANNELS, near)
+        x += KL
+    if x < n:
+        before = sum_directly(line + n - KL - SL, plan.columns, CHANNELS)
+        mean_vector(plan, line + n - KL, target + n - KL, &before, CHANNELS, near)
+
+
+cdef inline void mean_line(
+    const Plan* plan, const int32_t* line, int32_t* totals, Py_ssize_t channels, pixel* target, Py_ssize_t n,
+    const real* next, const bint near
+) noexcept nogil:
+    if plan.columns == 3:
+        mean_pixels(plan, line, channels, target, n, next, 3, near)
+    elif plan.columns == 5:
+        mean_pixels(plan, line, channels, target, n, next, 5, near)
+    elif plan.columns <= DIRECTLY:
+        mean_pixels(plan, line, channels, target, n, next, 0, near)
+    elif channels == 1:
+        mean_running(plan, line, target, n, next, 1, near)
+    elif channels == 2:
+        mean_running(plan, line, target, n, next, 2, near)
+    elif channels == 3:
+        mean_running(plan, line, target, n, next, 3, near)
+    elif channels == 4:
+        mean_running(plan, line, target, n, next, 4, near)
     else:
-        mean_blocks(plan, blocks, line, channels, target, n, next, 0, True)
+        sum_stepping(line, totals, n, plan.columns, channels)
+        mean_pixels(plan, totals, channels, target, n, next, 1, near)
 
 
 # ---- tiles ------------------------------------------------------------------------------------------
@@ -129,11 +164,12 @@ cdef void mean_tile(const Window* w, const void* how, Tile tile, key* scratch) n
     cdef const Plan* plan = <const Plan*>how
     cdef Py_ssize_t n = max(tile.pixels * w.channels, <Py_ssize_t>KL), wide = (tile.pixels + w.columns - 1) * w.channels
     cdef Py_ssize_t kept = w.rows + 1, t, y
-    cdef key* blank = scratch + kept * w.line
-    cdef pixel* target = <pixel*>(blank + w.line)
-    cdef int32_t* line = <int32_t*>(blank + 2 * w.line)
-    cdef int32_t* blocks = line + w.line
+    cdef pixel* target = <pixel*>(scratch + kept * w.line)
+    cdef key* blank = scratch + (kept + 1) * w.line
+    cdef int32_t* line = <int32_t*>(blank + w.line)
+    cdef int32_t* totals = line + w.line
     cdef key* fresh
+    cdef const real* next
     cdef bint direct = stores_directly(w, tile)
     memset(line, 0, w.line * sizeof(int32_t))
     for t in range(tile.bottom - tile.top + w.rows - 1):
@@ -146,27 +182,15 @@ cdef void mean_tile(const Window* w, const void* how, Tile tile, key* scratch) n
         y = tile.top + t - w.rows + 1
         if y < tile.top:
             continue
-        if plan.block > 1:
-            sum_blocks(line, blocks, n + (plan.count - 1) * plan.block * w.channels, plan.block, w.channels)
+        next = <const real*>output_row(w, tile, min(y + 1, tile.bottom - 1))
         if direct:
             target = output_row(w, tile, y)
-        mean_line(
-            plan, blocks if plan.block > 1 else line, line + plan.count * plan.block * w.channels, w.channels, target, n,
-            <const real*>output_row(w, tile, min(y + 1, tile.bottom - 1)),
-        )
+        if plan.near:
+            mean_line(plan, line, totals, w.channels, target, n, next, True)
+        else:
+            mean_line(plan, line, totals, w.channels, target, n, next, False)
         if not direct:
             store_row(w, tile, y, target)
-
-
-cdef void choose_block(Plan* plan, Py_ssize_t columns) noexcept:
-    """The length of the first sums that makes the fewest steps."""
-    cdef Py_ssize_t block, cost, best = columns
-    plan.block, plan.count, plan.rest = 1, columns, 0
-    for block in range(2, columns):
-        cost = block + columns // block + columns % block + 1
-        if cost < best:
-            best = cost
-            plan.block, plan.count, plan.rest = block, columns // block, columns % block
 
 
 # ---- from Python ------------------------------------------------------------------------------------
@@ -182,7 +206,7 @@ def box(
     try:
         plan.division = mean_of(<int>(w.rows * w.columns), half_up)
         plan.near = mean_is_near(<int>(w.rows * w.columns), half_up)
-        choose_block(&plan, w.columns)
+        plan.columns = w.columns
         lines = w.rows + 3 + 2 * (4 // KEY_BYTES)
         run_tiles(&w, mean_tile, &plan, lines, 0, threads, whole_line(&w, lines))
     finally:

@@ -11,6 +11,23 @@ INLINE sums sums_load(const int32_t *p) { return *(const sums_unaligned *)p; }
 INLINE void sums_store(int32_t *p, sums v) { *(sums_unaligned *)p = v; }
 INLINE sums sums_set(int32_t x) { return x - (sums){0}; }
 
+/* Of sums along a line, `channels` numbers to a pixel: what each vector adds to those of the pixel before it, `before` being
+ * the vector in front. Of numbers so many places apart, first two are added, then four, ... */
+#define LANE_UP(i, by) (i) < (by) ? (i) : SL + (i) - (by)
+#define LANE_BEFORE(i, channels) SL - (channels) + (i) % (channels)
+#define SUMS_UP(by) \
+  if (channels << k == by && by < SL) v += __builtin_shufflevector(none, v, LANES(LANE_UP, by));
+#define SUMS_BEFORE(n) \
+  if (channels == n && n < SL) return v + __builtin_shufflevector(before, before, LANES(LANE_BEFORE, n));
+INLINE sums sums_along(sums v, sums before, const int channels) {
+  const sums none = {0};
+  for (int k = 0; channels << k < SL; k++) {
+    SUMS_UP(1) SUMS_UP(2) SUMS_UP(3) SUMS_UP(4) SUMS_UP(6) SUMS_UP(8) SUMS_UP(12)
+  }
+  SUMS_BEFORE(1) SUMS_BEFORE(2) SUMS_BEFORE(3) SUMS_BEFORE(4)
+  return v + before;
+}
+
 /* SL pixels. */
 INLINE sums sums_of(const key *p) {
   typedef key part __attribute__((vector_size(SL * sizeof(key)), aligned(sizeof(key)), may_alias));
