@@ -14,7 +14,8 @@
  *      stencils: sums of STENCIL_VECTORS vectors of STENCIL_ROWS rows, those vectors and a weight of each row; of columns,
  *      whose weights stay in registers too, COLUMN_VECTORS.
  *      SUMS_BYTES and PLANES_BYTES of a unit of work share the L2 cache with weights. Where FORESEES_LINES, long
- *      runs of lines come unasked, and to ask takes longer than it saves -- */
+ *      runs of lines come unasked, and to ask takes longer than it saves. Where it SLIDES, to
+ *      make a register of two neighbours takes no longer than to load it across two cache lines -- */
 #if defined(__AVX512F__) /* 32 registers of 64 bytes */
 #define VECTOR_BYTES 64
 #define GEMM_MR 8
@@ -32,6 +33,7 @@
 #define SUMS_BYTES (1 << 19)
 #define PLANES_BYTES (1 << 19)
 #define FORESEES_LINES 1
+#define SLIDES 1
 #elif defined(__AVX2__) /* 16 registers of 32 bytes */
 #define VECTOR_BYTES 32
 #define GEMM_MR 4
@@ -49,6 +51,7 @@
 #define SUMS_BYTES (1 << 18)
 #define PLANES_BYTES (1 << 17)
 #define FORESEES_LINES 0
+#define SLIDES 0
 #elif defined(__aarch64__) /* 32 registers of 16 bytes; gcc keeps all broadcasts in registers of their own */
 #define VECTOR_BYTES 16
 #define GEMM_MR 8
@@ -66,6 +69,7 @@
 #define SUMS_BYTES (1 << 19)
 #define PLANES_BYTES (1 << 19)
 #define FORESEES_LINES 1
+#define SLIDES 0
 #else /* x86-64 SSE2 (16 registers of 16 bytes, no FMA) and any other machine */
 #define VECTOR_BYTES 16
 #define GEMM_MR 4
@@ -83,6 +87,7 @@
 #define SUMS_BYTES (1 << 19)
 #define PLANES_BYTES (1 << 19)
 #define FORESEES_LINES 0
+#define SLIDES 0
 #endif
 
 /* Vectors of the GEMM's tile for a panel of so many rows, few enough that 8 sums would not be in flight. */

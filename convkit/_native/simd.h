@@ -214,6 +214,15 @@ INLINE vec vec_load_part(const real *p, ptrdiff_t n) {
 #endif
 }
 
+/* VL elements of the two registers, from `by` on. */
+#if SLIDES && defined(CONVKIT_FLOAT64)
+INLINE vec vec_slide(vec a, vec b, const int by) { return (vec)_mm512_alignr_epi64((__m512i)b, (__m512i)a, by); }
+#elif SLIDES
+INLINE vec vec_slide(vec a, vec b, const int by) { return (vec)_mm512_alignr_epi32((__m512i)b, (__m512i)a, by); }
+#else
+INLINE vec vec_slide(vec a, vec b, const int by) { return (void)b, (void)by, a; } /* is not called */
+#endif
+
 /* A set of lanes, a bit for each: those from `first` up to, not with, `end`. */
 typedef uint16_t vec_lanes;
 #define ALL_LANES ((vec_lanes)((1u << VL) - 1))

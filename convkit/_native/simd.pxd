@@ -21,6 +21,7 @@ cdef extern from "simd.h" nogil:
         GRAD_MR
         LINE
         FORESEES_LINES
+        SLIDES
         STRIP_CHUNK
         STRIP_ROWS
         STRIP_ROWS_PAIR
@@ -35,6 +36,7 @@ cdef extern from "simd.h" nogil:
     vec vec_set(real x)
     vec vec_load_pixels(const stored* p)
     vec vec_pin(vec v)
+    vec vec_slide(vec a, vec b, int by)
     void in_order()
     vec vec_load_even(const real* p)
     vec vec_load_third(const real* p)

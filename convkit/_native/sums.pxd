@@ -1,7 +1,8 @@
 # Sums over taps: a tile of outputs, whose sums stay in registers while the rows under them pass by.
 from convkit._native.simd cimport (
-    COLUMN_VECTORS, ROUNDS_BYTES, STENCIL_ROWS, STENCIL_VECTORS, VL, stored, prefetch_far, prefetch_write, real, vec,
-    vec_length, vec_load, vec_load_pixels, vec_pin, vec_set, vec_store, vec_store_bytes, vec_store_part, vec_stream
+    COLUMN_VECTORS, ROUNDS_BYTES, SLIDES, STENCIL_ROWS, STENCIL_VECTORS, VL, stored, prefetch_far, prefetch_write, real,
+    vec, vec_length, vec_load, vec_load_pixels, vec_pin, vec_set, vec_slide, vec_store, vec_store_bytes, vec_store_part,
+    vec_stream,
 )
 
 cdef enum:
@@ -10,6 +11,8 @@ cdef enum:
     SMALL = -2  # a few columns and rows
     OF_3 = -3  # columns of 3 weights
     OF_5 = -5
+    MIXED = -7  # a line of one channel, where it SLIDES
+    MIXED_FROM = 5  # columns
 
 ctypedef fused sample:
     stored
@@ -79,6 +82,29 @@ cdef inline void sum_line(
             for v in range(width):
                 sums[v] = sums[v] + weight * load(line + v * VL)
         line += step
+
+
+cdef inline void sum_mixed(const sample* line, const Taps* taps, vec* sums, const int width) noexcept nogil:
+    """The same of one channel: every second vector is made of two that are at hand, which other units do than loads."""
+    cdef const real* weight = taps.weights
+    cdef Py_ssize_t left = taps.columns
+    cdef vec near[LINE_VECTORS + 1]
+    cdef vec now
+    cdef int v, by
+    while left > 0:
+        for v in range(width + 1):
+            near[v] = vec_pin(load(line + v * VL))
+        for by in range(VL):
+            if by < left:
+                now = vec_set(weight[by])
+                for v in range(width):
+                    if by % 2:
+                        sums[v] = sums[v] + now * load(line + by + v * VL)
+                    else:
+                        sums[v] = sums[v] + now * vec_slide(near[v], near[v + 1], by)
+        weight += VL
+        line += VL
+        left -= VL
 
 
 cdef inline void sum_small(
@@ -170,8 +196,10 @@ cdef inline void sum_tile(
     for r in range(height):
         for v in range(width):
             sums[r][v] = vec_load(to.others + x + v * VL) if height == 1 and to.others != NULL else vec_set(start)
-    if height == 1:
-        sum_line(rows[0] + x + taps.column * step, taps, step, sums[0], width, holes, column)
+    if width > 1 and column == MIXED:
+        sum_mixed(rows[0] + x + taps.column * step, taps, sums[0], width)
+    elif height == 1:
+        sum_line(rows[0] + x + taps.column * step, taps, step, sums[0], width, holes, max(column, 0))
     elif column > 0:
         sum_columns(rows, taps, step, x, sums, height, width, column, True)
     elif column == OF_3 or column == OF_5:
@@ -254,6 +282,8 @@ cdef inline void sum_rows(
         sum_row(rows, ahead, taps, step, start, to, n, height, COLUMN_VECTORS, False, 5)
     elif height > 1 and taps.columns == 1 and taps.rows >= height - 1:
         sum_row(rows, ahead, taps, step, start, to, n, height, COLUMN_VECTORS, False, SINGLE)
+    elif height == 1 and SLIDES and step == 1 and taps.columns >= MIXED_FROM:
+        sum_row(rows, ahead, taps, step, start, to, n, height, width, False, MIXED)
     elif height == 1 and taps.columns == 3:
         sum_row(rows, ahead, taps, step, start, to, n, height, width, False, 3)
     elif height == 1 and taps.columns == 5:

@@ -3,6 +3,9 @@
 #pragma once
 
 typedef int32_t vec_wide __attribute__((vector_size(VECTOR_BYTES)));
+#undef SLIDES /* there is no instruction for 16-bit numbers */
+#define SLIDES 0
+INLINE vec vec_slide(vec a, vec b, const int by) { return (void)b, (void)by, a; } /* is not called */
 INLINE vec vec_length(vec x, vec y) { return (void)y, x; } /* is not called: lengths are numbers */
 INLINE vec_wide wide_set(int32_t x) { return x - (vec_wide){0}; }
 INLINE vec_wide wide_pair(int16_t a, int16_t b) { return wide_set((int32_t)((uint32_t)(uint16_t)b << 16 | (uint16_t)a)); }
