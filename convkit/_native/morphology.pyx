@@ -23,8 +23,8 @@ from convkit._native.simd cimport (
     VECTOR_BYTES, prefetch, prefetch_far, prefetch_write, real, scratch_alloc, scratch_free, stream_fence,
 )
 from convkit._native.window cimport (
-    FAR_BYTES, NEAR_BYTES, Tile, TileFunction, Window, close_window, fill, image_row, is_packed, load_row, open_images,
-    output_row, read_window, run_tiles, store_row, stores_directly, streams, whole_line,
+    FAR_BYTES, LINE_BYTES, NEAR_BYTES, Tile, TileFunction, Window, close_window, fill, image_row, is_packed, load_row,
+    open_images, output_row, read_window, run_tiles, store_row, stores_directly, streams, whole_line,
 )
 
 cdef enum:
@@ -34,7 +34,6 @@ cdef enum:
     MANY = 48  # the same where all rows are near
     RAW_ROWS = 5  # up to which floats are made keys wherever they are read, instead of once
     CHUNK_BYTES = 2048  # of a few rows, that stay in the first cache
-    LINE_BYTES = 64  # of a cache
 
 cdef struct Tap:
     Py_ssize_t row, level, column

@@ -43,31 +43,36 @@ cdef inline void insert_in_4(keys* w) noexcept nogil:
     order(w, 3, 4)
 
 
-# ---- 3×3: column by column, of which four registers keep what the median still depends on --------------
-cdef struct Middle:
-    keys least  # the greatest of the columns' least
+# ---- 3×3: row by row, of which four registers keep what the median still depends on ----------------------
+cdef struct Row:  # three pixels of one, in order
+    keys least, middle, most
+
+cdef struct Rows:  # two of three
+    keys least  # the greatest of the rows' least
     keys most  # the least of their greatest
-    keys a, b  # their middles, in order; at last a is the middle one
+    keys a, b  # their middles, in order
 
 
-cdef inline void take_column(Middle* m, keys low, keys high, keys last, const int column) noexcept nogil:
-    """The next column: two pixels in order, and a third."""
-    cdef keys least = keys_min(low, last), upper = keys_greater(low, last, least)
-    cdef keys mid = keys_min(upper, high), most = keys_greater(upper, high, mid)
-    if column == 0:
-        m.least, m.a, m.most = least, mid, most
-        return
-    m.least, m.most = keys_max(m.least, least), keys_min(m.most, most)
-    if column == 1:
-        m.b = m.a
-        m.a = keys_min(m.b, mid)
-        m.b = keys_greater(m.b, mid, m.a)
-    else:
-        m.a = keys_max(m.a, keys_min(m.b, mid))
+cdef inline void sort_row(Row* row, const key* at, Py_ssize_t channels) noexcept nogil:
+    cdef keys a = keys_read(at), b = keys_read(at + channels), c = keys_read(at + 2 * channels)
+    cdef keys low = keys_min(a, b), high = keys_greater(a, b, low), upper
+    row.least = keys_min(low, c)
+    upper = keys_greater(low, c, row.least)
+    row.middle = keys_min(upper, high)
+    row.most = keys_greater(upper, high, row.middle)
 
 
-cdef inline keys median_of_middle(const Middle* m) noexcept nogil:
-    return middle(m.least, m.a, m.most)
+cdef inline void join_rows(Rows* rows, const Row* one, const Row* other) noexcept nogil:
+    rows.least, rows.most = keys_max(one.least, other.least), keys_min(one.most, other.most)
+    rows.a = keys_min(one.middle, other.middle)
+    rows.b = keys_greater(one.middle, other.middle, rows.a)
+
+
+cdef inline keys median_of_rows(const Rows* rows, const Row* third) noexcept nogil:
+    return middle(
+        keys_max(rows.least, third.least), keys_max(rows.a, keys_min(rows.b, third.middle)),
+        keys_min(rows.most, third.most),
+    )
 
 
 # ---- 5×5 --------------------------------------------------------------------------------------------

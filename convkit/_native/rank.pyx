@@ -1,40 +1,35 @@
 """Medians: of 3×3 and 5×5 windows by sorting networks, of any by a search for their bits.
 
-The columns of two output rows share all but one of their pixels: the shared ones are sorted once, and the last is
-put in its place in each. So every column is sorted before the network along the row begins, which needs to look
-only at what the order of columns leaves open. Columns of three are sorted where they are needed, those of five once,
-into lines.
+The windows of 3×3 are found ROWS output rows at a time, whose windows share rows: each row of three pixels is sorted
+once, in registers, and what two neighbours leave open is told once for both windows that hold them. Those of 5×5
+are found two at a time: their columns share all but one of their pixels, which are sorted once, and the last is put
+in its place in each, into lines; the network along the row needs to look only at what the order of columns leaves
+open.
 
 Elsewhere a vector of medians is found from the highest bit of their keys down: a bit is set where no more than half
 of the window lies below the number that this makes. It takes a comparison for each pixel and bit.
 """
 from convkit._native.border cimport border_index
-from convkit._native.networks cimport Middle, insert_in_4, median_of_middle, median_of_sorted_5, sort_4, take_column
+from convkit._native.networks cimport (
+    Row, Rows, insert_in_4, join_rows, median_of_rows, median_of_sorted_5, sort_4, sort_row,
+)
 from convkit._native.pixel cimport (
-    KEY_BITS, KEY_BYTES, KEY_LOWEST, KL, PIXEL_IS_KEY, key, key_place, keys, keys_count_less, keys_greater, keys_load,
-    keys_min, keys_read, keys_set, keys_store, keys_where_at_most, keys_with_bit, pixel, pixels_store,
-    pixels_stream,
+    KEY_BITS, KEY_BYTES, KEY_LOWEST, KL, PIXEL_IS_KEY, key, key_place, keys, keys_count_less, keys_load,
+    keys_read, keys_set, keys_store, keys_where_at_most, keys_with_bit, pixel, pixels_store, pixels_stream,
 )
 from convkit._native.simd cimport VECTOR_BYTES, prefetch_far, prefetch_write, real, stream_fence
 from convkit._native.window cimport (
-    Tile, Window, close_window, fill, image_row, is_packed, line_fits, load_row, open_window, output_row, run_tiles,
-    store_row, stores_directly, streams, whole_line,
+    LINE_BYTES, Tile, Window, close_window, fill, image_row, is_packed, line_fits, load_row, open_window, output_row,
+    run_tiles, store_row, stores_directly, streams, whole_line,
 )
 
 cdef enum:
     LINE = 3200 // KEY_BYTES  # known when this is compiled, so that all lines are read by way of one register
 
 
-cdef inline void find_near(const Window* w, Tile tile, Py_ssize_t y, const real** near) noexcept nogil:
-    """The two rows that come next, and the output's: to be prefetched."""
-    cdef int half
-    for half in range(2):
-        near[half] = image_row(w, tile, y + w.rows + 1 + half)
-        near[2 + half] = <const real*>output_row(w, tile, min(y + 2 + half, tile.bottom - 1))
-
-
 # ---- 3×3 --------------------------------------------------------------------------------------------
 cdef enum:
+    ROWS = 4  # of the output at a time
     WHOLE = 1 << 16  # elements of a row, from which on it is cut
     LEFT = 0  # a row in three parts: what the border changes at its ends, and between them the image itself
     INNER = 1
@@ -45,7 +40,7 @@ cdef struct Parts:
     Py_ssize_t count[3]  # elements of the output
     Py_ssize_t left, right  # pixels of the border
     bint direct
-    const key* rows[3][4]  # an element lies there at its place in the tile's line
+    const key* rows[3][ROWS + 2]  # an element lies there at its place in the tile's line
 
 
 cdef inline Parts cut_line(const Window* w, Tile tile) noexcept nogil:
@@ -71,7 +66,7 @@ cdef inline Py_ssize_t lines_of_3(const Window* w) noexcept:
     cdef Py_ssize_t whole = (w.out_width + w.columns - 1) * w.channels + 2 * KL
     if PIXEL_IS_KEY and is_packed(&w.image, w.channels):
         return min(max(whole, LINE), WHOLE)
-    return max(whole_line(w, 7), <Py_ssize_t>LINE)
+    return max(whole_line(w, 2 * ROWS + 3), <Py_ssize_t>LINE)
 
 
 cdef inline void load_end(
@@ -107,93 +102,90 @@ cdef inline void find_row(
         load_end(w, image, image + w.width * c - 2 * KL, after - 2 * KL, w.width, parts.right, after)
 
 
-cdef inline void add_column(
-    const key** rows, Py_ssize_t x, Middle* upper, Middle* lower, const int column
-) noexcept nogil:
-    """The next column of the windows of both output rows."""
-    cdef keys a = keys_read(rows[1] + x), b = keys_read(rows[2] + x), low = keys_min(a, b), high = keys_greater(a, b, low)
-    take_column(upper, low, high, keys_read(rows[0] + x), column)
-    take_column(lower, low, high, keys_read(rows[3] + x), column)
-
-
 cdef inline void median_3_rows(
     const key** rows, Py_ssize_t begin, Py_ssize_t n, Py_ssize_t channels, pixel** targets, const real** near,
     const bint stream
 ) noexcept nogil:
-    """n medians from `begin` on, at least a vector, of both output rows that four rows give.
+    """n medians from `begin` on, at least a vector, of the ROWS output rows that two more give.
 
     Vectors are stored where they are aligned, around the caches if told so; the first and the last may overlap those
     beside them.
     """
     cdef Py_ssize_t at = -(<Py_ssize_t>(targets[0] + begin) % VECTOR_BYTES // KEY_BYTES) if n > KL else 0, x
-    cdef Middle upper, lower
-    cdef int half, turn
+    cdef Row row[4]
+    cdef Rows shared
+    cdef keys found[2]
+    cdef int y, half
     while at < n:
         x = begin + max(min(at, n - KL), 0)
-        add_column(rows, x, &upper, &lower, 0)
-        add_column(rows, x + channels, &upper, &lower, 1)
-        add_column(rows, x + 2 * channels, &upper, &lower, 2)
-        if stream and x == begin + at:
-            pixels_stream(targets[0] + x, median_of_middle(&upper))
-            pixels_stream(targets[1] + x, median_of_middle(&lower))
-        else:
-            pixels_store(targets[0] + x, median_of_middle(&upper))
-            pixels_store(targets[1] + x, median_of_middle(&lower))
-        for turn in range(2 if VECTOR_BYTES == 64 else 1):  # a line of the cache in each of the four
-            half = (at // KL + turn) % 2
-            prefetch_far(<const real*>(<const key*>near[half] + x))
-            if not stream:
-                prefetch_write(<const real*>(<const key*>near[2 + half] + x))
+        sort_row(&row[0], rows[0] + x, channels)
+        sort_row(&row[1], rows[1] + x, channels)
+        for y in range(0, ROWS, 2):
+            sort_row(&row[2], rows[y + 2] + x, channels)
+            join_rows(&shared, &row[1], &row[2])
+            found[0] = median_of_rows(&shared, &row[0])
+            sort_row(&row[3], rows[y + 3] + x, channels)
+            found[1] = median_of_rows(&shared, &row[3])
+            for half in range(2):
+                if stream and x == begin + at:
+                    pixels_stream(targets[y + half] + x, found[half])
+                else:
+                    pixels_store(targets[y + half] + x, found[half])
+            row[0], row[1] = row[2], row[3]
+        if x % (LINE_BYTES // KEY_BYTES) < KL:
+            for y in range(ROWS):  # no hardware bridges the distance to the next
+                prefetch_far(<const real*>(<const key*>near[y] + x))
         at += KL
 
 
 cdef void median_3_tile(const Window* w, const void* how, Tile tile, key* scratch) noexcept nogil:
     cdef Parts parts = cut_line(w, tile)
-    cdef key* outside = scratch + 4 * w.line
+    cdef key* outside = scratch + (ROWS + 2) * w.line
     cdef pixel* lines = <pixel*>(outside + w.line)
-    cdef pixel* targets[2]
-    cdef const real* near[4]
-    cdef Py_ssize_t y, row
+    cdef pixel* targets[ROWS]
+    cdef const real* near[ROWS]
+    cdef Py_ssize_t y = tile.top, k
     cdef bint direct = stores_directly(w, tile)
     cdef bint around = direct and streams(w) and w.out.row_step * KEY_BYTES % VECTOR_BYTES == 0
     cdef key* line
-    cdef int k, part
+    cdef int part
     fill(outside, w.outside, w.line)
-    for y in range(tile.top, tile.bottom, 2):
-        for k in range(4):
+    while y < tile.bottom:
+        for k in range(ROWS + 2):
             if k < 2 and y > tile.top:
                 for part in range(3):
-                    parts.rows[part][k] = parts.rows[part][k + 2]
+                    parts.rows[part][k] = parts.rows[part][k + ROWS]
                 continue
-            line = scratch + (y + k) % 4 * w.line
+            line = scratch + (y + k) % (ROWS + 2) * w.line
             if parts.direct:
                 find_row(w, tile, &parts, y + k, k, line, outside)
             else:
                 load_row(w, tile, y + k, line)
                 parts.rows[INNER][k] = line
-        targets[0], targets[1] = lines, lines + w.line
-        if direct:
-            targets[0] = output_row(w, tile, y)
-            if y + 1 < tile.bottom:
-                targets[1] = output_row(w, tile, y + 1)
-        find_near(w, tile, y, near)
+        for k in range(ROWS):
+            targets[k] = output_row(w, tile, y + k) if direct and y + k < tile.bottom else lines + k * w.line
+            near[k] = image_row(w, tile, y + ROWS + 2 + k)
         for part in range(3):
             if parts.count[part]:
-                if not PIXEL_IS_KEY and around and y + 1 < tile.bottom:
-                    median_3_rows(
-                        parts.rows[part], parts.begin[part], parts.count[part], w.channels, targets, near, True
-                    )
+                if not PIXEL_IS_KEY and around and y + ROWS <= tile.bottom:
+                    median_3_rows(parts.rows[part], parts.begin[part], parts.count[part], w.channels, targets, near, True)
                 else:
-                    median_3_rows(
-                        parts.rows[part], parts.begin[part], parts.count[part], w.channels, targets, near, False
-                    )
-        if not direct:
-            for row in range(min(2, tile.bottom - y)):
-                store_row(w, tile, y + row, lines + row * w.line)
+                    median_3_rows(parts.rows[part], parts.begin[part], parts.count[part], w.channels, targets, near, False)
+        for k in range(0 if direct else min(<Py_ssize_t>ROWS, tile.bottom - y)):
+            store_row(w, tile, y + k, targets[k])
+        y += ROWS
     stream_fence()
 
 
 # ---- 5×5 --------------------------------------------------------------------------------------------
+cdef inline void find_near(const Window* w, Tile tile, Py_ssize_t y, const real** near) noexcept nogil:
+    """The two rows that come next, and the output's: to be prefetched."""
+    cdef int half
+    for half in range(2):
+        near[half] = image_row(w, tile, y + w.rows + 1 + half)
+        near[2 + half] = <const real*>output_row(w, tile, min(y + 2 + half, tile.bottom - 1))
+
+
 cdef inline void sort_columns(
     const key** rows, key* lines, Py_ssize_t n, const real** near
 ) noexcept nogil:
@@ -320,7 +312,7 @@ def median_network(image not None, out not None, extent, anchor, int border, dou
     try:
         if line_fits(&w, LINE):
             if w.rows == 3:
-                run_tiles(&w, median_3_tile, NULL, 7, 0, threads, lines_of_3(&w))
+                run_tiles(&w, median_3_tile, NULL, 2 * ROWS + 3, 0, threads, lines_of_3(&w))
             else:
                 run_tiles(&w, median_5_tile, NULL, 17, 0, threads, LINE)
         else:  # of very many channels

@@ -16,6 +16,7 @@ cdef enum:
     NEAR_BYTES = 40 * 1024  # what stays in the first-level cache
     FAR_BYTES = 512 * 1024  # what stays well inside the second-level cache
     STREAM_BYTES = 24 * 1024 * 1024  # outputs from which on no cache keeps them until they are read
+    LINE_BYTES = 64  # of a cache
     LEAST_STRIP = 2048  # bytes of a line, below which strips for the first-level cache cost more than they save
 
 cdef struct Grid:  # an image in memory; steps count elements
