@@ -23,12 +23,13 @@ from convkit._native.simd cimport (
     VECTOR_BYTES, prefetch, prefetch_far, prefetch_write, real, scratch_alloc, scratch_free, stream_fence,
 )
 from convkit._native.window cimport (
-    FAR_BYTES, LINE_BYTES, NEAR_BYTES, Tile, TileFunction, Window, close_window, fill, image_row, is_packed, load_row,
-    open_images, output_row, read_window, run_tiles, store_row, stores_directly, streams, whole_line,
+    LINE_BYTES, NEAR_BYTES, Tile, TileFunction, Window, close_window, fill, image_row, is_away, is_packed,
+    load_row, open_images, output_row, read_window, run_tiles, store_row, stores_directly, streams, whole_line,
 )
 
 cdef enum:
-    STEP = 4  # pixels of a step are combined; the last step may take one more
+    STEP = 4  # pixels are combined in a pass
+    MOST = 6 - (KEY_BYTES == 1)  # in the last; of bytes, six take longer than two passes
     ROWS = 4  # of windows that are compared at a time
     FEW = 9  # rows of a window, up to which that takes less time than blocks of its height
     MANY = 48  # the same where all rows are near
@@ -59,7 +60,7 @@ cdef struct Along:  # how many passes find the least of `columns` pixels
 cdef inline Along plan_along(Py_ssize_t columns, Py_ssize_t channels) noexcept nogil:
     cdef Along along
     along.channels, along.margin, along.reach = channels, (columns - 1) * channels, 1
-    while along.reach * (STEP + 1) < columns:
+    while along.reach * MOST < columns:
         along.reach *= STEP
     along.count = ceil_div(columns, along.reach)
     along.step, along.last = along.reach * channels, (columns - along.reach) * channels
@@ -104,8 +105,10 @@ cdef inline void pick_row(const Along* along, key* line, key* target, Py_ssize_t
         pass_line(line, target, n, along.step, along.last, 3, greatest)
     elif along.count == 4:
         pass_line(line, target, n, along.step, along.last, 4, greatest)
-    else:
+    elif along.count == 5 or MOST == 5:
         pass_line(line, target, n, along.step, along.last, 5, greatest)
+    else:
+        pass_line(line, target, n, along.step, along.last, MOST, greatest)
 
 
 cdef void pick_least(const Along* along, key* line, key* target, Py_ssize_t n) noexcept nogil:
@@ -225,8 +228,7 @@ cdef struct Few:  # of a tile, whose lines begin with the first column that its 
     Py_ssize_t left, right
     Py_ssize_t near  # up to here from the left, all copies of the left end are made
     Along along
-    bint in_place, direct
-    bint far  # the image and the output do not fit the second cache
+    bint in_place, direct, away
 
 
 # ---- a few rows at a time: down the columns -----------------------------------------------------------
@@ -237,12 +239,12 @@ cdef inline keys load_as(const key* p, const bint raw) noexcept nogil:
 
 cdef inline void pick_down(
     const key** rows, Py_ssize_t count, key* line, Py_ssize_t step, Py_ssize_t x, Py_ssize_t end, const int known,
-    const bint raw, const bint greatest, bint far
+    const bint raw, const bint greatest, bint away
 ) noexcept nogil:
     """ROWS lines, `step` apart: each the least of `count` rows, of the first from rows[0] on.
 
     From x up to `end`, which is at least a vector: the last vector may overlap that before. `known`: the number of rows
-    if it is below ROWS, or 0. If it is `far`, the ROWS behind are asked for.
+    if it is below ROWS, or 0. Where the image is `away`, the ROWS behind are asked for.
     """
     cdef const key** lower = rows + count
     cdef keys above[ROWS]  # of the rows that all windows see, and of those above, one more at a time
@@ -250,7 +252,7 @@ cdef inline void pick_down(
     cdef Py_ssize_t i
     cdef int r
     while True:
-        if far and x % (LINE_BYTES // KEY_BYTES) < KL:
+        if away and x % (LINE_BYTES // KEY_BYTES) < KL:
             for r in range(ROWS):
                 prefetch_far(lower[ROWS - 1 + r] + x)
         x = min(x, end - KL)
@@ -263,10 +265,13 @@ cdef inline void pick_down(
                 above[0], below = below, load_as(rows[r + 1] + x, raw)
                 keys_store(line + r * step + x, pick(above[0], below, greatest))
         elif known == 3:
+            above[0], above[1] = load_as(rows[0] + x, raw), load_as(rows[1] + x, raw)
             for r in range(0, ROWS, 2):
-                below = pick(load_as(rows[r + 1] + x, raw), load_as(rows[r + 2] + x, raw), greatest)
-                keys_store(line + r * step + x, pick(load_as(rows[r] + x, raw), below, greatest))
-                keys_store(line + (r + 1) * step + x, pick(below, load_as(rows[r + 3] + x, raw), greatest))
+                above[2], above[3] = load_as(rows[r + 2] + x, raw), load_as(rows[r + 3] + x, raw)
+                below = pick(above[1], above[2], greatest)
+                keys_store(line + r * step + x, pick(above[0], below, greatest))
+                keys_store(line + (r + 1) * step + x, pick(below, above[3], greatest))
+                above[0], above[1] = above[2], above[3]
         else:
             above[ROWS - 1] = load_as(rows[ROWS - 1] + x, raw)
             for i in range(ROWS, count):
@@ -288,34 +293,34 @@ cdef inline void pick_few(
     const Window* w, const Few* few, Py_ssize_t x, Py_ssize_t end, const bint raw, const bint greatest
 ) noexcept nogil:
     if w.rows == 1:
-        pick_down(few.rows, w.rows, few.found, w.line, x, end, 1, raw, greatest, few.far)
+        pick_down(few.rows, w.rows, few.found, w.line, x, end, 1, raw, greatest, few.away)
     elif w.rows == 2:
-        pick_down(few.rows, w.rows, few.found, w.line, x, end, 2, raw, greatest, few.far)
+        pick_down(few.rows, w.rows, few.found, w.line, x, end, 2, raw, greatest, few.away)
     elif w.rows == 3:
-        pick_down(few.rows, w.rows, few.found, w.line, x, end, 3, raw, greatest, few.far)
+        pick_down(few.rows, w.rows, few.found, w.line, x, end, 3, raw, greatest, few.away)
     else:
-        pick_down(few.rows, w.rows, few.found, w.line, x, end, 0, raw, greatest, few.far)
+        pick_down(few.rows, w.rows, few.found, w.line, x, end, 0, raw, greatest, few.away)
 
 
 # ---- a few rows at a time: along the lines ------------------------------------------------------------
 cdef inline void pass_out(
     const key* line, pixel* target, Py_ssize_t x, Py_ssize_t end, Py_ssize_t step, Py_ssize_t last, const int count,
-    const bint greatest, bint stream, const pixel* leaving
+    const bint greatest, const bint away, bint stream, const pixel* leaving
 ) noexcept nogil:
-    """The last pass, from x up to `end` of the output, at least a vector apart, around the caches if told so.
+    """The last pass, from x up to `end` of the output, at least a vector apart.
 
-    `leaving`: an output row that is asked for, or NULL.
+    Where that is `away`: around the caches if told so, or the output row `leaving` is asked for.
     Vectors are stored where they are aligned; the first and the last may overlap those beside them.
     """
     cdef Py_ssize_t aligned = x + (VECTOR_BYTES - <Py_ssize_t>(target + x) % VECTOR_BYTES) // KEY_BYTES
     cdef keys found
     while True:
         found = pick_shifted(line + x, step, last, count, greatest)
-        if stream and <Py_ssize_t>(target + x) % VECTOR_BYTES == 0:
+        if away and stream and <Py_ssize_t>(target + x) % VECTOR_BYTES == 0:
             pixels_stream(target + x, found)
         else:
             pixels_store(target + x, found)
-            if leaving != NULL:
+            if away:
                 prefetch_write(<const real*>(<const key*>leaving + x))
         if x == end - KL:
             return
@@ -345,10 +350,13 @@ cdef inline void pick_along(
         if few.along.reach > 1:
             widen(&few.along, line + x, few.wider + x, to - x, greatest)
             line = few.wider
-        pass_out(
-            line, target, x, to, few.along.step, few.along.last, count, greatest, few.direct and streams(w),
-            output_row(w, tile, min(y + r + ROWS, tile.bottom - 1)) if few.far else NULL,
-        )
+        if few.away:
+            pass_out(
+                line, target, x, to, few.along.step, few.along.last, count, greatest, True, few.direct and streams(w),
+                output_row(w, tile, min(y + r + ROWS, tile.bottom - 1)),
+            )
+        else:
+            pass_out(line, target, x, to, few.along.step, few.along.last, count, greatest, False, False, NULL)
         if not few.direct:
             store_row(w, tile, y + r, target)
 
@@ -362,8 +370,10 @@ cdef inline void pick_out(
         pick_along(w, tile, few, y, first, end, 3, greatest)
     elif few.along.count == 4:
         pick_along(w, tile, few, y, first, end, 4, greatest)
-    else:
+    elif few.along.count == 5 or MOST == 5:
         pick_along(w, tile, few, y, first, end, 5, greatest)
+    else:
+        pick_along(w, tile, few, y, first, end, MOST, greatest)
 
 
 # ---- a few rows at a time: a tile ---------------------------------------------------------------------
@@ -419,7 +429,7 @@ cdef inline void find_rows(const Window* w, Tile tile, Few* few, Py_ssize_t y) n
 
 
 cdef inline void pick_block(
-    const Window* w, Tile tile, const Few* few, Py_ssize_t y, const bint raw, const bint greatest
+    const Window* w, Tile tile, const Few* few, Py_ssize_t y, const bint greatest
 ) noexcept nogil:
     """ROWS output rows from y on, or those that are left, CHUNK_BYTES of each at a time, which stay near."""
     cdef Py_ssize_t n = max(tile.pixels * w.channels, <Py_ssize_t>KL), x = few.begin, done = 0, end, to
@@ -429,7 +439,10 @@ cdef inline void pick_block(
             end = max(end, few.near, few.along.margin + KL + LINE_BYTES // KEY_BYTES)
         if end + KL > few.end:
             end = few.end
-        pick_few(w, few, x, end, raw, greatest)
+        if few.in_place and not PIXEL_IS_KEY:
+            pick_few(w, few, x, end, True, greatest)
+        else:
+            pick_few(w, few, x, end, False, greatest)
         to = n if end == few.end else end - few.along.margin
         copy_ends(w, few, 0 if done == 0 else few.left, few.left if to < n else few.left + few.right)
         pick_out(w, tile, few, y, done, to, greatest)
@@ -448,7 +461,7 @@ cdef inline void few_tile(const Window* w, Tile tile, key* scratch, const bint g
     few.ends = <Py_ssize_t*>(few.rows + reach + ROWS)
     few.ready = tile.top
     few.direct = stores_directly(w, tile)
-    few.far = w.out_height * w.out_width * w.channels * KEY_BYTES > FAR_BYTES // 2
+    few.away = is_away(w)
     few.in_place = (
         (PIXEL_IS_KEY or w.rows <= RAW_ROWS) and is_packed(&w.image, w.channels) and find_ends(w, tile, &few)
     )
@@ -464,10 +477,7 @@ cdef inline void few_tile(const Window* w, Tile tile, key* scratch, const bint g
         few.end = max((tile.pixels + w.columns - 1) * w.channels, <Py_ssize_t>KL)
     while y < tile.bottom:
         find_rows(w, tile, &few, y)
-        if few.in_place and not PIXEL_IS_KEY:
-            pick_block(w, tile, &few, y, True, greatest)
-        else:
-            pick_block(w, tile, &few, y, False, greatest)
+        pick_block(w, tile, &few, y, greatest)
         y += ROWS
     stream_fence()
 

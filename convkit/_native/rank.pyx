@@ -19,8 +19,8 @@ from convkit._native.pixel cimport (
 )
 from convkit._native.simd cimport VECTOR_BYTES, prefetch_far, prefetch_write, real, stream_fence
 from convkit._native.window cimport (
-    LINE_BYTES, Tile, Window, close_window, fill, image_row, is_packed, line_fits, load_row, open_window, output_row,
-    run_tiles, store_row, stores_directly, streams, whole_line,
+    LINE_BYTES, Tile, Window, close_window, fill, image_row, is_away, is_packed, line_fits, load_row, open_window,
+    output_row, run_tiles, store_row, stores_directly, streams, whole_line,
 )
 
 cdef enum:
@@ -103,7 +103,7 @@ cdef inline void find_row(
 
 
 cdef inline void median_3_rows(
-    const key** rows, Py_ssize_t begin, Py_ssize_t n, Py_ssize_t channels, pixel** targets, const real** near,
+    const key** rows, Py_ssize_t begin, Py_ssize_t n, Py_ssize_t channels, pixel** targets, const real** near, bint away,
     const bint stream
 ) noexcept nogil:
     """n medians from `begin` on, at least a vector, of the ROWS output rows that two more give.
@@ -132,7 +132,7 @@ cdef inline void median_3_rows(
                 else:
                     pixels_store(targets[y + half] + x, found[half])
             row[0], row[1] = row[2], row[3]
-        if x % (LINE_BYTES // KEY_BYTES) < KL:
+        if away and x % (LINE_BYTES // KEY_BYTES) < KL:
             for y in range(ROWS):  # no hardware bridges the distance to the next
                 prefetch_far(<const real*>(<const key*>near[y] + x))
         at += KL
@@ -145,7 +145,7 @@ cdef void median_3_tile(const Window* w, const void* how, Tile tile, key* scratc
     cdef pixel* targets[ROWS]
     cdef const real* near[ROWS]
     cdef Py_ssize_t y = tile.top, k
-    cdef bint direct = stores_directly(w, tile)
+    cdef bint direct = stores_directly(w, tile), away = is_away(w)
     cdef bint around = direct and streams(w) and w.out.row_step * KEY_BYTES % VECTOR_BYTES == 0
     cdef key* line
     cdef int part
@@ -168,9 +168,13 @@ cdef void median_3_tile(const Window* w, const void* how, Tile tile, key* scratc
         for part in range(3):
             if parts.count[part]:
                 if not PIXEL_IS_KEY and around and y + ROWS <= tile.bottom:
-                    median_3_rows(parts.rows[part], parts.begin[part], parts.count[part], w.channels, targets, near, True)
+                    median_3_rows(
+                        parts.rows[part], parts.begin[part], parts.count[part], w.channels, targets, near, away, True
+                    )
                 else:
-                    median_3_rows(parts.rows[part], parts.begin[part], parts.count[part], w.channels, targets, near, False)
+                    median_3_rows(
+                        parts.rows[part], parts.begin[part], parts.count[part], w.channels, targets, near, away, False
+                    )
         for k in range(0 if direct else min(<Py_ssize_t>ROWS, tile.bottom - y)):
             store_row(w, tile, y + k, targets[k])
         y += ROWS

@@ -15,6 +15,7 @@ from convkit._native.simd cimport real, scratch_alloc, scratch_free
 cdef enum:
     NEAR_BYTES = 40 * 1024  # what stays in the first-level cache
     FAR_BYTES = 512 * 1024  # what stays well inside the second-level cache
+    AWAY_BYTES = 10 * 1024 * 1024  # of an output, from which on it and the image lie in memory
     STREAM_BYTES = 24 * 1024 * 1024  # outputs from which on no cache keeps them until they are read
     LINE_BYTES = 64  # of a cache
     LEAST_STRIP = 2048  # bytes of a line, below which strips for the first-level cache cost more than they save
@@ -108,6 +109,11 @@ cdef inline bint stores_directly(const Window* w, Tile tile) noexcept nogil:
 cdef inline bint streams(const Window* w) noexcept nogil:
     """Whether the output is best written around the caches."""
     return w.out_height * w.out.row_step * <Py_ssize_t>sizeof(pixel) >= STREAM_BYTES
+
+
+cdef inline bint is_away(const Window* w) noexcept nogil:
+    """Whether lines are best asked for before they are used: where a cache holds them, it takes a tenth of the time."""
+    return w.out_height * w.out_width * w.channels * <Py_ssize_t>sizeof(pixel) >= AWAY_BYTES
 
 
 cdef inline pixel* output_row(const Window* w, Tile tile, Py_ssize_t y) noexcept nogil:
