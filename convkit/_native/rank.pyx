@@ -66,7 +66,7 @@ cdef inline Py_ssize_t lines_of_3(const Window* w) noexcept:
     cdef Py_ssize_t whole = (w.out_width + w.columns - 1) * w.channels + 2 * KL
     if PIXEL_IS_KEY and is_packed(&w.image, w.channels):
         return min(max(whole, LINE), WHOLE)
-    return max(whole_line(w, 2 * ROWS + 3), <Py_ssize_t>LINE)
+    return max(whole_line(w, ROWS + 2), <Py_ssize_t>LINE)
 
 
 cdef inline void load_end(

@@ -15,7 +15,7 @@ from convkit._native.simd cimport real, scratch_alloc, scratch_free
 cdef enum:
     NEAR_BYTES = 40 * 1024  # what stays in the first-level cache
     FAR_BYTES = 512 * 1024  # what stays well inside the second-level cache
-    AWAY_BYTES = 10 * 1024 * 1024  # of an output, from which on it and the image lie in memory
+    AWAY_BYTES = 6 * 1024 * 1024  # of an output, from which on it and the image lie in memory
     STREAM_BYTES = 24 * 1024 * 1024  # outputs from which on no cache keeps them until they are read
     LINE_BYTES = 64  # of a cache
     LEAST_STRIP = 2048  # bytes of a line, below which strips for the first-level cache cost more than they save
@@ -137,6 +137,11 @@ cdef inline bint line_fits(const Window* w, Py_ssize_t line) noexcept nogil:
     return (line - 2 * KL) // w.channels - (w.columns - 1) >= 16
 
 
+cdef inline Py_ssize_t line_of(Py_ssize_t count) noexcept nogil:
+    """For so many keys, an odd number of cache lines: else those of many lines of scratch would share few places."""
+    return (ceil_div(count * <Py_ssize_t>sizeof(key), LINE_BYTES) | 1) * (LINE_BYTES // <Py_ssize_t>sizeof(key))
+
+
 cdef inline void cut(Window* w, Py_ssize_t lines, Py_ssize_t line, int threads) noexcept:
     """Choose bands (tall, as each reads its window's rows anew) and strips (`lines` of them stay in the cache).
 
@@ -155,12 +160,12 @@ cdef inline void cut(Window* w, Py_ssize_t lines, Py_ssize_t line, int threads) 
     w.strips = ceil_div(w.out_width, most)
     w.strip = ceil_div(w.out_width, w.strips)
     # Whole vectors, up to four, are read from the window's last column on.
-    w.line = line or ceil_div((w.strip + margin) * w.channels + 4 * KL, 64) * 64
+    w.line = line or line_of((w.strip + margin) * w.channels + 4 * KL)
 
 
 cdef inline Py_ssize_t whole_line(const Window* w, Py_ssize_t lines) noexcept:
     """For `run_tiles`: lines of whole rows, along which memory is faster, where `lines` of them stay near; or 0."""
-    cdef Py_ssize_t line = ceil_div((w.out_width + w.columns - 1) * w.channels + 4 * KL, 64) * 64
+    cdef Py_ssize_t line = line_of((w.out_width + w.columns - 1) * w.channels + 4 * KL)
     return line if line * lines * <Py_ssize_t>sizeof(key) <= FAR_BYTES else 0
 
 
