@@ -490,6 +490,28 @@ cdef void greatest_of_few(const Window* w, const void* how, Tile tile, key* scra
     few_tile(w, tile, scratch, True)
 
 
+# ---- a single pixel ---------------------------------------------------------------------------------
+cdef void copy_tile(const Window* w, const void* how, Tile tile, key* scratch) noexcept nogil:
+    """Windows of one pixel: a copy, in which all NaNs are one."""
+    cdef Py_ssize_t n = max(tile.pixels * w.channels, <Py_ssize_t>KL), y, at, x
+    cdef bint in_place = is_packed(&w.image, w.channels) and stores_directly(w, tile)
+    cdef pixel* target = <pixel*>(scratch + w.line)
+    cdef const pixel* source
+    for y in range(tile.top, tile.bottom):
+        if in_place:
+            source, target = <const pixel*>image_row(w, tile, y), output_row(w, tile, y)
+            at = 0
+            while at < n:
+                x = min(at, n - KL)
+                pixels_store(target + x, pixels_load(source + x))
+                at += KL
+        else:
+            load_row(w, tile, y, scratch)
+            for at in range(n):
+                target[at] = pixel_of(scratch[at])
+            store_row(w, tile, y, target)
+
+
 # ---- any footprint ----------------------------------------------------------------------------------
 cdef inline void double_up(
     key* lines, Py_ssize_t levels, Py_ssize_t line, Py_ssize_t channels, Py_ssize_t n, const real* coming,
@@ -586,7 +608,9 @@ cdef inline bint is_low(const Window* w) noexcept:
 cdef int pick_rectangles(Window* w, bint greatest, int threads) except -1:
     cdef Py_ssize_t lines = w.rows + 3, tables = 0
     cdef TileFunction function = greatest_of_rectangle if greatest else least_of_rectangle
-    if is_low(w):
+    if w.rows == w.columns == 1:
+        function = copy_tile
+    elif is_low(w):
         function = greatest_of_few if greatest else least_of_few
         lines = w.rows - 1 + 2 * ROWS + 2
         tables = (w.rows + 2 * ROWS + 4 * w.columns * w.channels) * <Py_ssize_t>sizeof(void*)
