@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -69,7 +70,7 @@ def threshold(
     source = _checks.image(image)
     limit = _limit(_checks.finite(value, "value"), source.dtype)
     result = _checks.output(out, source.shape, UINT8, source)
-    run = _fill if limit is None else _family(source).Kernel(limit).run
+    run = _family(source).Kernel(limit).run if isinstance(limit, float) else partial(_fill, limit)
     return rows.execute(RowKernel(run, 0, 0), source, result, result.size, num_threads)
 
 
@@ -77,19 +78,19 @@ def _family(image: Array) -> Any:
     return _dispatch.native().family("threshold", image.dtype)
 
 
-def _fill(source: Array, target: Array, first: int, threads: int) -> None:
-    target[...] = 255
+def _fill(above: bool, source: Array, target: Array, first: int, threads: int) -> None:
+    target[...] = 255 if above else 0
 
 
-def _limit(value: float, dtype: np.dtype[Any]) -> float | None:
-    """The pixel of `dtype` that those above `value` are greater than; None where all are."""
+def _limit(value: float, dtype: np.dtype[Any]) -> float | bool:
+    """The pixel of `dtype` that those above `value` are greater than; a bool where all are above, or none."""
     if dtype == FLOATS[0]:  # the next below, unless it is one: x > value is x > that
         nearest = np.float32(np.clip(value, -np.finfo(dtype).max, np.finfo(dtype).max))
         return float(nearest if float(nearest) <= value else np.nextafter(nearest, np.float32(-np.inf)))
     if dtype in FLOATS:
         return value
     low, high = window.LIMITS[dtype]
-    return None if value < low else min(math.floor(value), high)
+    return float(math.floor(value)) if low <= value < high else value < low
 
 
 @register(halo=None, output_dtype=_mask, remember=True)
@@ -155,7 +156,7 @@ def _part_of_integers(family: Any, plane: Array, threads: int) -> float:
     return low + best
 
 
-def _part_of_floats(family: Any, plane: Array, threads: int) -> float | None:
+def _part_of_floats(family: Any, plane: Array, threads: int) -> float:
     """What those of the upper class are above."""
     low, high = float(plane.min()), float(plane.max())
     if not math.isfinite(high - low):
@@ -164,4 +165,4 @@ def _part_of_floats(family: Any, plane: Array, threads: int) -> float | None:
     if low < high:
         scale = FLOAT_BINS / (high - low)
         value += (family.split(plane, FLOAT_BINS, low, scale, threads) + 1) / scale
-    return _limit(value, plane.dtype)
+    return float(_limit(value, plane.dtype))

@@ -84,8 +84,7 @@ def _shares(size: Pair) -> Stencil:
 @cache
 def largest_area(image: np.dtype[Any]) -> int:
     """The largest area whose sums of integer pixels are signed numbers of 32 bits."""
-    limits = np.iinfo(image)
-    return (2**31 - 1) // (max(limits.max, -limits.min) + 1)
+    return (2**31 - 1) // (stencil.largest_pixel(image) + 1)
 
 
 def division(area: int) -> Pair:

@@ -71,6 +71,22 @@ class Stencil:
             down.values.size + (0 if along is None else along.values.size) for down, along in self.parts
         )
 
+    @cached_property
+    def roundings(self) -> float:
+        """Σ|weight| times how often each product is rounded on its way into the result, with its weights.
+
+        An error is at most this, times half a unit in the last place of the largest pixel. The sums of a part
+        go on from those of the part before it.
+        """
+        found, after = 0.0, 1  # the last is that of the scaled sum
+        for down, along in reversed(self.parts):
+            steps, gain = down.values.size + 1, float(np.abs(down.values).sum())
+            if along is not None:
+                steps, gain = steps + along.values.size + 1, gain * float(np.abs(along.values).sum())
+            found += gain * (steps + after)
+            after += 0 if along is None else along.values.size
+        return found
+
 
 def dense(kernel: Array, anchor: Pair) -> Stencil:
     """The correlation with a 2-D `kernel` whose element at `anchor` lies on the output pixel."""
@@ -175,15 +191,19 @@ def accumulator(stencil: Stencil, image: np.dtype[Any], out: np.dtype[Any]) -> n
     if image == float32:
         return float32
     if stencil.integral:
-        limits = np.iinfo(image)
-        largest = stencil.gain * max(limits.max, -limits.min)
+        largest = stencil.gain * largest_pixel(image)
         # A quotient one step below a tie must not round to it: `divisor` more leaves room for that.
         return float32 if largest + stencil.divisor < EXACT_FLOAT32 else float64
     if image == UINT8:
         return float32
-    # Of so many terms, float32 loses less than half a unit of an integer output.
-    largest = 2**17 * stencil.gain * (stencil.work + 2) * abs(stencil.scale / stencil.divisor)
-    return float32 if out.kind in "iu" and largest <= EXACT_FLOAT32 else float64
+    lost = largest_pixel(image) * stencil.roundings * abs(stencil.scale / stencil.divisor) / EXACT_FLOAT32
+    return float32 if out.kind in "iu" and lost <= 0.5 else float64  # half a unit of the output
+
+
+def largest_pixel(image: np.dtype[Any]) -> int:
+    """The greatest magnitude of an integer dtype."""
+    limits = np.iinfo(image)
+    return max(limits.max, -limits.min)
 
 
 def _is_narrow(stencil: Stencil, out: np.dtype[Any]) -> bool:

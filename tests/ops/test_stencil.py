@@ -20,8 +20,10 @@ S16, F32, F64 = np.dtype(np.int16), np.dtype(np.float32), np.dtype(np.float64)
         ("i2", "i2", [[511]], F32),
         ("i2", "i2", [[512]], F64),
         ("u2", "u2", [[0.5]], F32),
-        ("i2", "u1", [[42.5]], F32),
-        ("i2", "u1", [[42.75]], F64),
+        ("u2", "u1", [[42.5]], F32),
+        ("u2", "u1", [[42.75]], F64),
+        ("i2", "u1", [[85.25]], F32),
+        ("i2", "u1", [[85.5]], F64),
         ("u2", "f4", [[0.5]], F64),
         ("f4", "f4", [[1e9]], F32),
         ("f4", "f8", [[1]], F64),
@@ -88,3 +90,10 @@ def test_sizes_that_overflow():
     image = np.lib.stride_tricks.as_strided(np.zeros(1, np.uint8), (2**31, 2**30), (0, 0))
     with pytest.raises(ValueError, match="more than 64 bits can count"):
         apply(IDENTITY, image, dtype=np.float64)
+
+
+def test_sums_that_go_on_from_others_are_rounded_with_them():
+    """Of a sharpened image's two parts the first goes through the second's sum along the line."""
+    here, blur = np.array([0.0, 1.0, 0.0]), np.array([0.25, 0.5, 0.25])
+    operation = stencil.separable((3 * here, here), (-2 * blur, blur))
+    assert operation.roundings == 3 * (2 + 2 + 3 + 1) + 2 * (4 + 4 + 1)
