@@ -5,6 +5,9 @@ from __future__ import annotations
 import functools
 import math
 import os
+from collections.abc import Callable, Sequence
+from contextvars import copy_context
+from threading import Thread
 
 from convkit._checks import MAX_THREADS, thread_count
 from convkit._options import current
@@ -40,6 +43,32 @@ def threads_for(work: float, num_threads: int | None = None) -> int:
     if _forked or (work < SMALL_WORK and not force_threads):
         return 1
     return num_threads or current.get().num_threads or default_threads()
+
+
+def run_together(calls: Sequence[Callable[[], object]]) -> None:
+    """Run each call on a thread of its own, the first on the caller's, all with the caller's options.
+
+    An error of any is raised when all have ended.
+    """
+    errors: list[BaseException] = []
+
+    def run(call: Callable[[], object]) -> None:
+        try:
+            call()
+        except BaseException as error:  # a Ctrl-C too waits for the others, which still write
+            errors.append(error)
+
+    others = [Thread(target=copy_context().run, args=(run, call), name="convkit") for call in calls[1:]]
+    try:
+        for other in others:
+            other.start()
+        run(calls[0])
+    finally:
+        for other in others:
+            if other.ident is not None:  # it was started
+                other.join()
+    if errors:
+        raise errors[0]
 
 
 def default_threads() -> int:

@@ -1,11 +1,14 @@
 """How many threads a call takes: arguments, options, environment, affinity and quota."""
 
 import os
+import threading
+import time
+from functools import partial
 
 import pytest
 
 import convkit as ck
-from convkit import _threads
+from convkit import _options, _threads
 from convkit._checks import MAX_THREADS
 
 LARGE = 10**9
@@ -148,3 +151,33 @@ def test_version_2_wins(tmp_path):
 def test_no_control_group(tmp_path):
     assert quota(str(tmp_path)) == UNLIMITED
     assert quota(str(tmp_path / "missing")) == UNLIMITED
+
+
+# ---- calls side by side -----------------------------------------------------------------------------
+def test_calls_run_together_have_the_options_of_the_caller():
+    seen = [None, None, None]
+
+    def call(i):
+        seen[i] = (threading.get_ident(), _options.current.get().num_threads)
+
+    with ck.options(num_threads=3):
+        _threads.run_together([partial(call, i) for i in range(3)])
+    threads, options = zip(*seen, strict=True)
+    assert threads[0] == threading.get_ident()
+    assert len(set(threads)) == 3
+    assert options == (3, 3, 3)
+
+
+@pytest.mark.parametrize("place", [0, 2])
+def test_an_error_comes_after_the_others_ended(place):
+    ended = []
+
+    def call(i):
+        if i == place:
+            raise ValueError(f"call {i}")
+        time.sleep(0.02)
+        ended.append(i)
+
+    with pytest.raises(ValueError, match=f"call {place}"):
+        _threads.run_together([partial(call, i) for i in range(3)])
+    assert sorted(ended) == sorted({0, 1, 2} - {place})

@@ -1,10 +1,10 @@
 """A chain of filters run band by band: which rows each filter reads and writes, planned once.
 
-The rows of the last image are cut into bands. For each band every filter of the chain writes just the rows
-that the next one lacks, with all threads, into a window on its image that holds no more rows than are still
-read: so all that lies between two filters stays in the cache, and no row is computed twice. Borders are the
-image's own: a kernel is told which row of its source it starts from, and no band reads beyond the rows at
-hand except where the image itself ends.
+The rows of the last image are shared among the threads, and each cuts its own into bands. For each band every
+filter of the chain writes just the rows that the next one lacks, into a window on its image that holds no
+more rows than are still read: so all that lies between two filters stays in the thread's cache, and rows are
+computed twice only where two threads meet. Borders are the image's own: a kernel is told which row of its
+source it starts from, and no band reads beyond the rows at hand except where the image itself ends.
 """
 
 from __future__ import annotations
@@ -13,13 +13,16 @@ import time
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
+from threading import Lock
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from convkit import _checks
 from convkit._checks import Array
+from convkit._threads import run_together
 from convkit.filters.registry import Filter
 from convkit.ops import rows
 from convkit.ops.rows import RowKernel
@@ -29,7 +32,7 @@ CACHE_BYTES = 1536 * 1024
 from the third, which costs less than the calls for more bands do."""
 
 SMALL_BYTES = 512 * 1024
-IMAGE_SHARE = 7
+IMAGE_SHARE = 8
 """Windows take at most this part of the image, where that is not small in any case."""
 
 MIN_BAND = 8
@@ -61,6 +64,13 @@ class Step:
         return int(np.prod(self.shape[1:])) * self.dtype.itemsize
 
 
+class Part(NamedTuple):
+    """The bands of a thread, and the rows that the windows of all steps but the last must hold."""
+
+    bands: list[list[Move]]
+    windows: list[int]
+
+
 class Move(NamedTuple):
     """What one filter does for one band; rows count from the start of the windows that hold them."""
 
@@ -89,73 +99,84 @@ class Banded:
 
     def __init__(self, steps: Sequence[Step], image_bytes: int, threads: int) -> None:
         self.steps = tuple(steps)
-        self.threads = threads
-        self.band = band_rows(self.steps, image_bytes, threads)
-        self.bands, self.windows = schedule(self.steps, self.band)
+        height = steps[-1].shape[0]
+        self.threads = max(1, min(threads, height // MIN_BAND))
+        self.band = band_rows(self.steps, image_bytes, self.threads)
+        cuts = [height * i // self.threads for i in range(self.threads + 1)]
+        self.parts = [schedule(self.steps, self.band, *rows) for rows in pairwise(cuts)]
 
     @property
     def window_bytes(self) -> int:
         """Bytes of the images between the filters that are held."""
-        return sum(n * step.row_bytes for n, step in zip(self.windows, self.steps, strict=False))
+        return sum(
+            n * step.row_bytes
+            for part in self.parts
+            for n, step in zip(part.windows, self.steps, strict=False)
+        )
 
     def run(self, image: Array, out: Array | None = None) -> Array:
         """The last step's image, into `out` or a fresh array."""
         last = self.steps[-1]
         result = _checks.output(out, last.shape, last.dtype, image)
-        between = [
+        images = [[image, *self._windows(part), result] for part in self.parts]
+        run_together([partial(self._run_part, *each) for each in zip(self.parts, images, strict=True)])
+        return result
+
+    def _windows(self, part: Part) -> list[Array]:
+        return [
             _checks.empty((n, *step.shape[1:]), step.dtype)
-            for n, step in zip(self.windows, self.steps, strict=False)
+            for n, step in zip(part.windows, self.steps, strict=False)
         ]
-        kernels = [step.kernel.run for step in self.steps]
-        images = list(pairwise([image, *between, result]))
-        threads = self.threads
-        for band in self.bands:
-            for kernel, (source, target), (kept, read, first, write) in zip(
-                kernels, images, band, strict=True
+
+    def _run_part(self, part: Part, images: list[Array]) -> None:
+        for band in part.bands:
+            for step, source, target, (kept, read, first, write) in zip(
+                self.steps, images, images[1:], band, strict=False
             ):
                 if kept.start:
                     target[: kept.stop - kept.start] = target[kept]
                 if write.start < write.stop:
-                    kernel(source[read], target[write], first, threads)
-        return result
+                    step.kernel.run(source[read], target[write], first, 1)
 
     def timed(self) -> tuple[Banded, list[float]]:
-        """The same with a list beside it, in which the seconds of each step add up."""
+        """The same with a list beside it, in which the seconds of each step add up, shared by the threads."""
         seconds = [0.0] * len(self.steps)
-        clocked = copy(self)
-        clocked.steps = tuple(
-            replace(step, kernel=_clocked(step.kernel, seconds, i)) for i, step in enumerate(self.steps)
-        )
-        return clocked, seconds
+        lock = Lock()
 
+        def clocked(index: int, step: Step) -> Step:
+            def run(source: Array, target: Array, first: int, threads: int) -> None:
+                start = time.perf_counter()
+                step.kernel.run(source, target, first, threads)
+                with lock:
+                    seconds[index] += (time.perf_counter() - start) / self.threads
 
-def _clocked(kernel: RowKernel, seconds: list[float], index: int) -> RowKernel:
-    def run(source: Array, target: Array, first: int, threads: int) -> None:
-        start = time.perf_counter()
-        kernel.run(source, target, first, threads)
-        seconds[index] += time.perf_counter() - start
+            return replace(step, kernel=step.kernel._replace(run=run))
 
-    return kernel._replace(run=run)
+        found = copy(self)
+        found.steps = tuple(clocked(i, step) for i, step in enumerate(self.steps))
+        return found, seconds
 
 
 def band_rows(steps: Sequence[Step], image_bytes: int, threads: int) -> int:
-    """Rows of a band: as many as let the windows stay in the cache."""
-    room = min(threads * CACHE_BYTES, max(image_bytes // IMAGE_SHARE, SMALL_BYTES))
+    """Rows of a band: as many as let a thread's windows stay in its cache."""
+    room = min(CACHE_BYTES, max(image_bytes // IMAGE_SHARE, SMALL_BYTES) // threads)
     each = sum(step.row_bytes for step in steps[:-1])
     beside = sum(a.row_bytes * b.reach for a, b in pairwise(steps))  # rows that the next step still reads
     return min(max(MIN_BAND, (room - beside) // max(each, 1)), steps[-1].shape[0])
 
 
-def schedule(steps: Sequence[Step], band: int) -> tuple[list[list[Move]], list[int]]:
-    """What every step does for each band of the last image, and the rows that each window must hold."""
-    height = steps[-1].shape[0]
-    done = [0] * len(steps)  # the row that each step writes next
-    bases = [0] * len(steps)  # the row that each window starts with; the last image has no window
+def schedule(steps: Sequence[Step], band: int, start: int, stop: int) -> Part:
+    """What every step does for each band of the rows `start` to `stop` of the last image."""
+    done = [start]  # the row that each step writes next
+    for step in steps[:0:-1]:
+        done.insert(0, step.reads(done[0], done[0] + 1)[0])
+    bases = list(done)  # the row that each window starts with; the last image has no window
+    bases[-1] = 0
     windows = [0] * (len(steps) - 1)
     bands = []
-    for start in range(0, height, band):
+    for first in range(start, stop, band):
         ends: list[int] = []
-        end = min(start + band, height)
+        end = min(first + band, stop)
         for step in reversed(steps):
             ends.insert(0, end)
             end = step.reads(end - 1, end)[1]
@@ -181,4 +202,4 @@ def schedule(steps: Sequence[Step], band: int) -> tuple[list[list[Move]], list[i
             done[i] = end
             base = bases[i]
         bands.append(moves)
-    return bands, windows
+    return Part(bands, windows)

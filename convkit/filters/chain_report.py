@@ -39,8 +39,9 @@ def _count(number: int, noun: str) -> str:
 
 def summary(plan: Banded) -> str:
     """How a part of a chain is cut."""
+    bands = sum(len(part.bands) for part in plan.parts)
     return (
-        f"{_count(len(plan.bands), 'band')} of {_count(plan.band, 'row')}, {_count(plan.threads, 'thread')}, "
+        f"{_count(bands, 'band')} of {_count(plan.band, 'row')}, {_count(plan.threads, 'thread')}, "
         f"{plan.window_bytes / 1e3:.0f} kB between the filters"
     )
 

@@ -72,7 +72,7 @@ def test_any_chain_bands_and_threads(isa, draw, cut, seed):
         chain = random_chain(rng, draw, image, int(rng.integers(2, 6)))
         cut(int(rng.choice([1, 2, 3, 8, 64])))
         expected = one_by_one(chain, image)
-        for threads in (1, 3):
+        for threads in (1, 2, 7):
             np.testing.assert_array_equal(chain(image, num_threads=threads), expected)
 
 
@@ -197,10 +197,11 @@ def test_it_tells_what_it_does():
     told = Pipeline("gaussian(1.4) | sobel").explain((2160, 3840), "float32", num_threads=2)
     assert "2 threads" in told
     assert "gaussian   reads 6 rows above and 6 below, gives 2160x3840 float32" in told
-    profile = Pipeline("gaussian(1.4) | sobel | box(3)").profile(PHOTO, num_threads=1)
-    assert len(profile.stages) == 3
-    assert sum(seconds for _, seconds in profile.stages) < profile.together
-    assert "one by one" in str(profile)
+    for threads in (1, 2):
+        profile = Pipeline("gaussian(1.4) | sobel | box(3)").profile(PHOTO, num_threads=threads)
+        assert len(profile.stages) == 3
+        assert sum(seconds for _, seconds in profile.stages) < profile.together
+        assert "one by one" in str(profile)
 
 
 def test_what_valid_leaves():
