@@ -30,8 +30,9 @@ INLINE void vec_store_pixels(stored *p, vec a, vec b) {
 #endif
 }
 
-#define ROUNDS_BYTES 0
+#define ROUNDS 0
 INLINE void vec_store_bytes(uint8_t *p, const vec *v) { (void)p, (void)v; }
+INLINE void vec_store_words(uint16_t *p, const vec *v, const int with_sign) { (void)p, (void)v, (void)with_sign; }
 INLINE void load_bytes(stored *line, const uint8_t *p, ptrdiff_t n) { memcpy(line, p, n); }
 
 #else
@@ -60,26 +61,46 @@ INLINE void vec_store_thirds(uint8_t *p, vec a, vec b, vec c) {
 #endif
 }
 
-/* The numbers of 4 registers as bytes: to the nearest, halves to even, saturated, NaN to 0. Where ROUNDS_BYTES is 0, the
- * machine has no short way, and this is not called. */
-#if defined(__AVX2__) && !defined(CONVKIT_FLOAT64)
-#define ROUNDS_BYTES 1
+/* The numbers of 4 registers as bytes, or of 2 as integers of 16 bits: to the nearest, halves to even, saturated, NaN to 0.
+ * Where ROUNDS is 0, the machine has no short way, and these are not called. */
+#if defined(__AVX512F__) && !defined(CONVKIT_FLOAT64)
+#define ROUNDS 1
 INLINE void vec_store_bytes(uint8_t *p, const vec *v) {
-#if VECTOR_BYTES == 64
   for (int k = 0; k < 4; k++) {
     const __m512i whole = _mm512_cvtps_epi32(vec_min(vec_set(255), v[k])); /* NaN: the least integer */
     _mm_storeu_si128((void *)(p + k * VL), _mm512_cvtusepi32_epi8(_mm512_max_epi32(whole, _mm512_setzero_si512())));
   }
-#else
+}
+INLINE void vec_store_words(uint16_t *p, const vec *v, const int with_sign) {
+  for (int k = 0; k < 2; k++) {
+    const __m512i whole = _mm512_cvtps_epi32(vec_min(vec_set(with_sign ? 32767 : 65535), v[k]));
+    const __mmask16 numbers = _mm512_cmp_ps_mask(v[k], v[k], _CMP_ORD_Q);
+    _mm256_storeu_si256((void *)(p + k * VL), with_sign
+      ? _mm512_cvtsepi32_epi16(_mm512_maskz_mov_epi32(numbers, whole))
+      : _mm512_cvtusepi32_epi16(_mm512_max_epi32(whole, _mm512_setzero_si512())));
+  }
+}
+#elif defined(__AVX2__) && !defined(CONVKIT_FLOAT64)
+#define ROUNDS 1
+INLINE void vec_store_bytes(uint8_t *p, const vec *v) {
   __m256i whole[4];
   for (int k = 0; k < 4; k++) whole[k] = _mm256_cvtps_epi32(vec_min(vec_set(255), v[k]));
   whole[0] = _mm256_packus_epi16(_mm256_packs_epi32(whole[0], whole[1]), _mm256_packs_epi32(whole[2], whole[3]));
   _mm256_storeu_si256((void *)p, _mm256_permutevar8x32_epi32(whole[0], _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7)));
-#endif
+}
+INLINE void vec_store_words(uint16_t *p, const vec *v, const int with_sign) {
+  __m256i whole[2];
+  for (int k = 0; k < 2; k++) {
+    whole[k] = _mm256_cvtps_epi32(vec_min(vec_set(with_sign ? 32767 : 65535), v[k]));
+    if (with_sign) whole[k] = _mm256_and_si256(whole[k], (__m256i)_mm256_cmp_ps(v[k], v[k], _CMP_ORD_Q));
+  }
+  whole[0] = with_sign ? _mm256_packs_epi32(whole[0], whole[1]) : _mm256_packus_epi32(whole[0], whole[1]);
+  _mm256_storeu_si256((void *)p, _mm256_permute4x64_epi64(whole[0], 0xd8));
 }
 #else
-#define ROUNDS_BYTES 0
+#define ROUNDS 0
 INLINE void vec_store_bytes(uint8_t *p, const vec *v) { (void)p, (void)v; }
+INLINE void vec_store_words(uint16_t *p, const vec *v, const int with_sign) { (void)p, (void)v, (void)with_sign; }
 #endif
 
 /* VL bytes as numbers. */

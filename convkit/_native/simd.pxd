@@ -12,7 +12,7 @@ cdef extern from "simd.h" nogil:
     enum:
         VL
         VECTOR_BYTES
-        ROUNDS_BYTES
+        ROUNDS
         GEMM_MR
         GEMM_NV
         GEMM_DEPTH
@@ -70,6 +70,7 @@ cdef extern from "simd.h" nogil:
     vec vec_length(vec x, vec y)
     vec vec_unless_nan(vec v, vec other)
     void vec_store_bytes(unsigned char* p, const vec* v)
+    void vec_store_words(unsigned short* p, const vec* v, bint with_sign)
     void load_bytes(stored* line, const unsigned char* p, Py_ssize_t n)
     vec vec_with_sign(vec v, vec sign)
     vec vec_minus_abs(vec v)

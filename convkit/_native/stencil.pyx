@@ -14,7 +14,7 @@ from convkit._native.parts cimport (
 )
 from convkit._native.polar cimport polar_lines
 from convkit._native.rounding cimport round_line
-from convkit._native.simd cimport ROUNDS_BYTES, STENCIL_ROWS, VL, real
+from convkit._native.simd cimport ROUNDS, STENCIL_ROWS, VL, real
 from convkit._native.sums cimport LINE_VECTORS, Target
 from convkit._native.tiles cimport STREAM_BYTES, Frame, Tile, is_crowded, run_tiles
 
@@ -32,7 +32,7 @@ cdef struct Plan:
     int part_count
     int combine
     bint in_place  # the sums, or the lengths of the vectors that two of them are, are what is stored, and where
-    bint bytes  # but for being rounded
+    bint rounds  # but for being rounded
     Grid angles  # the second output of COMBINE_POLAR
     bint half_up
     real scale, divisor, delta
@@ -69,7 +69,7 @@ cdef void store(
 cdef void finish(const Plan* plan, const Frame* frame, const Tile* tile, int row, real* a, real* b) noexcept nogil:
     """Store output row `row` of the tile from its sums: of each part, where the parts are not added."""
     cdef Py_ssize_t n = tile.pixels * frame.channels, y = tile.y + row
-    if plan.bytes and n >= LINE_VECTORS * VL:
+    if plan.rounds and n >= LINE_VECTORS * VL:
         return  # tiles of sums were written when they were made
     if plan.combine != COMBINE_SUM:
         polar_lines(a, b, n, plan.combine != COMBINE_ANGLE, plan.combine != COMBINE_MAGNITUDE)
@@ -110,9 +110,9 @@ cdef void run_rows(const void* described, const Frame* frame, Tile* tile) noexce
                 to.others = first_line(plan, frame, sums, r)
             elif p and plan.in_place:
                 to.across = sums + r * frame.line_step
-            if p == plan.part_count - 1 and plan.bytes:
-                to.bytes = <unsigned char*>place(&frame.out, tile.y + r, tile.x)
-                to.bytes_step = frame.out.row_step
+            if p == plan.part_count - 1 and plan.rounds:
+                to.integers, to.kind = place(&frame.out, tile.y + r, tile.x), frame.out.kind
+                to.integers_step = frame.out.row_step * frame.out.itemsize
             second_sum(plan, frame, p, tile.lines + r * frame.line_step, &to, n)
             to.line += to.step
     if plan.in_place:
@@ -146,9 +146,8 @@ cdef void choose_stores(Plan* plan, Frame* frame) noexcept:
     plain = plan.scale == 1 and plan.divisor == 1 and plan.delta == 0 and is_packed(&frame.out)
     same = plain and frame.out.kind == (c"f" if sizeof(real) == 4 else c"d")
     plan.in_place = same and (plan.combine == COMBINE_SUM or (plan.combine == COMBINE_MAGNITUDE and two_sums))
-    plan.bytes = (
-        ROUNDS_BYTES and plain and plan.combine == COMBINE_SUM and not plan.half_up and frame.out.kind == c"B"
-        and two_sums
+    plan.rounds = (
+        ROUNDS and plain and plan.combine == COMBINE_SUM and not plan.half_up and frame.out.itemsize <= 2 and two_sums
     )
     frame.stream = plan.in_place and frame.out_height * frame.out.row_step * <Py_ssize_t>sizeof(real) >= STREAM_BYTES
     frame.stream = frame.stream and frame.out.row_step * <Py_ssize_t>sizeof(real) % 64 == 0

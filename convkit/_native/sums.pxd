@@ -1,8 +1,8 @@
 # Sums over taps: a tile of outputs, whose sums stay in registers while the rows under them pass by.
 from convkit._native.simd cimport (
-    COLUMN_VECTORS, ROUNDS_BYTES, SLIDES, STENCIL_ROWS, STENCIL_VECTORS, VL, stored, prefetch_far, prefetch_write, real,
+    COLUMN_VECTORS, ROUNDS, SLIDES, STENCIL_ROWS, STENCIL_VECTORS, VL, stored, prefetch_far, prefetch_write, real,
     vec, vec_length, vec_load, vec_load_pixels, vec_pin, vec_set, vec_slide, vec_store, vec_store_bytes, vec_store_part,
-    vec_stream,
+    vec_store_words, vec_stream,
 )
 
 cdef enum:
@@ -31,8 +31,9 @@ cdef struct Target:
     bint stream  # around the caches, where vectors are aligned: `step` is a multiple of a line of the cache
     const real* others  # of one row: sums that these are added to, or NULL
     const real* across  # of one row: sums with which these are vectors, whose lengths are stored, or NULL
-    unsigned char* bytes  # of one row: where tiles are written to, rounded, if there is one; or NULL
-    Py_ssize_t bytes_step  # from there to the next row
+    char* integers  # of one row: where tiles are written to, rounded, if there is one; or NULL
+    Py_ssize_t integers_step  # bytes from there to the next row
+    char kind  # of these integers
 
 
 cdef inline vec load(const sample* source) noexcept nogil:
@@ -184,6 +185,22 @@ cdef inline void sum_columns(
         x += step
 
 
+cdef inline void store_integers(const Target* to, Py_ssize_t x, const vec* sums) noexcept nogil:
+    """A tile of one row, as integers of the output."""
+    cdef int v
+    if to.kind == c"B":
+        prefetch_write(<const real*>(to.integers + to.integers_step + x))
+        for v in range(0, LINE_VECTORS, 4):
+            vec_store_bytes(<unsigned char*>to.integers + x + v * VL, &sums[v])
+        return
+    prefetch_write(<const real*>(to.integers + to.integers_step + 2 * x))
+    for v in range(0, LINE_VECTORS, 2):
+        if to.kind == c"h":
+            vec_store_words(<unsigned short*>to.integers + x + v * VL, &sums[v], True)
+        else:
+            vec_store_words(<unsigned short*>to.integers + x + v * VL, &sums[v], False)
+
+
 cdef inline void sum_tile(
     const sample** rows, const Taps* taps, Py_ssize_t step, real start, Py_ssize_t x, const Target* to, Py_ssize_t n,
     const int height, const int width, const bint holes, const int column,
@@ -216,10 +233,8 @@ cdef inline void sum_tile(
     if height == 1 and to.across != NULL:
         for v in range(width):
             sums[0][v] = vec_length(vec_load(to.across + x + v * VL), sums[0][v])
-    if ROUNDS_BYTES and height == 1 and width == LINE_VECTORS and to.bytes != NULL:
-        prefetch_write(<const real*>(to.bytes + to.bytes_step + x))
-        for v in range(0, LINE_VECTORS, 4):
-            vec_store_bytes(to.bytes + x + v * VL, &sums[0][v])
+    if ROUNDS and height == 1 and width == LINE_VECTORS and to.integers != NULL:
+        store_integers(to, x, sums[0])
         return
     if width > 1 and to.stream:
         for r in range(height):

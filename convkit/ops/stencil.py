@@ -6,6 +6,7 @@ output, chooses the accumulator and calls the kernel.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, NamedTuple, TypeAlias, get_args
@@ -140,7 +141,7 @@ def apply(
     work = result.size * stencil.work
     element = accumulator(stencil, source.dtype, result.dtype)
     family = _dispatch.native().family("narrow" if element == INT16 else "stencil", element)
-    if element != INT16 and result.dtype in _checks.FLOATS:
+    if element != INT16 and (result.dtype in _checks.FLOATS or _keeps_ties(stencil.scale / stencil.divisor)):
         stencil = folded(stencil)
     kernel = row_kernel(family, stencil, code, fill)
     if not polar:
@@ -236,6 +237,11 @@ def folded(stencil: Stencil) -> Stencil:
         for down, along in stencil.parts
     )
     return replace(stencil, parts=parts, scale=1.0, divisor=1.0)
+
+
+def _keeps_ties(factor: float) -> bool:
+    """Whether a number times a power of two is exact: then it is all one when it is multiplied."""
+    return math.frexp(factor)[0] == 0.5
 
 
 def over_integers(stencil: Stencil) -> Stencil:

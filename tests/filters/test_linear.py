@@ -314,3 +314,19 @@ def test_a_bright_image_stays_bright():
         np.testing.assert_array_equal(ck.filters.box(image, size), image)
     for sigma in (0.3, 1.0, 5.0):
         np.testing.assert_array_equal(ck.filters.gaussian(image, sigma), image)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint16])
+@pytest.mark.parametrize("width", [20, 129, 300])
+def test_sums_are_rounded_and_saturated_wherever_they_are_stored(isa, dtype, width):
+    """Halves to the even number, NaN to 0, and all that lies beyond the integers to their ends."""
+    limits = np.iinfo(dtype)
+    image = (RNG.integers(-40, 40, (6, width)) / 2).astype(np.float32) + limits.max // 2
+    image[1, ::3], image[2, ::5], image[3, ::7], image[4, ::2] = np.nan, np.inf, -np.inf, -3e9
+    image[5] = np.linspace(limits.max - 9, limits.max + 9, width)
+    with np.errstate(invalid="ignore"):
+        expected = np.clip(np.rint(np.where(np.isnan(image), 0, image)), limits.min, limits.max).astype(dtype)
+        found = ck.filters.sepfilter2d(image, [1.0], [1.0], dtype=dtype)
+        np.testing.assert_array_equal(found, expected)
+        scaled = ck.filters.sepfilter2d(image, [1.0], [4.0], scale=0.25, dtype=dtype)
+    np.testing.assert_array_equal(scaled, expected)
