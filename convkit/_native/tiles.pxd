@@ -15,6 +15,7 @@ from convkit._native.simd cimport (
 cdef enum:
     LINES_BYTES = 96 * 1024  # the lines between two sums: they stay near
     RING_BYTES = 512 * 1024  # the rows that a kernel covers: they stay in the second
+    AWAY_BYTES = 1024 * 1024  # images from which on a second cache does not hold them
     WAY_BYTES = 4096  # lines so far apart share a set of the first cache
     LINE_BYTES = 64
     STREAM_BYTES = 24 * 1024 * 1024  # outputs from which on no cache keeps them until they are read
@@ -34,6 +35,7 @@ cdef struct Frame:
     Py_ssize_t line_step  # elements from one line of scratch to the next
     Py_ssize_t ring_step, edge_step
     bint direct  # rows are read where they lie
+    bint away  # the image lies beyond the second cache: its rows are asked for
     bint stream  # sums are written around the caches, where they lie in lines of them
 
 cdef struct Tile:
@@ -181,7 +183,7 @@ cdef inline void run_tile(
         fill(outside, frame.cval, frame.line_step)
     else:
         tile.before = tile.after = 0
-    tile.ahead = tile.rows + reach if tile.direct else NULL
+    tile.ahead = tile.rows + reach if tile.direct and frame.away else NULL
     tile.inner = wide - tile.before - tile.after
     if tile.direct:
         find_ends(frame, &tile)
@@ -190,7 +192,7 @@ cdef inline void run_tile(
         tile.y, tile.count = y, <int>min(bottom - y, <Py_ssize_t>STENCIL_ROWS)
         while ready < y + frame.first_row + frame.rows + tile.count - 1:
             load_ring_row(frame, &tile, ready, ring + (ready - top - frame.first_row) % reach * frame.ring_step)
-            if not tile.direct:
+            if frame.away and not tile.direct:
                 prefetch_row(frame, &tile, ready + 2)
             ready += 1
         for k in range(reach):
@@ -235,6 +237,7 @@ cdef inline void cut(Frame* frame, int threads) noexcept:
     frame.strip = (frame.out_width + frame.strips - 1) // frame.strips  # of one width
     frame.strip = min((frame.strip + tile - 1) // tile * tile, frame.out_width)
     frame.strips = (frame.out_width + frame.strip - 1) // frame.strip
+    frame.away = frame.height * frame.image.row_step * frame.image.itemsize >= AWAY_BYTES
     frame.direct = is_packed(&frame.image) and frame.image.itemsize == sizeof(stored)
     frame.direct = frame.direct and not is_crowded(frame, &frame.image)
     # Whole vectors are read from the last tap on: a few more than the pixels, to a cache line.
