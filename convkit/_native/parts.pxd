@@ -7,7 +7,7 @@ from convkit._native.simd cimport (
     STENCIL_ROWS, STENCIL_VECTORS, stored, real, scratch_alloc, scratch_free
 )
 from convkit._native.sums cimport LINE_VECTORS, Taps, Target, sum_rows
-from convkit._native.tiles cimport Frame, Tile
+from convkit._native.tiles cimport AWAY_BYTES, Frame, Tile
 
 cdef struct Part:
     Taps down
@@ -93,6 +93,7 @@ cdef inline int open_images(Py_buffer* views, Frame* frame, image, out, Py_ssize
     PyObject_GetBuffer(image, &views[0], PyBUF_RECORDS_RO)
     PyObject_GetBuffer(out, &views[1], PyBUF_RECORDS)
     frame.image, frame.out = grid_of(&views[0]), grid_of(&views[1])
+    frame.away = getattr(image if image.base is None else image.base, "nbytes", 0) >= AWAY_BYTES
     frame.height, frame.width, frame.channels = views[0].shape[0], views[0].shape[1], frame.image.channels
     frame.out_height, frame.out_width = views[1].shape[0], views[1].shape[1]
     frame.first_row += first

@@ -35,7 +35,7 @@ cdef struct Frame:
     Py_ssize_t line_step  # elements from one line of scratch to the next
     Py_ssize_t ring_step, edge_step
     bint direct  # rows are read where they lie
-    bint away  # the image lies beyond the second cache: its rows are asked for
+    bint away  # the image lies beyond the second cache, or did so: its rows are asked for
     bint stream  # sums are written around the caches, where they lie in lines of them
 
 cdef struct Tile:
@@ -237,7 +237,6 @@ cdef inline void cut(Frame* frame, int threads) noexcept:
     frame.strip = (frame.out_width + frame.strips - 1) // frame.strips  # of one width
     frame.strip = min((frame.strip + tile - 1) // tile * tile, frame.out_width)
     frame.strips = (frame.out_width + frame.strip - 1) // frame.strip
-    frame.away = frame.height * frame.image.row_step * frame.image.itemsize >= AWAY_BYTES
     frame.direct = is_packed(&frame.image) and frame.image.itemsize == sizeof(stored)
     frame.direct = frame.direct and not is_crowded(frame, &frame.image)
     # Whole vectors are read from the last tap on: a few more than the pixels, to a cache line.
