@@ -62,11 +62,15 @@ def run_together(calls: Sequence[Callable[[], object]]) -> None:
     try:
         for other in others:
             other.start()
+    except BaseException as error:
+        errors.append(error)
+    else:
         run(calls[0])
-    finally:
-        for other in others:
-            if other.ident is not None:  # it was started
-                other.join()
+    while alive := [other for other in others if other.is_alive()]:
+        try:
+            alive[0].join()
+        except BaseException as error:
+            errors.append(error)
     if errors:
         raise errors[0]
 

@@ -1,5 +1,6 @@
 """How many threads a call takes: arguments, options, environment, affinity and quota."""
 
+import _thread
 import os
 import threading
 import time
@@ -156,8 +157,10 @@ def test_no_control_group(tmp_path):
 # ---- calls side by side -----------------------------------------------------------------------------
 def test_calls_run_together_have_the_options_of_the_caller():
     seen = [None, None, None]
+    together = threading.Barrier(3)
 
     def call(i):
+        together.wait()
         seen[i] = (threading.get_ident(), _options.current.get().num_threads)
 
     with ck.options(num_threads=3):
@@ -181,3 +184,17 @@ def test_an_error_comes_after_the_others_ended(place):
     with pytest.raises(ValueError, match=f"call {place}"):
         _threads.run_together([partial(call, i) for i in range(3)])
     assert sorted(ended) == sorted({0, 1, 2} - {place})
+
+
+def test_an_interrupt_waits_for_all():
+    ended = []
+
+    def call():
+        time.sleep(0.3)
+        ended.append(1)
+
+    timer = threading.Timer(0.1, _thread.interrupt_main)
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        _threads.run_together([lambda: None, call, call])
+    assert len(ended) == 2

@@ -437,7 +437,7 @@ cdef inline void pick_block(
         end = x + CHUNK_BYTES // KEY_BYTES
         if done == 0:  # a cache line of the output at least, and the left end
             end = max(end, few.near, few.along.margin + KL + LINE_BYTES // KEY_BYTES)
-        if end + KL > few.end:
+        if end + KL > few.end or not few.direct:  # the spare line is stored whole
             end = few.end
         if few.in_place and not PIXEL_IS_KEY:
             pick_few(w, few, x, end, True, greatest)

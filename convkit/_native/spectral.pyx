@@ -126,6 +126,7 @@ cdef struct Cut:  # of an image
     Frame frame
     Py_ssize_t step_rows, step_columns  # outputs of a tile
     Py_ssize_t down, across  # tiles
+    Py_ssize_t pairs  # of a channel
 
 
 cdef inline Grid channel_of(const Grid* grid, Py_ssize_t channel) noexcept nogil:
@@ -136,20 +137,23 @@ cdef inline Grid channel_of(const Grid* grid, Py_ssize_t channel) noexcept nogil
 
 
 cdef inline Job job_of(const Cut* cut, Py_ssize_t index) noexcept nogil:
-    cdef Py_ssize_t each = cut.down * cut.across, i
+    """Two tiles of a channel side by side, as the errors of each are relative to both: by turns to the right and left."""
+    cdef Py_ssize_t channel = index // cut.pairs, i, row, column
     cdef Job job
     cdef int k
     job.count = 0
     for k in range(2):
-        i = 2 * index + k
-        if i >= each * cut.frame.channels:
+        i = 2 * (index % cut.pairs) + k
+        if i >= cut.down * cut.across:
             break
+        row, column = i // cut.across, i % cut.across
+        if row % 2:
+            column = cut.across - 1 - column
         job.frame[k] = cut.frame
         job.frame[k].channels = 1
-        job.frame[k].image = channel_of(&cut.frame.image, i // each)
-        job.out[k] = channel_of(&cut.frame.out, i // each)
-        job.y[k] = i % each // cut.across * cut.step_rows
-        job.x[k] = i % cut.across * cut.step_columns
+        job.frame[k].image = channel_of(&cut.frame.image, channel)
+        job.out[k] = channel_of(&cut.frame.out, channel)
+        job.y[k], job.x[k] = row * cut.step_rows, column * cut.step_columns
         job.count += 1
     return job
 
@@ -351,7 +355,8 @@ cdef class Spectrum:
             cut.frame.out_height, cut.frame.out_width = target.shape[0], target.shape[1]
             cut.down = (cut.frame.out_height + cut.step_rows - 1) // cut.step_rows
             cut.across = (cut.frame.out_width + cut.step_columns - 1) // cut.step_columns
-            jobs = (cut.down * cut.across * cut.frame.channels + 1) // 2
+            cut.pairs = (cut.down * cut.across + 1) // 2
+            jobs = cut.pairs * cut.frame.channels
             threads = <int>min(threads, jobs)
             scratch = <char*>scratch_alloc(threads * each)
             if scratch == NULL:

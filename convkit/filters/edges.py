@@ -65,7 +65,7 @@ def sobel(
         dtype of the result. Default: the image's if that is a float, else float32. Integer dtypes hold "x"
         and "y" only, rounded to nearest and saturated.
     out : ndarray, optional
-        Where to write: the shape and dtype of the result, any strides, no memory of the image's.
+        Where to write: the shape and dtype of the result, any strides, any overlap with the image.
     num_threads : int, optional
         Threads of this call; the bits of the result do not depend on it.
 

@@ -13,7 +13,7 @@ from convkit import _checks, _threads
 from convkit._checks import Array, Pair
 from convkit.filters.registry import Arguments, Halo, keeps_dtype, register
 from convkit.filters.remember import remembered
-from convkit.ops import factors, spectral, stencil
+from convkit.ops import factors, rows, spectral, stencil
 from convkit.ops.stencil import Border, Stencil
 
 Mode: TypeAlias = Literal["correlate", "convolve"]
@@ -40,7 +40,8 @@ def _choose(
     if _flips(mode):
         weights, row, column = weights[::-1, ::-1], weights.shape[0] - 1 - row, weights.shape[1] - 1 - column
     _checks.choice(method, "method", get_args(Method))
-    found = _chosen(weights.tobytes(), (weights.shape[0], weights.shape[1]), (row, column), method, element)
+    choose = _chosen if weights.nbytes <= SMALL_BYTES else _chosen_large
+    found = choose(weights.tobytes(), (weights.shape[0], weights.shape[1]), (row, column), method, element)
     if not whole or found.method == "fft":
         return found
     return found._replace(stencil=stencil.over_integers(found.stencil))
@@ -71,6 +72,9 @@ def _chosen(weights: bytes, shape: Pair, anchor: Pair, method: Method, element: 
         return Choice("fft", direct, f"Fourier transforms of tiles instead of {steps}")
     return Choice("direct", direct, steps)
 
+
+SMALL_BYTES = 64 * 1024
+_chosen_large = lru_cache(maxsize=2)(_chosen.__wrapped__)
 
 FACTOR_COST = 1.3
 """What a product costs where two sums follow one another, with a line of memory between them."""
@@ -333,14 +337,18 @@ def _apply_spectra(
 ) -> Array:
     """As `_apply`, but by Fourier transforms; what follows the sums is a kernel of one weight."""
     image, found, code, fill = stencil.prepare(operation.extent, source, border, cval, result, out)
+    factor, offset = _checks.finite(scale, "scale"), _checks.finite(delta, "delta")
+    if rows.planning():
+        return found
     real = _resolution(source.dtype, result)
-    plain = (_checks.finite(scale, "scale"), _checks.finite(delta, "delta")) == (1, 0) and result == real
+    plain = offset == 0 and result == real
     sums = found if plain else _checks.empty(found.shape, real)
     threads = _threads.threads_for(sums.size * FFT_WORK, num_threads)
-    finite = spectral.correlate(operation, stencil.as_hwc(image), stencil.as_hwc(sums), code, fill, threads)
+    scaled = stencil.folded(stencil.scaled(operation, scale=factor))
+    finite = spectral.correlate(scaled, stencil.as_hwc(image), stencil.as_hwc(sums), code, fill, threads)
     if not finite:  # sums keep to themselves what is not; a view, so that nobody takes them for the rule
         return _apply(operation, image.view(), scale, delta, border, cval, result, found, num_threads)
     if plain:
         return found
     one = stencil.dense(np.ones((1, 1)), (0, 0))
-    return _apply(one, sums, scale, delta, "reflect", 0.0, result, found, num_threads)
+    return _apply(one, sums, 1.0, offset, "reflect", 0.0, result, found, num_threads)

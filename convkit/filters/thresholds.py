@@ -86,7 +86,8 @@ def _limit(value: float, dtype: np.dtype[Any]) -> float | bool:
     """The pixel of `dtype` that those above `value` are greater than; a bool where all are above, or none."""
     if dtype == FLOATS[0]:  # the next below, unless it is one: x > value is x > that
         nearest = np.float32(np.clip(value, -np.finfo(dtype).max, np.finfo(dtype).max))
-        return float(nearest if float(nearest) <= value else np.nextafter(nearest, np.float32(-np.inf)))
+        with np.errstate(over="ignore"):  # below the least number is -Inf
+            return float(nearest if float(nearest) <= value else np.nextafter(nearest, np.float32(-np.inf)))
     if dtype in FLOATS:
         return value
     low, high = window.LIMITS[dtype]

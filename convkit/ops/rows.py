@@ -76,6 +76,12 @@ def noting() -> bool:
     return _notes.get() is not None
 
 
+def planning() -> bool:
+    """Whether nobody asks for the result, but for its shape and dtype."""
+    notes = _notes.get()
+    return notes is not None and not notes.run
+
+
 def execute(kernel: RowKernel, source: Array, result: Array, work: float, num_threads: int | None) -> Array:
     """Fill `result` from `source`, `work` multiply-adds, and return it."""
     threads = threads_for(work, num_threads)

@@ -23,6 +23,9 @@ HOLES_COST = 1.6
 NEAR_BYTES = 1 << 19
 """Tiles of so many bytes stay in the second cache."""
 
+MOST_KEPT = 1 << 18
+"""Numbers of a spectrum that is kept for the next call."""
+
 LEAST_ROWS = 16
 """Of a tile."""
 
@@ -45,23 +48,23 @@ def correlate(
     `code` is the border's. False where not all numbers are finite: then they are in doubt.
     """
     weights = stencil.parts[0][0]
-    height, width, channels = sums_hwc.shape
+    height, width, _ = sums_hwc.shape
     family = _dispatch.native().family("spectral", sums_hwc.dtype)
-    tile = _tile((height, width), channels, weights.values.shape, family.LEAST_WIDTH, sums_hwc.itemsize)
+    tile = _tile((height, width), weights.values.shape, family.LEAST_WIDTH, sums_hwc.itemsize)
     row, column = (0, 0) if BORDERS[code] == "valid" else stencil.anchor
     steps = tuple(map(_step, (height, width), tile, weights.values.shape))
-    spectrum = _spectrum(family, weights.values.tobytes(), weights.values.shape, tile)
+    spectrum = _spectrum(family, weights.values, tile)
     origin = weights.row - row, weights.column - column
     finite: bool = spectrum.correlate(image_hwc, sums_hwc, origin, steps, code, cval, threads)
     return finite
 
 
 @lru_cache(maxsize=256)
-def _tile(outputs: Pair, channels: int, extent: Pair, least_width: int, itemsize: int) -> Pair:
+def _tile(outputs: Pair, extent: Pair, least_width: int, itemsize: int) -> Pair:
     """The cheapest tile, rows and columns, for an image of so many outputs."""
 
     def cost(tile: Pair) -> float:
-        tiles = channels * math.prod(map(_tiles, outputs, tile, extent))
+        tiles = math.prod(map(_tiles, outputs, tile, extent))
         stages = sum(length.bit_length() // 2 for length in tile)  # each cuts in four
         near = 2 * itemsize * math.prod(tile) <= NEAR_BYTES
         return -(-tiles // 2) * math.prod(tile) * stages * (1 if near else FAR_COST)
@@ -89,7 +92,13 @@ def _step(outputs: int, length: int, reach: int) -> int:
     return -(-outputs // _tiles(outputs, length, reach))
 
 
+def _spectrum(family: Any, weights: Array, tile: Pair) -> Any:
+    """The transform of the kernel, to be multiplied with those of tiles; the last small ones are kept."""
+    if math.prod(tile) > MOST_KEPT:
+        return family.Spectrum(weights, *tile)
+    return _kept_spectrum(family, weights.tobytes(), weights.shape, tile)
+
+
 @lru_cache(maxsize=4)
-def _spectrum(family: Any, weights: bytes, shape: Pair, tile: Pair) -> Any:
-    """The transform of the kernel, to be multiplied with those of tiles."""
+def _kept_spectrum(family: Any, weights: bytes, shape: Pair, tile: Pair) -> Any:
     return family.Spectrum(np.frombuffer(weights).reshape(shape), *tile)

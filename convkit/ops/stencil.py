@@ -28,6 +28,9 @@ EXACT_FLOAT32 = 2**24
 """Integers below this are float32 numbers, and so is every sum that stays below."""
 
 
+FRACTIONS = 2**8
+"""Room for the bits that a scale or an offset adds to an integer sum."""
+
 LARGEST_INT16 = 2**15 - 1
 
 UINT8, INT16 = np.dtype(np.uint8), np.dtype(np.int16)  # comparing with a type takes longer
@@ -141,7 +144,10 @@ def apply(
     work = result.size * stencil.work
     element = accumulator(stencil, source.dtype, result.dtype)
     family = _dispatch.native().family("narrow" if element == INT16 else "stencil", element)
-    if element != INT16 and (result.dtype in _checks.FLOATS or _keeps_ties(stencil.scale / stencil.divisor)):
+    whole = source.dtype.kind in "iu" and stencil.integral  # the sums: they are divided or multiplied once
+    if element != INT16 and (
+        _is_shift(stencil.scale / stencil.divisor) or (result.dtype in _checks.FLOATS and not whole)
+    ):
         stencil = folded(stencil)
     kernel = row_kernel(family, stencil, code, fill)
     if not polar:
@@ -193,6 +199,8 @@ def accumulator(stencil: Stencil, image: np.dtype[Any], out: np.dtype[Any]) -> n
         return float32
     if stencil.integral:
         largest = stencil.gain * largest_pixel(image)
+        if stencil.delta or not _is_shift(stencil.scale):
+            largest *= FRACTIONS
         # A quotient one step below a tie must not round to it: `divisor` more leaves room for that.
         return float32 if largest + stencil.divisor < EXACT_FLOAT32 else float64
     if image == UINT8:
@@ -239,8 +247,8 @@ def folded(stencil: Stencil) -> Stencil:
     return replace(stencil, parts=parts, scale=1.0, divisor=1.0)
 
 
-def _keeps_ties(factor: float) -> bool:
-    """Whether a number times a power of two is exact: then it is all one when it is multiplied."""
+def _is_shift(factor: float) -> bool:
+    """Whether it is a power of two: a product is exact, so that it is all one when it is made."""
     return math.frexp(factor)[0] == 0.5
 
 

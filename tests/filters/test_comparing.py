@@ -130,7 +130,7 @@ def test_canny_after_a_blur(isa):
 @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float32])
 def test_thresholds_between_and_beyond_pixels(isa, dtype):
     image = np.array([[0, 1, 99, 100, 101, 127]], dtype)
-    for value in (-1e9, -1, -0.5, 0, 0.5, 99.999999999, 100, 100.0000000001, 127, 1e9):
+    for value in (-1e300, -1e9, -1, -0.5, 0, 0.5, 99.999999999, 100, 100.0000000001, 127, 1e9, 1e300):
         expected = np.where(image.astype(np.float64) > value, 255, 0)
         np.testing.assert_array_equal(f.threshold(image, value), expected)
 
@@ -164,3 +164,17 @@ def test_thresholds_between_and_beyond_pixels(isa, dtype):
 def test_what_is_refused(call, error, message):
     with pytest.raises(error, match=message):
         call(np.zeros((20, 25), np.uint8))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+@pytest.mark.parametrize("size", [1, 2, 3, 6, 10, 31])
+def test_wide_rows_into_outputs_with_gaps(isa, dtype, size):
+    """A row of such an output is put together in scratch, of which each row needs all."""
+    image = rng.integers(0, 256, (9, 3000)).astype(dtype)
+    expected = f.erode(image, size)
+    for out in (
+        np.empty((9, 3000, 3), dtype)[..., 1],
+        np.empty((3000, 9), dtype).T,
+        np.empty((9, 3000), dtype)[:, ::-1],
+    ):
+        np.testing.assert_array_equal(f.erode(image, size, out=out, num_threads=2), expected)

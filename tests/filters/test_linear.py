@@ -1,5 +1,7 @@
 """Derivatives of Gaussians, polar gradients, kernels that are taken apart, and the sums of wide images."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -195,7 +197,7 @@ def test_fft_keeps_what_is_not_finite_where_it_is(isa, value):
 @pytest.mark.parametrize("outputs", [(1, 1), (2160, 3840), (5, 9)])
 @pytest.mark.parametrize("extent", [(1, 1), (31, 31), (700, 90)])
 def test_fft_tiles_give_outputs(outputs, extent):
-    tile = spectral._tile(outputs, 3, extent, 64, 4)
+    tile = spectral._tile(outputs, extent, 64, 4)
     for length, n, reach in zip(tile, outputs, extent, strict=True):
         assert length & (length - 1) == 0
         step = spectral._step(n, length, reach)
@@ -330,3 +332,63 @@ def test_sums_are_rounded_and_saturated_wherever_they_are_stored(isa, dtype, wid
         np.testing.assert_array_equal(found, expected)
         scaled = ck.filters.sepfilter2d(image, [1.0], [4.0], scale=0.25, dtype=dtype)
     np.testing.assert_array_equal(scaled, expected)
+
+
+def test_fft_of_channels_is_that_of_each_alone(isa):
+    plane, kernel = RNG.random((100, 90)).astype(np.float32), RNG.random((17, 17))
+    image = np.dstack([plane * 1e6, plane * 255, plane])
+    found = ck.filters.filter2d(image, kernel)
+    assert ck.filters.explain(kernel).startswith("fft")
+    for channel in range(3):
+        alone = ck.filters.filter2d(image[..., channel], kernel)
+        np.testing.assert_array_equal(found[..., channel], alone)
+
+
+def test_fft_errors_stay_near(isa):
+    """What is bright at one end of an image does not reach the other, however tiles are paired."""
+    image, kernel = np.ones((300, 2000), np.float32), RNG.random((17, 17))
+    kernel /= kernel.sum()
+    image[:, :20] = 65535
+    found = ck.filters.filter2d(image, kernel)
+    np.testing.assert_allclose(found[:, 700:], 1, atol=2e-6)
+
+
+def test_fft_scales_its_kernel(isa):
+    image, kernel = RNG.random((40, 50), np.float32), RNG.random((15, 15))
+    found = ck.filters.filter2d(image, kernel * 1e-300, scale=1e300, delta=1, method="fft")
+    np.testing.assert_allclose(found, ck.filters.filter2d(image, kernel, delta=1), rtol=1e-5)
+
+
+def test_a_chain_is_planned_without_transforms(monkeypatch):
+    monkeypatch.setattr(spectral, "correlate", None)
+    chain = ck.Pipeline("gaussian(1) | sobel")
+    chain = ck.Pipeline([chain, partial(ck.filters.filter2d, kernel=RNG.random((31, 31)))])
+    assert "filter2d" in chain.explain((4000, 6000), "float32", num_threads=1)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int16])
+@pytest.mark.parametrize("out", [np.float32, np.float64])
+def test_normalised_derivatives_of_integers_are_divided_once(isa, dtype, out):
+    limits = np.iinfo(dtype)
+    image = RNG.integers(limits.min, limits.max, (20, 70), dtype, endpoint=True)
+    image[:5] = limits.max
+    for function, options, kernel in (
+        (ck.filters.prewitt, {}, _reference.prewitt()),
+        (ck.filters.sobel, {"ksize": 5}, _reference.sobel(5)),
+    ):
+        whole = function(image, "x", dtype=np.float64, **options)
+        found = function(image, "x", dtype=out, normalize=True, **options)
+        np.testing.assert_array_equal(found, (whole / np.abs(kernel).sum()).astype(out))
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.75, 1.5, 1 / 256])
+@pytest.mark.parametrize("delta", [0.0, 0.5, 1 / 512])
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+def test_scaled_sums_of_integers_are_exact(isa, scale, delta, dtype):
+    kernel = RNG.integers(0, 9, (8, 8))
+    kernel = kernel * 255 // kernel.sum()
+    image = RNG.integers(32768, 65536, (40, 50)).astype(np.uint16)
+    exact = _reference.correlate(image, kernel, "reflect") * scale + delta
+    expected = exact.astype(dtype) if dtype == np.float32 else np.clip(np.rint(exact), 0, 65535)
+    found = ck.filters.filter2d(image, kernel, scale=scale, delta=delta, dtype=dtype)
+    np.testing.assert_array_equal(found, expected)
