@@ -31,11 +31,17 @@ CACHE_BYTES = 1536 * 1024
 """What windows may take for each thread: inside a second-level cache of 2 MB. Of smaller ones some is read
 from the third, which costs less than the calls for more bands do."""
 
-SMALL_BYTES = 512 * 1024
-IMAGE_SHARE = 8
-"""Windows take at most this part of the image, where that is not small in any case."""
+SMALL_BYTES = 352 * 1024
+IMAGE_SHARE = 7
+"""Windows take at most this part of the image, less what further threads take, where that is not small in any
+case."""
+
+THREAD_BYTES = 1200 * 1024
+"""What a thread's kernels leave allocated."""
 
 MIN_BAND = 8
+SHARED_BAND = 16
+"""Rows of bands below which threads wait longer for the interpreter, between two kernels, than they save."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +107,8 @@ class Banded:
         self.steps = tuple(steps)
         height = steps[-1].shape[0]
         self.threads = max(1, min(threads, height // MIN_BAND))
+        while self.threads > 1 and band_rows(self.steps, image_bytes, self.threads) < SHARED_BAND:
+            self.threads -= 1
         self.band = band_rows(self.steps, image_bytes, self.threads)
         cuts = [height * i // self.threads for i in range(self.threads + 1)]
         self.parts = [schedule(self.steps, self.band, *rows) for rows in pairwise(cuts)]
@@ -159,7 +167,8 @@ class Banded:
 
 def band_rows(steps: Sequence[Step], image_bytes: int, threads: int) -> int:
     """Rows of a band: as many as let a thread's windows stay in its cache."""
-    room = min(CACHE_BYTES, max(image_bytes // IMAGE_SHARE, SMALL_BYTES) // threads)
+    room = max(image_bytes // IMAGE_SHARE - (threads - 1) * THREAD_BYTES, SMALL_BYTES)
+    room = min(CACHE_BYTES, room // threads)
     each = sum(step.row_bytes for step in steps[:-1])
     beside = sum(a.row_bytes * b.reach for a, b in pairwise(steps))  # rows that the next step still reads
     return min(max(MIN_BAND, (room - beside) // max(each, 1)), steps[-1].shape[0])

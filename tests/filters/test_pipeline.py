@@ -32,6 +32,7 @@ def one_by_one(chain, image):
 def cut(monkeypatch):
     """cut(band): bands of that many rows, and threads however small the work."""
     monkeypatch.setattr(_threads, "force_threads", True)
+    monkeypatch.setattr(bands, "SHARED_BAND", 0)
 
     def set_band(rows):
         monkeypatch.setattr(bands, "band_rows", lambda *_: rows)
