@@ -33,7 +33,13 @@ class Choice(NamedTuple):
 
 @remembered
 def _choose(
-    kernel: Any, mode: Any, anchor: Any, method: Any, element: np.dtype[Any], whole: bool = False
+    kernel: Any,
+    mode: Any,
+    anchor: Any,
+    method: Any,
+    element: np.dtype[Any],
+    whole: bool = False,
+    channels: bool = False,
 ) -> Choice:
     weights = _checks.coefficients(kernel, "kernel", 2)
     row, column = _anchor(anchor, (weights.shape[0], weights.shape[1]))
@@ -41,14 +47,18 @@ def _choose(
         weights, row, column = weights[::-1, ::-1], weights.shape[0] - 1 - row, weights.shape[1] - 1 - column
     _checks.choice(method, "method", get_args(Method))
     choose = _chosen if weights.nbytes <= SMALL_BYTES else _chosen_large
-    found = choose(weights.tobytes(), (weights.shape[0], weights.shape[1]), (row, column), method, element)
+    found = choose(
+        weights.tobytes(), (weights.shape[0], weights.shape[1]), (row, column), method, element, channels
+    )
     if not whole or found.method == "fft":
         return found
     return found._replace(stencil=stencil.over_integers(found.stencil))
 
 
 @lru_cache(maxsize=64)
-def _chosen(weights: bytes, shape: Pair, anchor: Pair, method: Method, element: np.dtype[Any]) -> Choice:
+def _chosen(
+    weights: bytes, shape: Pair, anchor: Pair, method: Method, element: np.dtype[Any], channels: bool
+) -> Choice:
     kernel = np.frombuffer(weights).reshape(shape)
     direct = stencil.dense(kernel, anchor)
     steps = f"{np.count_nonzero(kernel)} products a pixel"
@@ -68,7 +78,7 @@ def _chosen(weights: bytes, shape: Pair, anchor: Pair, method: Method, element: 
             return Choice(
                 "separable", found, f"{form}: {found.work} products a pixel instead of {kernel.size}"
             )
-    if spectral.pays(direct) and not direct.integral:
+    if spectral.pays(direct, channels) and not direct.integral:
         return Choice("fft", direct, f"Fourier transforms of tiles instead of {steps}")
     return Choice("direct", direct, steps)
 
@@ -80,7 +90,7 @@ FACTOR_COST = 1.3
 """What a product costs where two sums follow one another, with a line of memory between them."""
 
 
-FFT_WORK = 300
+FFT_WORK = 120
 """What a pixel costs where transforms are taken, in multiply-adds of `_threads`."""
 
 
@@ -99,7 +109,7 @@ def explain(
     kernel, mode, anchor, method
         As in `filter2d`.
     dtype : dtype
-        The image's.
+        The image's, of one channel: of more, transforms are taken for larger kernels alone.
 
     Returns
     -------
@@ -233,7 +243,8 @@ def filter2d(
     source = _checks.image(image)
     result = source.dtype if dtype is None else _checks.image_dtype(dtype)
     whole = source.dtype == result == stencil.UINT8
-    chosen = _choose(kernel, mode, anchor, method, _resolution(source.dtype, result), whole)
+    channels = source.ndim == 3 and source.shape[2] > 1
+    chosen = _choose(kernel, mode, anchor, method, _resolution(source.dtype, result), whole, channels)
     apply = _apply_spectra if chosen.method == "fft" else _apply
     return apply(chosen.stencil, source, scale, delta, border, cval, result, out, num_threads)
 

@@ -15,7 +15,10 @@ from convkit._checks import Array, Pair
 from convkit.ops.stencil import BORDERS, Stencil
 
 SMALLEST = 200
-"""Products a pixel from which transforms take half of the time of sums, which round each output by itself."""
+"""Products from which transforms take half of the time of sums, which round each output by itself."""
+
+SMALLEST_OF_PIXELS = 600
+"""The same where pixels have channels: to read and write those apart takes longer than the transforms."""
 
 HOLES_COST = 1.6
 """What a product costs where weights of zero, which must read nothing, lie between the others."""
@@ -33,11 +36,12 @@ FAR_COST = 1.2
 """What a number of a larger tile costs."""
 
 
-def pays(stencil: Stencil) -> bool:
-    """Whether a dense `stencil` has enough weights."""
+def pays(stencil: Stencil, channels: bool) -> bool:
+    """Whether a dense `stencil` has enough weights, for pixels with `channels` or without."""
     values = stencil.parts[0][0].values
     products = int(np.count_nonzero(values))
-    return products * (HOLES_COST if products < values.size else 1) >= SMALLEST
+    cost = products * (HOLES_COST if products < values.size else 1)
+    return cost >= (SMALLEST_OF_PIXELS if channels else SMALLEST)
 
 
 def correlate(

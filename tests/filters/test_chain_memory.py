@@ -17,7 +17,7 @@ def status(name):
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(name))
 
 chain = ck.Pipeline("gaussian(1.4) | box(3) | sharpen(1.0, 0.8) | box((3, 5)) | sobel('x', dtype='{dtype}')")
-chain(np.zeros((320, 320), np.{dtype}), num_threads={threads})  # loads the kernels, and starts a thread
+chain(np.zeros((256, 256), np.{dtype}), num_threads={threads})  # loads the kernels, and starts a thread
 image = np.ones((2160, 3840), np.{dtype})
 out = np.ones_like(image)
 before = status("VmRSS")

@@ -337,11 +337,23 @@ def test_sums_are_rounded_and_saturated_wherever_they_are_stored(isa, dtype, wid
 def test_fft_of_channels_is_that_of_each_alone(isa):
     plane, kernel = RNG.random((100, 90)).astype(np.float32), RNG.random((17, 17))
     image = np.dstack([plane * 1e6, plane * 255, plane])
-    found = ck.filters.filter2d(image, kernel)
-    assert ck.filters.explain(kernel).startswith("fft")
+    found = ck.filters.filter2d(image, kernel, method="fft")
     for channel in range(3):
-        alone = ck.filters.filter2d(image[..., channel], kernel)
+        alone = ck.filters.filter2d(image[..., channel], kernel, method="fft")
         np.testing.assert_array_equal(found[..., channel], alone)
+
+
+@pytest.mark.parametrize(
+    ("size", "one", "three"), [(14, "direct", "direct"), (15, "fft", "direct"), (25, "fft", "fft")]
+)
+def test_transforms_are_taken_where_they_pay(size, one, three):
+    """Channels of a pixel are read and written apart: of three it takes a larger kernel."""
+    kernel = RNG.random((size, size))
+    for shape, method in (((40, 50), one), ((40, 50, 1), one), ((40, 50, 3), three)):
+        image = RNG.random(shape, np.float32)
+        np.testing.assert_array_equal(
+            ck.filters.filter2d(image, kernel), ck.filters.filter2d(image, kernel, method=method)
+        )
 
 
 def test_fft_errors_stay_near(isa):
