@@ -15,10 +15,11 @@ from convkit._native.image cimport is_packed, place, store_line
 from convkit._native.parts cimport close_images, open_images, read_kernel
 from convkit._native.rounding cimport round_line
 from convkit._native.simd cimport (
-    VL, stored, prefetch_far, real, scratch_alloc, scratch_free, vec, vec_load, vec_load_pixels, vec_set,
-    vec_store
+    VL, stored, prefetch_far, real, scratch_alloc, scratch_free, stream_fence, vec, vec_load, vec_load_pixels, vec_set,
+    vec_store, vec_stream
 )
-from convkit._native.tiles cimport Frame, cut, fill, load_bordered, make_tall
+from convkit._native.sums cimport until_cache_line
+from convkit._native.tiles cimport STREAM_BYTES, Frame, cut, fill, load_bordered, make_tall, output_bytes
 
 cdef enum:
     LEVELS = 16  # a sum of 2¹⁵ rows is the largest
@@ -37,6 +38,7 @@ cdef struct Plan:
     Py_ssize_t area
     bint half_up
     bint in_place  # the output is of the sums' own type
+    bint stream  # and written around the caches
 
 cdef struct Rows:
     const stored* fresh
@@ -122,7 +124,7 @@ cdef void roll(
 # ---- along the line ---------------------------------------------------------------------------------
 cdef inline void slide_block(
     const real* a, Py_ssize_t count, Py_ssize_t step, const real* b, Py_ssize_t rest, Py_ssize_t channels, real factor,
-    real* to, const int width,
+    real* to, const int width, const bint stream,
 ) noexcept nogil:
     cdef vec sums[BLOCK]
     cdef Py_ssize_t _
@@ -138,27 +140,34 @@ cdef inline void slide_block(
             sums[v] = sums[v] + vec_load(b + v * VL)
         b += channels
     for v in range(width):
-        vec_store(to + v * VL, sums[v] * vec_set(factor))
+        if stream:
+            vec_stream(to + v * VL, sums[v] * vec_set(factor))
+        else:
+            vec_store(to + v * VL, sums[v] * vec_set(factor))
 
 
 cdef void slide(
     const real* a, Py_ssize_t count, Py_ssize_t step, const real* b, Py_ssize_t rest, Py_ssize_t channels, real factor,
-    real* to, Py_ssize_t n,
+    real* to, Py_ssize_t n, bint stream,
 ) noexcept nogil:
     """to[i] = factor · the sum of `count` elements of `a`, `step` apart, and of `rest` pixels of `b`.
 
-    n elements, or a vector where they are fewer: the last vectors overlap.
+    n elements, or a vector where they are fewer: the last vectors overlap. `stream`: around the caches, where blocks
+    are aligned.
     """
-    cdef Py_ssize_t x = 0, at
+    cdef Py_ssize_t x = 0, at, head = until_cache_line(to) if stream else 0
     while x < n:
-        if n >= BLOCK * VL:
+        if stream and head <= x <= n - BLOCK * VL:
+            slide_block(a + x, count, step, b + x, rest, channels, factor, to + x, BLOCK, True)
+            x += BLOCK * VL
+        elif not stream and n >= BLOCK * VL:
             at = min(x, n - BLOCK * VL)
-            slide_block(a + at, count, step, b + at, rest, channels, factor, to + at, BLOCK)
+            slide_block(a + at, count, step, b + at, rest, channels, factor, to + at, BLOCK, False)
             x += BLOCK * VL
         else:
             at = min(x, max(n - VL, 0))
-            slide_block(a + at, count, step, b + at, rest, channels, factor, to + at, 1)
-            x += VL
+            slide_block(a + at, count, step, b + at, rest, channels, factor, to + at, 1, False)
+            x = head if x < head < x + VL else x + VL
 
 
 cdef void sum_line(
@@ -167,14 +176,14 @@ cdef void sum_line(
     cdef Py_ssize_t channels = plan.frame.channels, count = plan.frame.columns // plan.block
     cdef Py_ssize_t rest = plan.frame.columns - count * plan.block, step = plan.block * channels, x = 0, some
     if plan.block == 1:
-        slide(line, count, step, line, 0, channels, factor, to, n)
+        slide(line, count, step, line, 0, channels, factor, to, n, plan.stream)
         return
     while x < n:  # the first sums stay near
         some = min(n - x, <Py_ssize_t>CHUNK)
         if n - x - some < VL:
             some = n - x
-        slide(line + x, plan.block, channels, line, 0, channels, 1, blocks, some + (count - 1) * step)
-        slide(blocks, count, step, line + x + count * step, rest, channels, factor, to + x, some)
+        slide(line + x, plan.block, channels, line, 0, channels, 1, blocks, some + (count - 1) * step, False)
+        slide(blocks, count, step, line + x + count * step, rest, channels, factor, to + x, some, plan.stream)
         x += some
 
 
@@ -297,6 +306,8 @@ cdef void run_tile(const Plan* plan, Py_ssize_t index, char* scratch) noexcept n
         sum_line(plan, line, blocks, 1, sums, n)
         divide(plan, sums, n)
         store_line(&frame.out, y, left, pixels, sums)
+    if plan.stream:
+        stream_fence()
 
 
 cdef void size_levels(Plan* plan) noexcept:
@@ -368,6 +379,7 @@ cdef class Kernel:
                 plan.frame.out.kind == (c"f" if sizeof(real) == 4 else c"d")
                 and is_packed(&plan.frame.out)
             )
+            plan.stream = plan.in_place and output_bytes(&plan.frame) >= STREAM_BYTES
             plan.block = 1 if plan.frame.columns <= DIRECT else <Py_ssize_t>(sqrt(<double>plan.frame.columns) + 0.5)
             execute(&plan, threads)
         finally:

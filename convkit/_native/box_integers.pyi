@@ -8,7 +8,6 @@ _Pair = tuple[int, int]
 def box(
     image: _Array,
     out: _Array,
-    half_up: bool,
     extent: _Pair,
     anchor: _Pair,
     border: int,

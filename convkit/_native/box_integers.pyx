@@ -22,11 +22,11 @@ cdef extern from "means.h" nogil:
         SUM_VECTORS
     sums sums_load(const int32_t* p)
     void sums_store(int32_t* p, sums v)
-    sums sums_set(int x)
     sums sums_of(const key* p)
-    mean mean_of(int area, bint half_up)
-    bint mean_is_near(int area, bint half_up)
-    sums sums_along(sums v, sums before, int channels)
+    mean mean_of(int area)
+    bint mean_is_near(int area)
+    sums sums_last(sums v, int channels)
+    sums sums_along(sums v, sums* before, int channels)
     sums sums_divided(sums total, mean how, bint near)
     void means_store(key* p, const sums* v)
 
@@ -107,16 +107,15 @@ cdef inline void mean_pixels(
 
 
 cdef inline void mean_vector(
-    const Plan* plan, const int32_t* line, pixel* target, sums* before, const int CHANNELS, const bint near
+    mean division, const int32_t* line, Py_ssize_t columns, pixel* target, sums* before, const int CHANNELS, const bint near
 ) noexcept nogil:
-    """Of KL sums, each of which follows from that of the pixel before it."""
+    """Of KL sums, each of which follows from that of the pixel before it: `before`, by channels."""
     cdef sums total[4]
     cdef int v
     for v in range(SUM_VECTORS):
-        before[0] = sums_along(change(line + v * SL, plan.columns, CHANNELS), before[0], CHANNELS)
-        total[v] = before[0]
+        total[v] = sums_along(change(line + v * SL, columns, CHANNELS), before, CHANNELS)
     for v in range(SUM_VECTORS):
-        total[v] = sums_divided(total[v], plan.division, near)
+        total[v] = sums_divided(total[v], division, near)
     means_store(<key*>target, total)
 
 
@@ -125,15 +124,17 @@ cdef inline void mean_running(
     const bint near
 ) noexcept nogil:
     """The same of many pixels. In front of the line are zeros, a vector of them."""
-    cdef sums before = sum_directly(line - SL, plan.columns, CHANNELS)
-    cdef Py_ssize_t x = 0
+    cdef mean division = plan.division  # which nothing that is written could change
+    cdef Py_ssize_t columns = plan.columns, x = 0
+    cdef sums before = sums_last(sum_directly(line - SL, columns, CHANNELS), CHANNELS)
     while x <= n - KL:
         prefetch_write(<const real*>(<const key*>next + x))
-        mean_vector(plan, line + x, target + x, &before, CHANNELS, near)
+        mean_vector(division, line + x, columns, target + x, &before, CHANNELS, near)
         x += KL
     if x < n:
-        before = sum_directly(line + n - KL - SL, plan.columns, CHANNELS)
-        mean_vector(plan, line + n - KL, target + n - KL, &before, CHANNELS, near)
+        x = n - KL
+        before = sums_last(sum_directly(line + x - SL, columns, CHANNELS), CHANNELS)
+        mean_vector(division, line + x, columns, target + x, &before, CHANNELS, near)
 
 
 cdef inline void mean_line(
@@ -194,9 +195,7 @@ cdef void mean_tile(const Window* w, const void* how, Tile tile, key* scratch) n
 
 
 # ---- from Python ------------------------------------------------------------------------------------
-def box(
-    image not None, out not None, bint half_up, extent, anchor, int border, double outside, int threads
-):
+def box(image not None, out not None, extent, anchor, int border, double outside, int threads):
     """Write the means of `image` over rectangles into `out`: HW or HWC arrays of any strides, an area that 31 bits sum."""
     cdef Window w
     cdef Plan plan
@@ -204,8 +203,8 @@ def box(
     cdef Py_ssize_t lines
     open_window(&w, views, image, out, extent, anchor, border, outside)
     try:
-        plan.division = mean_of(<int>(w.rows * w.columns), half_up)
-        plan.near = mean_is_near(<int>(w.rows * w.columns), half_up)
+        plan.division = mean_of(<int>(w.rows * w.columns))
+        plan.near = mean_is_near(<int>(w.rows * w.columns))
         plan.columns = w.columns
         lines = w.rows + 3 + 2 * (4 // KEY_BYTES)
         run_tiles(&w, mean_tile, &plan, lines, 0, threads, whole_line(&w, lines))

@@ -11,21 +11,27 @@ INLINE sums sums_load(const int32_t *p) { return *(const sums_unaligned *)p; }
 INLINE void sums_store(int32_t *p, sums v) { *(sums_unaligned *)p = v; }
 INLINE sums sums_set(int32_t x) { return x - (sums){0}; }
 
-/* Of sums along a line, `channels` numbers to a pixel: what each vector adds to those of the pixel before it, `before` being
- * the vector in front. Of numbers so many places apart, first two are added, then four, ... */
+/* Of sums along a line, `channels` numbers to a pixel: what each vector adds to those of the pixel before it. Of numbers
+ * so many places apart, first two are added, then four, ... and then `before`: in each lane the sum of its channel that
+ * came last. The sums of the next vector wait for one addition, where every vector holds whole pixels. */
 #define LANE_UP(i, by) (i) < (by) ? (i) : SL + (i) - (by)
-#define LANE_BEFORE(i, channels) SL - (channels) + (i) % (channels)
+#define LANE_LAST(i, channels) SL - (channels) + (i) % (channels)
 #define SUMS_UP(by) \
   if (channels << k == by && by < SL) v += __builtin_shufflevector(none, v, LANES(LANE_UP, by));
-#define SUMS_BEFORE(n) \
-  if (channels == n && n < SL) return v + __builtin_shufflevector(before, before, LANES(LANE_BEFORE, n));
-INLINE sums sums_along(sums v, sums before, const int channels) {
+#define SUMS_LAST(n) \
+  if (channels == n) return __builtin_shufflevector(v, v, LANES(LANE_LAST, n));
+INLINE sums sums_last(sums v, const int channels) {
+  SUMS_LAST(1) SUMS_LAST(2) SUMS_LAST(3)
+  return __builtin_shufflevector(v, v, LANES(LANE_LAST, 4));
+}
+INLINE sums sums_along(sums v, sums *before, const int channels) {
   const sums none = {0};
   for (int k = 0; channels << k < SL; k++) {
     SUMS_UP(1) SUMS_UP(2) SUMS_UP(3) SUMS_UP(4) SUMS_UP(6) SUMS_UP(8) SUMS_UP(12)
   }
-  SUMS_BEFORE(1) SUMS_BEFORE(2) SUMS_BEFORE(3) SUMS_BEFORE(4)
-  return v + before;
+  const sums total = v + *before;
+  *before = SL % channels ? sums_last(total, channels) : *before + sums_last(v, channels);
+  return total;
 }
 
 /* SL pixels. */
@@ -42,29 +48,55 @@ INLINE sums sums_of(const key *p) {
 #endif
 }
 
-/* How sums of `area` pixels are divided. Where it is `near`, the product with 1 / area lies as near to the mean, or to a
- * quarter of a unit's share above it, that rounding it is right. Else the product, less a little, gives the mean or one
- * less, as it errs by less than MEAN_ERROR, and what is left of the sum decides. */
+/* How sums of `area` pixels are divided. Where it is `near`, a quotient in float32 is rounded. It lies as near to the mean
+ * as rounding needs: of pixels that go half up, as a quarter of a unit's share is added to the product with 1 / area; of
+ * others, as the product is mended by what it leaves, which gives the nearest float32 (P. Markstein, "Computation of
+ * elementary functions on the IBM RISC System/6000 processor", 1990) of a sum that is one itself, and its unit in the last
+ * place is less than the share of one in the mean. Else the product, less a little, gives the mean or one less, as it errs
+ * by less than MEAN_ERROR, and what is left of the sum decides. */
 #define MEAN_ERROR (1.0f / 64)
+#if defined(CONVKIT_U8)
+#define HALF_UP 1
+#define MEAN_NEAR_AREA 4095
+#elif defined(__FMA__) || defined(__ARM_FEATURE_FMA)
+#define HALF_UP 0
+#define MEAN_NEAR_AREA (KEY_LOWEST ? 511 : 255)
+#else
+#define HALF_UP 0
+#define MEAN_NEAR_AREA 0
+#endif
+typedef float mean_floats __attribute__((vector_size(VECTOR_BYTES)));
 typedef struct {
   float factor, offset;
-  int32_t area, limit, odd;
+  int32_t area, limit;
 } mean;
-INLINE int mean_is_near(int32_t area, int half_up) { return half_up ? area < 4096 : area % 2 && area <= 81; }
-INLINE mean mean_of(int32_t area, int half_up) {
-  const float factor = 1.0f / (float)area, near = half_up ? factor / 4 : 0;
-  /* Twice the rest is above the area where the mean is one more; a tie goes up, or to the even number. */
-  return (mean){factor, mean_is_near(area, half_up) ? near : -MEAN_ERROR, area, half_up ? area - 1 : area, !half_up};
+INLINE int mean_is_near(int32_t area) { return area <= MEAN_NEAR_AREA; }
+INLINE mean mean_of(int32_t area) {
+  const float factor = 1.0f / (float)area;
+  /* Twice the rest is above the limit where the mean is one more; a tie goes up, or to the even number. */
+  return (mean){factor, mean_is_near(area) ? factor / 4 : -MEAN_ERROR, area, HALF_UP ? area - 1 : area};
+}
+/* a · b + c, rounded once. */
+INLINE mean_floats mean_fma(mean_floats a, mean_floats b, mean_floats c) {
+#if defined(__FMA__) && VECTOR_BYTES == 32
+  return (mean_floats)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#else
+  for (int i = 0; i < SL; i++) a[i] = __builtin_fmaf(a[i], b[i], c[i]);
+  return a;
+#endif
 }
 INLINE sums sums_divided(sums total, mean how, const int near) {
-  typedef float floats __attribute__((vector_size(VECTOR_BYTES)));
   const float magic = 12582912.0f; /* 1.5 · 2²³: what is added to it leaves its integer in the low bits */
-  const sums magic_bits = (sums)(magic - (floats){0});
-  const floats guess = __builtin_convertvector(total, floats) * how.factor + how.offset;
+  const sums magic_bits = (sums)(magic - (mean_floats){0});
+  const mean_floats sum = __builtin_convertvector(total, mean_floats), none = {0};
+  mean_floats guess = sum * how.factor;
+  if (near && !HALF_UP) guess = mean_fma(mean_fma(guess, none - (float)how.area, sum), none + how.factor, guess);
+  else guess = guess + how.offset;
   const sums found = (sums)(guess + magic) - magic_bits;
   if (near) return found;
   total -= found * how.area;
-  return found - (sums)(total + total + (found & how.odd) > how.limit);
+  total += total;
+  return found - (sums)((HALF_UP ? total : total + (found & 1)) > how.limit);
 }
 
 /* SUM_VECTORS registers as pixels. */

@@ -219,6 +219,31 @@ cdef void store_scaled(
         store_line(&frame.out, y, tile.x, tile.pixels, scratch)
 
 
+cdef void scale_floats(const Plan* plan, const real* line, float* to, Py_ssize_t n) noexcept nogil:
+    """The same in numbers that need no rounding, as `finish.pxd` scales them."""
+    cdef float scale = plan.scale, divisor = plan.divisor, delta = plan.delta
+    cdef Py_ssize_t i
+    if divisor == 1:
+        for i in range(n):
+            to[i] = <float>line[i] * scale + delta
+        return
+    for i in range(n):
+        to[i] = <float>line[i] * scale / divisor + delta
+
+
+cdef void store_floats(
+    const Plan* plan, const Frame* frame, const Tile* tile, Py_ssize_t y, const real* line
+) noexcept nogil:
+    """A line of sums as float32, by way of scratch where the output has other strides."""
+    cdef Py_ssize_t n = tile.pixels * frame.channels
+    cdef float* scratch = <float*>tile.lines
+    if is_packed(&frame.out):
+        scale_floats(plan, line, <float*>place(&frame.out, y, tile.x), n)
+        return
+    scale_floats(plan, line, scratch, n)
+    store_line(&frame.out, y, tile.x, tile.pixels, scratch)
+
+
 cdef void magnitude_line(const real* a, const real* b, Py_ssize_t n, float* to) noexcept nogil:
     cdef Py_ssize_t i
     for i in range(n):
@@ -255,6 +280,9 @@ cdef void finish(const Plan* plan, const Frame* frame, const Tile* tile, int row
         return
     if plan.part_count == 2:
         add_lines(a, b, n)
+    if frame.out.kind == c"f":
+        store_floats(plan, frame, tile, y, a)
+        return
     if plan.scaled and frame.out.kind == c"B":
         store_scaled(plan, frame, tile, y, a, <stored*>tile.lines)
         return

@@ -21,6 +21,7 @@
 #include <smmintrin.h>
 #include <avxintrin.h>
 #include <avx2intrin.h>
+#include <fmaintrin.h>
 #elif defined(__x86_64__)
 #include <emmintrin.h>
 #elif defined(__aarch64__)

@@ -16,7 +16,7 @@ from convkit._native.polar cimport polar_lines
 from convkit._native.rounding cimport round_line
 from convkit._native.simd cimport ROUNDS, STENCIL_ROWS, VL, real
 from convkit._native.sums cimport LINE_VECTORS, Target
-from convkit._native.tiles cimport STREAM_BYTES, Frame, Tile, is_crowded, run_tiles
+from convkit._native.tiles cimport STREAM_BYTES, Frame, Tile, is_crowded, output_bytes, run_tiles
 
 BORDERS = ("constant", "edge", "reflect", "symmetric", "wrap", "valid")  # in the order of border.pxd's codes
 COMBINE = ("sum", "magnitude", "angle", "polar")
@@ -149,8 +149,8 @@ cdef void choose_stores(Plan* plan, Frame* frame) noexcept:
     plan.rounds = (
         ROUNDS and plain and plan.combine == COMBINE_SUM and not plan.half_up and frame.out.itemsize <= 2 and two_sums
     )
-    frame.stream = plan.in_place and frame.out_height * frame.out.row_step * <Py_ssize_t>sizeof(real) >= STREAM_BYTES
-    frame.stream = frame.stream and frame.out.row_step * <Py_ssize_t>sizeof(real) % 64 == 0
+    frame.stream = plan.in_place and output_bytes(frame) >= STREAM_BYTES
+    frame.stream = frame.stream and (two_sums or frame.out.row_step * <Py_ssize_t>sizeof(real) % 64 == 0)
     frame.stream = frame.stream and not is_crowded(frame, &frame.out)
     frame.lines = plan.part_count if plan.in_place else 1 + plan.part_count
 

@@ -11,7 +11,8 @@ cdef enum:
     SMALL = -2  # a few columns and rows
     OF_3 = -3  # columns of 3 weights
     OF_5 = -5
-    MIXED = -7  # a line of one channel, where it SLIDES
+    SLID = -6  # three columns of one channel, where it SLIDES
+    MIXED = -7  # more of them
     MIXED_FROM = 5  # columns
 
 ctypedef fused sample:
@@ -28,7 +29,7 @@ cdef struct Target:
     real* line  # where to
     Py_ssize_t step  # from one row to the next
     int rows  # how many are wanted
-    bint stream  # around the caches, where vectors are aligned: `step` is a multiple of a line of the cache
+    bint stream  # around the caches, where vectors are aligned: of several rows, `step` is a multiple of a cache's line
     const real* others  # of one row: sums that these are added to, or NULL
     const real* across  # of one row: sums with which these are vectors, whose lengths are stored, or NULL
     char* integers  # of one row: where tiles are written to, rounded, if there is one; or NULL
@@ -85,8 +86,13 @@ cdef inline void sum_line(
         line += step
 
 
-cdef inline void sum_mixed(const sample* line, const Taps* taps, vec* sums, const int width) noexcept nogil:
-    """The same of one channel: every second vector is made of two that are at hand, which other units do than loads."""
+cdef inline void sum_mixed(
+    const sample* line, const Taps* taps, vec* sums, const int width, const bint holes, const bint few
+) noexcept nogil:
+    """The same of one channel: vectors are made of two that are at hand, which other units do than loads.
+
+    Unless columns are `few`, every second one is loaded.
+    """
     cdef const real* weight = taps.weights
     cdef Py_ssize_t left = taps.columns
     cdef vec near[LINE_VECTORS + 1]
@@ -95,14 +101,16 @@ cdef inline void sum_mixed(const sample* line, const Taps* taps, vec* sums, cons
     while left > 0:
         for v in range(width + 1):
             near[v] = vec_pin(load(line + v * VL))
-        for by in range(VL):
-            if by < left:
+        for by in range(3 if few else VL):
+            if by < left and not (holes and weight[by] == 0):
                 now = vec_set(weight[by])
                 for v in range(width):
-                    if by % 2:
+                    if by % 2 and not few:
                         sums[v] = sums[v] + now * load(line + by + v * VL)
                     else:
                         sums[v] = sums[v] + now * vec_slide(near[v], near[v + 1], by)
+        if few:
+            return
         weight += VL
         line += VL
         left -= VL
@@ -213,8 +221,8 @@ cdef inline void sum_tile(
     for r in range(height):
         for v in range(width):
             sums[r][v] = vec_load(to.others + x + v * VL) if height == 1 and to.others != NULL else vec_set(start)
-    if width > 1 and column == MIXED:
-        sum_mixed(rows[0] + x + taps.column * step, taps, sums[0], width)
+    if width > 1 and (column == MIXED or column == SLID):
+        sum_mixed(rows[0] + x + taps.column * step, taps, sums[0], width, holes, column == SLID)
     elif height == 1:
         sum_line(rows[0] + x + taps.column * step, taps, step, sums[0], width, holes, max(column, 0))
     elif column > 0:
@@ -251,6 +259,11 @@ cdef inline void sum_tile(
                     vec_store(line + r * row_step + v * VL, sums[r][v])
 
 
+cdef inline Py_ssize_t until_cache_line(const real* line) noexcept nogil:
+    """Elements in front of the first that begins a line of the cache."""
+    return (-<Py_ssize_t>line & 63) // <Py_ssize_t>sizeof(real)
+
+
 cdef inline void sum_row(
     const sample** rows, const sample** ahead, const Taps* taps, Py_ssize_t step, real start, const Target* to,
     Py_ssize_t n, const int height, const int width, const bint holes, const int column,
@@ -259,7 +272,7 @@ cdef inline void sum_row(
     cdef Py_ssize_t x = 0, line, head = 0
     cdef int r
     if to.stream:
-        head = -<Py_ssize_t>to.line % 64 // <Py_ssize_t>sizeof(real) & (64 // sizeof(real) - 1)
+        head = until_cache_line(to.line)
     while x < n:
         # The last tile, or the last vector, overlaps the one before: nothing is read past the row's end.
         if x >= head and n >= width * VL and (x + width * VL <= n or not to.stream):
@@ -287,6 +300,8 @@ cdef inline void sum_rows(
     """
     if taps.holes and height > 1 and taps.columns == 1 and taps.rows >= height - 1:
         sum_row(rows, ahead, taps, step, start, to, n, height, COLUMN_VECTORS, True, SINGLE)
+    elif height == 1 and SLIDES and step == 1 and taps.columns == 3:
+        sum_row(rows, ahead, taps, step, start, to, n, height, width, True, SLID)
     elif taps.holes:
         sum_row(rows, ahead, taps, step, start, to, n, height, width, True, 0)
     elif height > 1 and taps.columns == 1 and taps.rows == 1:

@@ -216,6 +216,10 @@ cdef inline Py_ssize_t table_bytes(const Frame* frame) noexcept nogil:
     return (entries * <Py_ssize_t>sizeof(void*) + 63) // 64 * 64
 
 
+cdef inline Py_ssize_t output_bytes(const Frame* frame) noexcept nogil:
+    return frame.out_height * frame.out.row_step * frame.out.itemsize
+
+
 cdef inline bint is_crowded(const Frame* frame, const Grid* grid) noexcept nogil:
     """Whether the rows that a tile of a dense kernel needs drive one another out of the first cache: they begin at one
     place of its ways."""
@@ -241,6 +245,8 @@ cdef inline void cut(Frame* frame, int threads) noexcept:
     frame.direct = frame.direct and not is_crowded(frame, &frame.image)
     # Whole vectors are read from the last tap on: a few more than the pixels, to a cache line.
     frame.line_step = ((frame.strip + margin) * frame.channels + 4 * VL + 63) // 64 * 64
+    if frame.line_step * <Py_ssize_t>sizeof(real) % WAY_BYTES == 0:
+        frame.line_step += LINE_BYTES
     frame.edge_step = (2 * frame.columns * frame.channels + VL + 63) // 64 * 64
     frame.ring_step = max(2 * frame.edge_step, frame.line_step)
     if frame.ring_step * <Py_ssize_t>sizeof(stored) % WAY_BYTES == 0:

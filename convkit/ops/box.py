@@ -54,7 +54,6 @@ def apply(
         return window.run(
             ("box_integers", "box"),
             source,
-            source.dtype == UINT8,
             extent=size,
             border=border,
             cval=_checks.fill_value(cval, source.dtype),

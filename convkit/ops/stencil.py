@@ -222,7 +222,7 @@ def _is_narrow(stencil: Stencil, out: np.dtype[Any]) -> bool:
     if not stencil.integral or stencil.gain * 255 > LARGEST_INT16:
         return False
     if (stencil.scale, stencil.divisor, stencil.delta) != (1.0, 1.0, 0.0):
-        return out in (UINT8, INT16) and stencil.combine == "sum" and not stencil.half_up
+        return out in (UINT8, INT16, np.float32) and stencil.combine == "sum" and not stencil.half_up
     return stencil.combine == "sum" or (stencil.combine == "magnitude" and out == np.float32)
 
 

@@ -250,6 +250,23 @@ def test_rows_in_place(isa, name, dtype, border, channels):
 SIZES = [2, (9, 9), (1, 10), (10, 1), 13, (16, 16), (15, 17), (31, 33), (40, 5), (129, 3), 70, 260]
 
 
+@pytest.mark.parametrize("first", [0, 1, 5])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("call", [partial(ck.filters.box, size=13), partial(ck.filters.sobel, direction="y")])
+def test_large_outputs_go_around_the_caches(isa, call, dtype, first):
+    """Wherever their rows begin: those of small ones are the same."""
+    width = 25 * 2**20 // (1300 * np.dtype(dtype).itemsize) + 3
+    image = np.resize(RNG.random(9973), (1300, width)).astype(dtype)
+    out = np.full(image.size + 8, -1, dtype)
+    inside = out[first : first + image.size].reshape(image.shape)
+    call(image, out=inside)
+    np.testing.assert_array_equal(inside[20:80], call(image[:100])[20:80])
+    np.testing.assert_array_equal(inside[-80:-20], call(image[-100:])[20:80])
+    np.testing.assert_array_equal(inside[40:60, -30:], call(image[:100])[40:60, -30:])
+    for kept in (out[:first], out[first + image.size :]):
+        assert (kept == -1).all()
+
+
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int16])
 def test_boxes_are_exact(isa, threads, size, dtype):
@@ -260,6 +277,22 @@ def test_boxes_are_exact(isa, threads, size, dtype):
     sums = box_sums(image, kernel.shape)
     expected = _reference.to_dtype(sums / kernel.size, dtype, half_up=dtype == np.uint8)
     np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.int16])
+@pytest.mark.parametrize("size", [(1, 6), (2, 7), (15, 17), (16, 16), (7, 73), (16, 32), (5, 103)])
+def test_means_beside_ties(isa, size, dtype):
+    """Sums half-way between two means, and next to it, of any height."""
+    limits, area = np.iinfo(dtype), size[0] * size[1]
+    means = RNG.integers(limits.min, limits.max, 300)[:, None]
+    totals = (means * area + area // 2 + np.arange(-1, 3)).ravel()
+    windows = np.repeat((totals // area)[:, None], area, 1)
+    windows[:, 1:] += np.arange(1, area) <= (totals % area)[:, None]
+    expected = _reference.to_dtype(totals / area, dtype)
+    for channels in (1, 3, 4, 6):  # side by side
+        image = windows.reshape(-1, channels, *size).transpose(2, 0, 3, 1).reshape(size[0], -1, channels)
+        found = ck.filters.box(image.astype(dtype), size, border="valid")[0, :: size[1]]
+        np.testing.assert_array_equal(found, expected.reshape(-1, channels))
 
 
 def test_a_box_of_bytes_that_31_bits_do_not_sum(isa):
