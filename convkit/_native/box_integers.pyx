@@ -16,7 +16,7 @@ from convkit._native.window cimport (
 cdef extern from "means.h" nogil:
     ctypedef long long sums
     ctypedef struct mean:
-        pass
+        int less
     enum:
         SL
         SUM_VECTORS
@@ -90,12 +90,13 @@ cdef inline void mean_pixels(
     """Exactly n means, at least a vector: the last vectors overlap. `known`: of how many pixels, or 0 for the plan's."""
     cdef mean division = plan.division
     cdef Py_ssize_t at = 0, x, i, count = known if known else plan.columns
+    cdef int less = 0 if near else division.less
     cdef sums total[4]
     cdef int v
     while at < n:
         x = min(at, n - KL)
         for v in range(SUM_VECTORS):
-            total[v] = sums_load(line + x + v * SL)
+            total[v] = sums_load(line + x + v * SL) - less
         for i in range(1, count):
             for v in range(SUM_VECTORS):
                 total[v] = total[v] + sums_load(line + x + i * channels + v * SL)
@@ -109,7 +110,7 @@ cdef inline void mean_pixels(
 cdef inline void mean_vector(
     mean division, const int32_t* line, Py_ssize_t columns, pixel* target, sums* before, const int CHANNELS, const bint near
 ) noexcept nogil:
-    """Of KL sums, each of which follows from that of the pixel before it: `before`, by channels."""
+    """Of KL sums, each of which follows from that of the pixel before it: `before`, by channels, less `division.less`."""
     cdef sums total[4]
     cdef int v
     for v in range(SUM_VECTORS):
@@ -126,14 +127,14 @@ cdef inline void mean_running(
     """The same of many pixels. In front of the line are zeros, a vector of them."""
     cdef mean division = plan.division  # which nothing that is written could change
     cdef Py_ssize_t columns = plan.columns, x = 0
-    cdef sums before = sums_last(sum_directly(line - SL, columns, CHANNELS), CHANNELS)
+    cdef sums before = sums_last(sum_directly(line - SL, columns, CHANNELS), CHANNELS) - division.less
     while x <= n - KL:
         prefetch_write(<const real*>(<const key*>next + x))
         mean_vector(division, line + x, columns, target + x, &before, CHANNELS, near)
         x += KL
     if x < n:
         x = n - KL
-        before = sums_last(sum_directly(line + x - SL, columns, CHANNELS), CHANNELS)
+        before = sums_last(sum_directly(line + x - SL, columns, CHANNELS), CHANNELS) - division.less
         mean_vector(division, line + x, columns, target + x, &before, CHANNELS, near)
 
 

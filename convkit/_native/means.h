@@ -52,8 +52,8 @@ INLINE sums sums_of(const key *p) {
  * as rounding needs: of pixels that go half up, as a quarter of a unit's share is added to the product with 1 / area; of
  * others, as the product is mended by what it leaves, which gives the nearest float32 (P. Markstein, "Computation of
  * elementary functions on the IBM RISC System/6000 processor", 1990) of a sum that is one itself, and its unit in the last
- * place is less than the share of one in the mean. Else the product, less a little, gives the mean or one less, as it errs
- * by less than MEAN_ERROR, and what is left of the sum decides. */
+ * place is less than the share of one in the mean. Else a sum that is `less` gives the mean or one less, as the product errs
+ * by no more than MEAN_ERROR, and what is left of the sum decides. */
 #define MEAN_ERROR (1.0f / 64)
 #if defined(CONVKIT_U8)
 #define HALF_UP 1
@@ -67,14 +67,14 @@ INLINE sums sums_of(const key *p) {
 #endif
 typedef float mean_floats __attribute__((vector_size(VECTOR_BYTES)));
 typedef struct {
-  float factor, offset;
-  int32_t area, limit;
+  float factor;
+  int32_t area, less, limit, odd;
 } mean;
 INLINE int mean_is_near(int32_t area) { return area <= MEAN_NEAR_AREA; }
 INLINE mean mean_of(int32_t area) {
-  const float factor = 1.0f / (float)area;
-  /* Twice the rest is above the limit where the mean is one more; a tie goes up, or to the even number. */
-  return (mean){factor, mean_is_near(area) ? factor / 4 : -MEAN_ERROR, area, HALF_UP ? area - 1 : area};
+  const int32_t less = mean_is_near(area) ? 0 : (int32_t)((float)area * MEAN_ERROR) + 1;
+  /* A rest above half the area makes the mean one more; so does half of it, or in means of even numbers if `odd`. */
+  return (mean){1.0f / (float)area, area, less, (HALF_UP ? area - 1 : area) / 2 - less, !HALF_UP && area % 2 == 0};
 }
 /* a · b + c, rounded once. */
 INLINE mean_floats mean_fma(mean_floats a, mean_floats b, mean_floats c) {
@@ -85,18 +85,18 @@ INLINE mean_floats mean_fma(mean_floats a, mean_floats b, mean_floats c) {
   return a;
 #endif
 }
+/* `total` lacks how.less. */
 INLINE sums sums_divided(sums total, mean how, const int near) {
   const float magic = 12582912.0f; /* 1.5 · 2²³: what is added to it leaves its integer in the low bits */
   const sums magic_bits = (sums)(magic - (mean_floats){0});
   const mean_floats sum = __builtin_convertvector(total, mean_floats), none = {0};
-  mean_floats guess = sum * how.factor;
-  if (near && !HALF_UP) guess = mean_fma(mean_fma(guess, none - (float)how.area, sum), none + how.factor, guess);
-  else guess = guess + how.offset;
-  const sums found = (sums)(guess + magic) - magic_bits;
-  if (near) return found;
-  total -= found * how.area;
-  total += total;
-  return found - (sums)((HALF_UP ? total : total + (found & 1)) > how.limit);
+  if (near && HALF_UP) return (sums)(sum * how.factor + how.factor / 4 + magic) - magic_bits;
+  if (near) {
+    const mean_floats guess = sum * how.factor, rest = mean_fma(guess, none - (float)how.area, sum);
+    return (sums)(mean_fma(rest, none + how.factor, guess) + magic) - magic_bits;
+  }
+  const sums found = (sums)(sum * how.factor + magic) - magic_bits;
+  return found - (sums)(total - found * how.area + (found & how.odd) > how.limit);
 }
 
 /* SUM_VECTORS registers as pixels. */
