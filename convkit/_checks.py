@@ -26,6 +26,7 @@ _NATIVE_IMAGES = frozenset(IMAGE_DTYPES)
 MAX_THREADS = 1024
 MAX_AXES = 64  # of a NumPy array
 INT64_MAX = 2**63 - 1
+HUGE = 4 * 1024 * 1024  # bytes of an array from which on NumPy asks the system for large pages
 MAX_CHANNELS = 4  # of a picture: gray, gray + alpha, RGB, RGBA
 MAX_BANDS = 16  # of an image for the filters, which take any number: satellites' have up to 13
 LOOKS_LIKE = "; it looks like "
@@ -332,10 +333,10 @@ def _overlaps_itself(array: Array) -> bool:
 def empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     """An uninitialised array whose data starts on a 64-byte boundary, of the scope's pool if it has one."""
     size = checked_size(shape, dtype.itemsize)
-    if size < _pool.SMALLEST:
+    pool = _pool.current.get() if size >= _pool.SMALLEST else None
+    if pool is None and size < HUGE:
         small: Array = _dispatch.cpu().small_array(shape, dtype, size)
         return small
-    pool = _pool.current.get()
     buffer = np.empty(size + 64, np.uint8) if pool is None else pool.take(size + 64)
     return np.ndarray(shape, dtype, buffer, _dispatch.cpu().past_line(buffer))
 

@@ -1,4 +1,5 @@
 from collections.abc import Hashable, Iterable
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -7,4 +8,20 @@ _Array = np.ndarray[Any, np.dtype[Any]]
 
 def key_of(values: Iterable[Any]) -> tuple[Hashable, ...]: ...
 def key_of_call(image: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Hashable, ...] | None: ...
-def fits(out: Any, shape: tuple[int, ...], kind: np.dtype[Any], image: _Array) -> bool: ...
+
+class Kept:
+    native: Any
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    steps: list[Any]
+    def __init__(
+        self,
+        image: _Array,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        native: Any,
+        steps: list[Any],
+        notes: ContextVar[Any],
+    ) -> None: ...
+    def is_asked(self, image: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool: ...
+    def fill(self, image: _Array, out: Any) -> bool: ...

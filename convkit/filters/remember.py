@@ -50,37 +50,44 @@ class Calls:
     def __init__(self, function: Callable[..., Array], fixed: bool) -> None:
         self._function = function
         self._fixed = fixed
-        self._kept: dict[Any, tuple[_dispatch.Native, list[Step]]] = {}
+        self._kept: dict[Any, Any] = {}
+        self._last: Any = None
 
-    def __call__(self, image: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> Array:
+    def result(self, image: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> Array:
         """The filter's result, by the kernels alone where it was asked before."""
-        key = _dispatch.keys().key_of_call(image, args, kwargs) if self._fixed else None
-        native, steps = self._kept.get(key, _NONE)
-        if native is not None and native is _dispatch.native():
-            return _repeat(steps, image, out)
+        native = _dispatch.native()
+        kept = self._last
+        if kept is None or kept.native is not native or not kept.is_asked(image, args, kwargs):
+            key = _dispatch.keys().key_of_call(image, args, kwargs) if self._fixed else None
+            kept = self._kept.get(key)
+            if kept is None or kept.native is not native:
+                return self._first(key, image, args, kwargs, out)
+            self._last = kept
+        if out is None:
+            out = _checks.empty(kept.shape, kept.dtype)
+        return out if kept.fill(image, out) else _repeat(kept.steps, image, out)
+
+    def _first(self, key: Any, image: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> Array:
+        given = kwargs
         if out is not None:
-            image, kwargs = apart(image, out), {**kwargs, "out": out}
+            image, given = apart(image, out), {**kwargs, "out": out}
         if key is None or rows.noting() or _checks.layout_told.get():
-            return self._function(image, *args, **kwargs)
+            return self._function(image, *args, **given)
         result: Array
-        result, steps = rows.note(self._function, image, args, kwargs)
+        result, steps = rows.note(self._function, image, args, given)
         if steps:
-            _keep(self._kept, key, (_dispatch.native(), steps))
+            kept = _dispatch.keys().Kept(image, args, kwargs, _dispatch.native(), steps, rows.taken)
+            _keep(self._kept, key, kept)
         return result
 
 
-_NONE: tuple[None, list[Step]] = None, []
-
-
-def _repeat(steps: list[Step], image: Array, out: Any) -> Array:
-    for kernel, shape, dtype, work, num_threads in steps[:-1]:
-        image = rows.execute(kernel, image, _checks.empty(shape, dtype), work, num_threads)
-    kernel, shape, dtype, work, num_threads = steps[-1]
-    if out is None:
-        out = _checks.empty(shape, dtype)
-    elif not _dispatch.keys().fits(out, shape, dtype, image):
-        image, out = apart(image, out), _checks.output(out, shape, dtype)
-    return rows.execute(kernel, image, out, work, num_threads)
+def _repeat(steps: list[Step], image: Array, out: Array) -> Array:
+    """What `steps` make of an image, in `out`, which may not fit."""
+    last = steps[-1]
+    image, out = apart(image, out), _checks.output(out, last.shape, last.dtype)
+    for step in steps[:-1]:
+        image = step.made_of(image)
+    return last.made_of(image, out)
 
 
 def apart(image: Any, out: Any) -> Any:

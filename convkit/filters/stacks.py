@@ -49,14 +49,14 @@ def any_layout(
         holds the channels is never guessed.
     """
 
-    calls = Calls(function, remember)
+    asked = Calls(function, remember).result
 
     @functools.wraps(function)
     def call(
         image: Any, *args: Any, out: Any = None, channel_axis: ChannelAxis = AUTO, **kwargs: Any
     ) -> Array:
         if channel_axis is AUTO or (isinstance(channel_axis, str) and channel_axis == AUTO):
-            return calls(image, args, kwargs, out)
+            return asked(image, args, kwargs, out)
         return _each(
             functools.partial(_call, function, args, kwargs),
             _checks.as_array(image, "image", np.dtype(np.float64)),

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
+from convkit import _checks
 from convkit._checks import Array, Pair
 from convkit._threads import threads_for
 
@@ -46,6 +47,16 @@ class Step(NamedTuple):
     work: float
     num_threads: int | None
 
+    def made_of(self, source: Array, result: Array | None = None) -> Array:
+        """What the kernel makes of `source`, in `result` or a fresh array."""
+        if result is None:
+            result = _checks.empty(self.shape, self.dtype)
+        return execute(self.kernel, source, result, self.work, self.num_threads)
+
+    def threads(self) -> int:
+        """As many as the kernel may use now."""
+        return threads_for(self.work, self.num_threads)
+
 
 class _Notes:
     """Kernels that were handed to `execute`, each with its source and its result; `run`: and are run."""
@@ -68,24 +79,25 @@ class _Notes:
         return found if image is last else []
 
 
-_notes: ContextVar[_Notes | None] = ContextVar("convkit_rows", default=None)
+taken: ContextVar[_Notes | None] = ContextVar("convkit_rows", default=None)
+"""The notes that are taken now."""
 
 
 def noting() -> bool:
     """Whether notes are taken of the kernels."""
-    return _notes.get() is not None
+    return taken.get() is not None
 
 
 def planning() -> bool:
     """Whether nobody asks for the result, but for its shape and dtype."""
-    notes = _notes.get()
+    notes = taken.get()
     return notes is not None and not notes.run
 
 
 def execute(kernel: RowKernel, source: Array, result: Array, work: float, num_threads: int | None) -> Array:
     """Fill `result` from `source`, `work` multiply-adds, and return it."""
     threads = threads_for(work, num_threads)
-    notes = _notes.get()
+    notes = taken.get()
     if notes is None or notes.run:
         kernel.run(source, result, 0, threads)
     if notes is not None:
@@ -119,9 +131,9 @@ def _noted(
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any],
 ) -> tuple[Any, list[Step]]:
-    token = _notes.set(notes)
+    token = taken.set(notes)
     try:
         result = function(image, *args, **kwargs)
     finally:
-        _notes.reset(token)
+        taken.reset(token)
     return result, notes.steps(image, result)

@@ -27,6 +27,11 @@ def spread(image: np.ndarray) -> np.ndarray:
     return wide[..., 0]
 
 
+def read_only(array: np.ndarray) -> np.ndarray:
+    array.flags.writeable = False
+    return array
+
+
 @pytest.mark.parametrize("name", registry.names())
 def test_a_call_gives_the_same_again(draw, name):
     rng = np.random.default_rng(3)
@@ -109,6 +114,29 @@ def test_equal_arguments_of_other_types_are_refused(good, bad):
             call(IMAGE, bad)
 
 
+def test_arguments_by_other_names():
+    """Equal values, of another parameter."""
+    for _ in range(2):
+        for call, arguments in (
+            (f.sharpen, {"amount": 2.0, "sigma": 1.0}),
+            (f.sharpen, {"amount": 1.0, "sigma": 2.0}),
+        ):
+            np.testing.assert_array_equal(call(FLOATS, **arguments), call(spread(FLOATS), **arguments))
+    for keywords in ({"size": 3}, {"size": 3, "cval": 0.0}, {"size": 3, "num_threads": None}):
+        np.testing.assert_array_equal(f.box(IMAGE, **keywords), f.box(spread(IMAGE), 3))
+    with pytest.raises(TypeError):
+        f.box(IMAGE, 3, 3)
+    with pytest.raises(TypeError):
+        f.box(IMAGE, sizes=3)
+
+
+def test_lists_that_change():
+    size = [3, 3]
+    for extent in (3, 3, 5):
+        size[0] = extent
+        np.testing.assert_array_equal(f.box(IMAGE, size), f.box(spread(IMAGE), (extent, 3)))
+
+
 def test_zeros_of_either_sign():
     image = np.full((3, 3), 5, np.float32)
     for cval in (0.0, -0.0, 0.0):
@@ -125,6 +153,9 @@ def test_zeros_of_either_sign():
         (lambda out: np.lib.stride_tricks.as_strided(out, strides=(0, out.itemsize)), ValueError),
         (lambda out: np.broadcast_to(out[:1], out.shape), ValueError),
         (lambda out: np.zeros(out.nbytes + 1, np.uint8)[1:].view(out.dtype).reshape(out.shape), ValueError),
+        (lambda out: out[..., None], ValueError),
+        (read_only, ValueError),
+        (lambda out: np.zeros(out.shape, "m8[s]"), TypeError),
         (np.ndarray.tolist, TypeError),
     ],
 )
@@ -151,6 +182,13 @@ def test_images_that_only_look_the_same():
     f.box(FLOATS, 3)
     swapped = FLOATS.astype(FLOATS.dtype.newbyteorder())
     np.testing.assert_array_equal(f.box(swapped, 3), f.box(FLOATS, 3))
+    astray = np.zeros(FLOATS.nbytes + 1, np.uint8)[1:].view(FLOATS.dtype).reshape(FLOATS.shape)
+    astray[:] = FLOATS
+    np.testing.assert_array_equal(f.box(astray, 3), f.box(FLOATS, 3))
+    np.testing.assert_array_equal(f.box(read_only(FLOATS.copy()), 3), f.box(FLOATS, 3))
+    for other in (FLOATS.view(np.int32), FLOATS.view("S4"), FLOATS.astype("m8[s]")):
+        with pytest.raises(TypeError):
+            f.box(other, 3)
     with pytest.raises(TypeError, match="masked"):
         f.box(np.ma.masked_array(FLOATS), 3)
 
@@ -167,6 +205,17 @@ def test_every_build_has_its_own(isa):
     family = _dispatch.native().family("stencil", np.float32)
     made = rows.note(f.gaussian, FLOATS, (1.3,), {})[1]
     assert isinstance(made[0].kernel.run.__self__, family.Kernel)
+
+
+def test_another_build_is_asked_anew(monkeypatch):
+    calls = remember.Calls(f.threshold.__wrapped__, True)
+    for isa in 2 * _dispatch.available():
+        monkeypatch.setattr(_dispatch, "_chosen", _dispatch.load(isa))
+        for _ in range(3):
+            calls.result(IMAGE, (80,), {}, None)
+        (kept,) = calls._kept.values()
+        family = _dispatch.native().family("threshold", np.uint8)
+        assert isinstance(kept.steps[0].kernel.run.__self__, family.Kernel)
 
 
 def test_threads_are_asked_for_again(monkeypatch):
@@ -209,7 +258,7 @@ def test_nothing_holds_the_image():
 def test_large_kernels_are_not_kept():
     kept = remember.Calls(f.filter2d.__wrapped__, True)
     for side, count in ((3, 1), (91, 1)):  # the second takes 66 kB
-        kept(FLOATS, (np.ones((side, side)),), {}, None)
+        kept.result(FLOATS, (np.ones((side, side)),), {}, None)
         assert len(kept._kept) == count
 
 
