@@ -74,6 +74,20 @@ INLINE vec vec_pin(vec v) {
   return v;
 }
 
+/* v, rounded: no product that a sum takes in unrounded. */
+INLINE double rounded(double v) {
+#if defined(__x86_64__)
+  __asm__("" : "+x"(v));
+  return v;
+#elif defined(__aarch64__)
+  __asm__("" : "+w"(v));
+  return v;
+#else
+  volatile double stored = v;
+  return stored;
+#endif
+}
+
 /* Nothing is read early past this place. gcc does not; clang does, until the registers are too few. */
 INLINE void in_order(void) {
 #if defined(__clang__)

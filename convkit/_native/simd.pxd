@@ -36,6 +36,7 @@ cdef extern from "simd.h" nogil:
     vec vec_set(real x)
     vec vec_load_pixels(const stored* p)
     vec vec_pin(vec v)
+    double rounded(double v)
     vec vec_slide(vec a, vec b, int by)
     void in_order()
     vec vec_load_even(const real* p)

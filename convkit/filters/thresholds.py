@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -135,13 +136,16 @@ def otsu(image: ArrayLike, *, out: Array | None = None, num_threads: int | None 
     """
     source = _checks.image(image)
     result = _checks.output(out, source.shape, UINT8, source)
-    return rows.execute(RowKernel(_part, 0, 0), source, result, result.size, num_threads)
+    find = _part_of_floats if source.dtype in FLOATS else _part_of_integers(source.dtype)
+    run = partial(_part, _family(source), find)
+    return rows.execute(RowKernel(run, 0, 0), source, result, result.size, num_threads)
 
 
-def _part(source: Array, target: Array, first: int, threads: int) -> None:
-    """Mark the pixels of each channel's upper class."""
-    family = _family(source)
-    find = _part_of_floats if source.dtype in FLOATS else _part_of_integers
+Split: TypeAlias = Callable[[Any, Array, int], float]
+
+
+def _part(family: Any, find: Split, source: Array, target: Array, first: int, threads: int) -> None:
+    """Mark the pixels of each channel's upper class, those above what `find` says."""
     if source.ndim == 2:
         family.Kernel(find(family, source, threads)).run(source, target, 0, threads)
         return
@@ -150,11 +154,16 @@ def _part(source: Array, target: Array, first: int, threads: int) -> None:
         family.Kernel(find(family, plane, threads)).run(plane, target[..., channel], 0, threads)
 
 
-def _part_of_integers(family: Any, plane: Array, threads: int) -> float:
-    """The greatest pixel of the lower class."""
-    low, high = window.LIMITS[plane.dtype]
-    best: int = family.split(plane, int(high - low) + 1, low, 1.0, threads)
-    return low + best
+def _part_of_integers(dtype: np.dtype[Any]) -> Split:
+    """What gives the greatest pixel of the lower class."""
+    low, high = window.LIMITS[dtype]
+    bins = int(high - low) + 1
+
+    def find(family: Any, plane: Array, threads: int) -> float:
+        best: int = family.split(plane, bins, low, 1.0, threads)
+        return low + best
+
+    return find
 
 
 def _part_of_floats(family: Any, plane: Array, threads: int) -> float:
