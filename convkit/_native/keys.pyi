@@ -1,4 +1,4 @@
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from contextvars import ContextVar
 from typing import Any
 
@@ -11,8 +11,6 @@ def key_of_call(image: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tu
 
 class Kept:
     native: Any
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
     steps: list[Any]
     def __init__(
         self,
@@ -21,7 +19,8 @@ class Kept:
         kwargs: dict[str, Any],
         native: Any,
         steps: list[Any],
+        empty: Callable[..., _Array],
         notes: ContextVar[Any],
     ) -> None: ...
-    def is_asked(self, image: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool: ...
-    def fill(self, image: _Array, out: Any) -> bool: ...
+    def is_asked(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool: ...
+    def result_of(self, image: Any, out: Any) -> _Array | None: ...

@@ -62,28 +62,36 @@ cdef struct Look:  # what kernels see of an array beside its memory; its bytes t
     int axes
     int format
 
+cdef struct Place:
+    const char* first
+    const char* end
 
-cdef bint look_at(array, int flags, Py_buffer* view, Look* look) except -1:
+
+cdef bint look_at(array, int flags, Look* look, Place* place) except -1:
     """Whether `array` is contiguous, aligned, of the machine's own numbers, and what `flags` ask for.
 
-    Else `view` need not be given back. The flags of an array would tell as much in twice the time.
+    The flags of an array would tell as much in twice the time.
     """
+    cdef Py_buffer view
     cdef int i
+    cdef bint is_plainly_typed
     if type(array) is not ndarray:
         return False
     try:
-        PyObject_GetBuffer(array, view, flags | PyBUF_FORMAT)
+        PyObject_GetBuffer(array, &view, flags | PyBUF_FORMAT)
     except (BufferError, ValueError):
         return False
     # What is not aligned, or has its bytes swapped, has a second character that says so.
-    if view.ndim <= MOST_AXES and view.format[0] and not view.format[1]:
+    is_plainly_typed = view.ndim <= MOST_AXES and view.format[0] and not view.format[1]
+    if is_plainly_typed:
         memset(look, 0, sizeof(Look))
         for i in range(view.ndim):
             look.shape[i] = view.shape[i]
         look.axes, look.format = view.ndim, view.format[0]
-        return True
-    PyBuffer_Release(view)
-    return False
+        place.first = <const char*>view.buf
+        place.end = place.first + view.len
+    PyBuffer_Release(&view)
+    return is_plainly_typed
 
 
 cdef bint are_same(const Look* a, const Look* b) noexcept:
@@ -96,12 +104,11 @@ def key_of_call(image, tuple args not None, dict kwargs not None):
 
     None where the image would have to be looked at, or an argument may change.
     """
-    cdef Py_buffer view
     cdef Look look
+    cdef Place place
     cdef list key = []
-    if not look_at(image, PyBUF_CONTIG_RO, &view, &look):
+    if not look_at(image, PyBUF_CONTIG_RO, &look, &place):
         return None
-    PyBuffer_Release(&view)
     key.append((<const char*>&look)[:sizeof(Look)])
     try:
         for value in args:
@@ -117,34 +124,33 @@ def key_of_call(image, tuple args not None, dict kwargs not None):
 cdef class Kept:
     """The `steps` that a call came to, of the machine code `native`, one after another."""
 
-    cdef readonly object native, shape, dtype
+    cdef readonly object native
     cdef readonly list steps
     cdef list before
-    cdef object run, threads, notes
+    cdef object run, threads, shape, dtype, empty, notes
     cdef Look image, result
     cdef bint alone
     cdef tuple args  # None where they may change
     cdef dict kwargs
 
-    def __init__(self, image, tuple args not None, dict kwargs not None, native, list steps not None, notes not None):
-        """`notes`: the context variable that holds None where nobody asks which kernels run."""
-        cdef Py_buffer view
+    def __init__(
+        self, image, tuple args not None, dict kwargs not None, native, list steps not None, empty not None, notes not None
+    ):
+        """`empty` makes an array; `notes`: the context variable that holds None where nobody asks which kernels run."""
+        cdef Place place
         last = steps[len(steps) - 1]
-        if look_at(image, PyBUF_CONTIG_RO, &view, &self.image):
-            PyBuffer_Release(&view)
-            if all([is_constant(value) for value in (*args, *kwargs.values())]):
-                self.args, self.kwargs = args, kwargs
-        self.native, self.steps, self.notes = native, steps, notes
+        if all([is_constant(value) for value in (*args, *kwargs.values())]):
+            self.args, self.kwargs = args, kwargs
+        self.native, self.steps, self.empty, self.notes = native, steps, empty, notes
         self.before, self.run, self.threads = steps[:len(steps) - 1], last.kernel.run, last.threads
         self.shape, self.dtype, self.alone = last.shape, last.dtype, last.num_threads == 1
+        look_at(image, PyBUF_CONTIG_RO, &self.image, &place)
         self.result.axes, self.result.format = len(last.shape), ord(last.dtype.char)
         for i, length in enumerate(last.shape[:MOST_AXES]):
             self.result.shape[i] = length
 
-    def is_asked(self, image, tuple args not None, dict kwargs not None):
-        """Whether such an image and the same objects are the call's: what most loops ask, told without a key."""
-        cdef Py_buffer view
-        cdef Look look
+    def is_asked(self, tuple args not None, dict kwargs not None):
+        """Whether the very same objects are asked, as most loops do: it takes no key to tell."""
         cdef Py_ssize_t i
         if self.args is None or len(args) != len(self.args) or len(kwargs) != len(self.kwargs):
             return False
@@ -154,32 +160,26 @@ cdef class Kept:
         for name, value in kwargs.items():
             if self.kwargs.get(name, self) is not value:
                 return False
-        if not look_at(image, PyBUF_CONTIG_RO, &view, &look):
-            return False
-        PyBuffer_Release(&view)
-        return are_same(&look, &self.image)
+        return True
 
-    def fill(self, image, out):
-        """Whether `out` was filled from `image`, which the call's key was made of; not where it does not fit."""
-        if get_value(self.notes) is not None or not self.fits(image, out):
-            return False
+    def result_of(self, image, out):
+        """What the call makes of `image`, in `out` or a fresh array.
+
+        None where the image is another, `out` does not fit, or notes are taken.
+        """
+        cdef Look look
+        cdef Place source, target
+        if get_value(self.notes) is not None:
+            return None
+        if not look_at(image, PyBUF_CONTIG_RO, &look, &source) or not are_same(&look, &self.image):
+            return None
+        if out is None:
+            out = self.empty(self.shape, self.dtype)
+        elif not look_at(out, PyBUF_CONTIG, &look, &target) or not are_same(&look, &self.result):
+            return None
+        elif source.first < target.end and target.first < source.end:
+            return None
         for step in self.before:
             image = step.made_of(image)
         self.run(image, out, 0, 1 if self.alone else self.threads())
-        return True
-
-    cdef bint fits(self, image, out) except -1:
-        """Whether `out` is as the result was, and apart from `image`."""
-        cdef Py_buffer source, target
-        cdef Look look
-        cdef const char* first
-        cdef const char* second
-        cdef bint apart = False
-        if not look_at(out, PyBUF_CONTIG, &target, &look):
-            return False
-        if are_same(&look, &self.result) and look_at(image, PyBUF_CONTIG_RO, &source, &look):
-            first, second = <const char*>source.buf, <const char*>target.buf
-            apart = first + source.len <= second or second + target.len <= first
-            PyBuffer_Release(&source)
-        PyBuffer_Release(&target)
-        return apart
+        return out

@@ -201,7 +201,10 @@ cdef int histogram(
 
 
 cdef Py_ssize_t best_split(const uint64_t* counts, Py_ssize_t bins, Py_ssize_t total) noexcept nogil:
-    """The last bin of the lower class by Otsu's method; sums in OpenCV's order, as rounding decides where bins are empty."""
+    """The last bin of the lower class by Otsu's method.
+
+    Sums are in OpenCV's order, and each product is rounded: that decides where bins are empty.
+    """
     cdef double scale = 1.0 / <double>total, mean, share = 0, rest, below = 0, above, variance, best = 0
     cdef double part, product
     cdef uint64_t moment = 0

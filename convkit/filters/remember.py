@@ -56,16 +56,18 @@ class Calls:
     def result(self, image: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> Array:
         """The filter's result, by the kernels alone where it was asked before."""
         native = _dispatch.native()
-        kept = self._last
-        if kept is None or kept.native is not native or not kept.is_asked(image, args, kwargs):
-            key = _dispatch.keys().key_of_call(image, args, kwargs) if self._fixed else None
-            kept = self._kept.get(key)
-            if kept is None or kept.native is not native:
-                return self._first(key, image, args, kwargs, out)
-            self._last = kept
-        if out is None:
-            out = _checks.empty(kept.shape, kept.dtype)
-        return out if kept.fill(image, out) else _repeat(kept.steps, image, out)
+        last = self._last
+        if last is not None and last.native is native and last.is_asked(args, kwargs):
+            result: Array | None = last.result_of(image, out)
+            if result is not None:
+                return result
+        key = _dispatch.keys().key_of_call(image, args, kwargs) if self._fixed else None
+        kept = self._kept.get(key)
+        if kept is None or kept.native is not native:
+            return self._first(key, image, args, kwargs, out)
+        self._last = kept
+        result = kept.result_of(image, out)
+        return _repeat(kept.steps, image, out) if result is None else result
 
     def _first(self, key: Any, image: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> Array:
         given = kwargs
@@ -76,13 +78,14 @@ class Calls:
         result: Array
         result, steps = rows.note(self._function, image, args, given)
         if steps:
-            kept = _dispatch.keys().Kept(image, args, kwargs, _dispatch.native(), steps, rows.taken)
+            native = _dispatch.native()
+            kept = _dispatch.keys().Kept(image, args, kwargs, native, steps, _checks.empty, rows.taken)
             _keep(self._kept, key, kept)
         return result
 
 
-def _repeat(steps: list[Step], image: Array, out: Array) -> Array:
-    """What `steps` make of an image, in `out`, which may not fit."""
+def _repeat(steps: list[Step], image: Array, out: Any) -> Array:
+    """What `steps` make of an image, in `out`, which may not fit, or a fresh array."""
     last = steps[-1]
     image, out = apart(image, out), _checks.output(out, last.shape, last.dtype)
     for step in steps[:-1]:
