@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -234,6 +235,20 @@ def test_threads_are_asked_for_again(monkeypatch):
     for _ in range(2):
         with pytest.raises(ValueError, match="num_threads is 0"):
             f.box(IMAGE, 3, num_threads=0)
+
+
+def test_calls_at_once():
+    """Threads that ask for different things of one filter, which knows its last call."""
+    asked = [(image, value) for image in (IMAGE, IMAGE[:7], FLOATS) for value in (80, 90.5)]
+    expected = [f.threshold(spread(image), value) for image, value in asked]
+
+    def ask(turn: int) -> bool:
+        image, value = asked[turn % len(asked)]
+        out = np.empty(image.shape, np.uint8)
+        return np.array_equal(f.threshold(image, value, out=out), expected[turn % len(asked)])
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(ask, range(3000)))
 
 
 def test_outputs_come_from_the_pool_of_the_scope():
