@@ -93,8 +93,36 @@ INLINE keys pixels_load(const pixel *p) {
   const keys bits = keys_load((const key *)p), nan = (keys)((pixels)bits != (pixels)bits);
   return (nan & KEY_NAN) | (keys_to_pixels(bits) & ~nan);
 }
+
+/* Floats as they are, bit by bit in registers of keys: the least or the greatest of many, where nobody doubts it.
+ * Those of the machine drop NaN and take zeros for equal. So the signs of all are noted, for the least, or their sum,
+ * for the greatest; where a sign bit of what `floats_doubt` gives is set, keys are to be compared. */
+INLINE keys floats_pick(keys found, keys x, const int greatest) {
+  return greatest ? (keys)vec_max((vec)x, (vec)found) : (keys)vec_min((vec)x, (vec)found);
+}
+INLINE keys floats_note(keys noted, keys x, const int greatest) {
+  return greatest ? (keys)((vec)noted + (vec)x) : noted | x;
+}
+INLINE keys floats_doubt(keys found, keys noted, const int greatest) {
+  return greatest ? (keys)(found == KEY_LOWEST) | (keys)((vec)noted != (vec)noted)
+                  : ((keys)(found == 0) & noted) | (keys)((vec)found != (vec)found);
+}
+/* Whether any of them has its sign bit set. */
+INLINE int keys_any_below(keys v) {
+#if defined(__x86_64__) && VECTOR_BYTES < 64
+  return X86(movemask)((vec)v);
+#else
+  key all = 0;
+  for (int i = 0; i < KL; i++) all |= v[i];
+  return all < 0;
+#endif
+}
 #else
 #define PIXEL_IS_KEY 1
+INLINE int keys_any_below(keys v) { return (void)v, 0; }
+INLINE keys floats_pick(keys found, keys x, const int greatest) { return (void)x, (void)greatest, found; }
+INLINE keys floats_note(keys noted, keys x, const int greatest) { return (void)x, (void)greatest, noted; }
+INLINE keys floats_doubt(keys found, keys noted, const int greatest) { return (void)noted, (void)greatest, found; }
 INLINE key key_of(pixel x) { return x; }
 INLINE pixel pixel_of(key k) { return k; }
 INLINE keys keys_to_pixels(keys v) { return v; }
@@ -102,4 +130,5 @@ INLINE keys pixels_load(const pixel *p) { return keys_load(p); }
 #endif
 INLINE void pixels_store(pixel *p, keys v) { keys_store((key *)p, keys_to_pixels(v)); }
 /* The same around the caches, p aligned as a vector. */
+INLINE void keys_stream(key *p, keys v) { vec_stream((real *)p, (vec)v); }
 INLINE void pixels_stream(pixel *p, keys v) { vec_stream((real *)p, (vec)keys_to_pixels(v)); }

@@ -16,6 +16,8 @@ from convkit.ops.stencil import Border
 
 Shape = int | tuple[int, int] | ArrayLike
 
+MOST_ELEMENTS = 13  # of a footprint, up to which each is compared: runs of them take longer
+
 
 class Footprint(NamedTuple):
     """A neighbourhood: its extent, and as what the kernel reads it; no taps: the whole rectangle."""
@@ -322,8 +324,10 @@ def _footprint(value: Any) -> Footprint:
 
 @lru_cache(maxsize=64)
 def _from_mask(shape: Pair, data: bytes) -> Footprint:
-    """Each run of ones as two overlapping minima of a power of two of pixels."""
+    """Each element of few, or each run of ones as two overlapping minima of a power of two of pixels."""
     mask = np.frombuffer(data, bool).reshape(shape)
+    if mask.sum() <= MOST_ELEMENTS:
+        return Footprint(shape, tuple((row, 0, column) for row, column in np.argwhere(mask).tolist()))
     taps: list[tuple[int, int, int]] = []
     for row, line in enumerate(mask):
         ends = np.flatnonzero(np.diff(line, prepend=False, append=False)).tolist()

@@ -108,6 +108,32 @@ def test_a_full_footprint_is_its_size(isa):
     np.testing.assert_array_equal(f.erode(image, np.ones((3, 5))), f.erode(image, (3, 5)))
 
 
+@pytest.mark.parametrize("border", ["constant", "edge", "reflect", "symmetric", "wrap"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int16, np.float32, np.float64])
+def test_few_elements_give_the_bits_of_each_pixel(isa, border, dtype):
+    """Rows of any width and alignment; those of gapped pixels are read as lines of keys."""
+    masks = [
+        [[0, 1, 0], [1, 1, 1], [0, 1, 0]],
+        [[1, 0, 1]],
+        [[0, 1], [1, 0], [1, 1]],
+        rng.random((5, 4)) < 0.5,
+    ]
+    if np.dtype(dtype).kind == "f":  # few zeros below 0 and few NaN, so that there are vectors without
+        values, weights = np.array([0, -0.0, 1, 2, np.nan, -np.nan, 7]), np.array([20, 1, 9, 9, 0.2, 0.2, 9])
+    else:
+        values, weights = np.arange(256.0), np.ones(256)
+    for width in (*range(5, 71), 101, 150, 201, 333):
+        mask, name = np.array(masks[width % 4], bool), ["erode", "dilate"][width // 4 % 2]
+        image = rng.choice(values, (6, width), p=weights / weights.sum()).astype(dtype)
+        around = np.full((6, width + 9), 5, dtype)
+        first = width % 8
+        getattr(f, name)(image, mask, border=border, out=around[:, first : first + width])
+        expected = np.full_like(around, 5)
+        few = getattr(f, name)(image[:, ::-1].copy()[:, ::-1], mask, border=border)
+        expected[:, first : first + width] = few
+        assert around.tobytes() == expected.tobytes(), width
+
+
 @pytest.mark.parametrize("height", [63, 64, 65, 200])
 @pytest.mark.parametrize("width", [63, 64, 65, 130])
 def test_edges_run_through_words_and_bands(isa, threads, height, width):
