@@ -117,8 +117,8 @@ FAMILIES = [
     Family("convkit._native.morphology", isas=UP_TO_AVX2, reals=PIXELS[1:], flags=tuple(BRIEF)),  # 5 % slower
     Family("convkit._native.rank", reals=("u8",), flags=IN_ORDER),
     Family("convkit._native.rank", isas=UP_TO_AVX2, reals=PIXELS[1:], flags=IN_ORDER),
-    Family("convkit._native.bilateral", reals=("u8",)),
-    Family("convkit._native.bilateral", isas=UP_TO_AVX2, reals=PIXELS[1:]),
+    Family("convkit._native.bilateral", reals=("u8", "f32")),
+    Family("convkit._native.bilateral", isas=UP_TO_AVX2, reals=("u16", "s16", "f64")),
     Family("convkit._native.threshold", reals=("u8",)),
     Family("convkit._native.threshold", isas=UP_TO_AVX2, reals=PIXELS[1:]),
     Family("convkit._native.running", isas=UP_TO_AVX2, reals=("u8",)),

@@ -24,6 +24,8 @@ cdef struct Tap:
 cdef struct Weights:
     Tap* taps
     Py_ssize_t count
+    Py_ssize_t own  # the tap of the pixel itself, of integers, which differ from themselves by nothing; or -1
+    real own_weight
     real steepness  # the exponent is -steepness · difference² + that of the tap
     bint deep  # whether exponents are so low that powers of 2 leave the numbers
 
@@ -48,6 +50,20 @@ cdef inline vec weight_of(vec difference, real exponent, const Weights* weights,
     return vec_exponent_add(x * rest + vec_set(0.99999926), shifted)
 
 
+cdef inline vec weight_at(
+    const real* there, const real* here, Py_ssize_t step, real exponent, const Weights* weights, Py_ssize_t channels,
+    const bint single, const bint deep
+) noexcept nogil:
+    """The weights of a vector of neighbours; `single`: of one channel."""
+    cdef vec difference = vec_set(0)
+    cdef Py_ssize_t c
+    if single:
+        return weight_of(vec_load(there) - vec_load(here), exponent, weights, deep)
+    for c in range(channels):
+        difference = difference + vec_minus_abs(vec_load(there + c * step) - vec_load(here + c * step))
+    return weight_of(difference, exponent, weights, deep)
+
+
 cdef inline void mean_block(
     const Near* near, const real* here, Py_ssize_t step, const Weights* weights, Py_ssize_t channels, Py_ssize_t first,
     real** lines, Py_ssize_t at, const int wanted, const bint deep
@@ -55,9 +71,9 @@ cdef inline void mean_block(
     """Channels first, first + 1, ... of BLOCK vectors of pixels; channels are `step` apart."""
     cdef vec sums[FEW * BLOCK]
     cdef vec total[BLOCK]
-    cdef vec difference, weight
+    cdef vec weight
     cdef const real* there
-    cdef Py_ssize_t t, c
+    cdef Py_ssize_t t
     cdef int v, w
     for v in range(BLOCK):
         total[v] = vec_set(0)
@@ -66,15 +82,13 @@ cdef inline void mean_block(
     for t in range(weights.count):
         there = near[t].line + at
         for v in range(BLOCK):
-            if wanted == channels == 1:
-                difference = vec_load(there + v * VL) - vec_load(here + at + v * VL)
+            if t == weights.own:
+                weight = vec_set(weights.own_weight)
             else:
-                difference = vec_set(0)
-                for c in range(channels):
-                    difference = difference + vec_minus_abs(
-                        vec_load(there + c * step + v * VL) - vec_load(here + at + c * step + v * VL)
-                    )
-            weight = weight_of(difference, near[t].exponent, weights, deep)
+                weight = weight_at(
+                    there + v * VL, here + at + v * VL, step, near[t].exponent, weights, channels, wanted == channels == 1,
+                    deep,
+                )
             total[v] = total[v] + weight
             for w in range(wanted):
                 sums[w * BLOCK + v] = sums[w * BLOCK + v] + weight * vec_load(there + (first + w) * step + v * VL)
@@ -105,23 +119,59 @@ cdef inline void mean_row(
         at += BLOCK * VL
 
 
+cdef inline void split_known(
+    const key* keys, real* lines, Py_ssize_t step, Py_ssize_t pixels, const int channels
+) noexcept nogil:
+    cdef Py_ssize_t x
+    cdef int c
+    for x in range(pixels):
+        for c in range(channels):
+            lines[c * step + x] = <real>pixel_of(keys[x * channels + c])
+
+
 cdef void split(const key* keys, real* lines, Py_ssize_t step, Py_ssize_t pixels, Py_ssize_t channels) noexcept nogil:
     """A line of keys as one line of each channel."""
     cdef Py_ssize_t c, x
+    if channels == 1:
+        split_known(keys, lines, step, pixels, 1)
+        return
+    if channels == FEW:
+        split_known(keys, lines, step, pixels, FEW)
+        return
     for c in range(channels):
         for x in range(pixels):
             lines[c * step + x] = <real>pixel_of(keys[x * channels + c])
 
 
+cdef inline pixel pixel_near(real mean) noexcept nogil:
+    """Integers are rounded to nearest, halves to even."""
+    if PIXEL_IS_KEY:
+        return <pixel><int>((mean + SHIFTER) - SHIFTER)
+    return <pixel>mean
+
+
+cdef inline void merge_known(
+    const real* lines, pixel* target, Py_ssize_t step, Py_ssize_t pixels, const int channels
+) noexcept nogil:
+    cdef Py_ssize_t x
+    cdef int c
+    for x in range(pixels):
+        for c in range(channels):
+            target[x * channels + c] = pixel_near(lines[c * step + x])
+
+
 cdef void merge(const real* lines, pixel* target, Py_ssize_t step, Py_ssize_t pixels, Py_ssize_t channels) noexcept nogil:
-    """The lines of the channels as one of pixels, integers rounded to nearest, halves to even."""
+    """The lines of the channels as one of pixels."""
     cdef Py_ssize_t c, x
+    if channels == 1:
+        merge_known(lines, target, step, pixels, 1)
+        return
+    if channels == FEW:
+        merge_known(lines, target, step, pixels, FEW)
+        return
     for c in range(channels):
         for x in range(pixels):
-            if PIXEL_IS_KEY:
-                target[x * channels + c] = <pixel><int>((lines[c * step + x] + SHIFTER) - SHIFTER)
-            else:
-                target[x * channels + c] = <pixel>lines[c * step + x]
+            target[x * channels + c] = pixel_near(lines[c * step + x])
 
 
 cdef void bilateral_tile(const Window* w, const void* how, Tile tile, key* scratch) noexcept nogil:
@@ -152,6 +202,19 @@ cdef void bilateral_tile(const Window* w, const void* how, Tile tile, key* scrat
         store_row(w, tile, y, <pixel*>keys)
 
 
+cdef int find_own(Weights* weights, const Window* w) except -1:
+    cdef real one[VL]
+    cdef Py_ssize_t t
+    cdef const Tap* tap
+    weights.own = -1
+    for t in range(weights.count if PIXEL_IS_KEY else 0):
+        tap = &weights.taps[t]
+        if tap.row == w.rows // 2 and tap.column == w.columns // 2:
+            vec_store(one, weight_of(vec_set(0), tap.exponent, weights, weights.deep))
+            weights.own, weights.own_weight = t, one[0]
+    return 0
+
+
 def bilateral(
     image not None, out not None, taps, double steepness, bint deep, extent, anchor, int border, double outside,
     int threads
@@ -173,6 +236,7 @@ def bilateral(
             weights.taps[i].row, weights.taps[i].column, weights.taps[i].exponent = row, column, exponent
         open_window(&w, views, image, out, extent, anchor, border, outside)
         try:
+            find_own(&weights, &w)
             line = max(LINE, w.channels * (w.columns + 64) + 2 * KL)
             bytes_each = (w.rows + 1) * (line + w.channels * (BLOCK * VL + 32)) * sizeof(real)
             bytes_each += (weights.count + 8) * sizeof(Near)
