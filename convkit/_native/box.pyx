@@ -10,7 +10,7 @@ from libc.math cimport sqrt
 from libc.string cimport memset
 
 from convkit._native.border cimport BORDER_CONSTANT, border_index
-from convkit._native.finish cimport scale_line
+from convkit._native.finish cimport Scaling, scale_line
 from convkit._native.image cimport is_packed, place, store_line
 from convkit._native.parts cimport close_images, open_images, read_kernel
 from convkit._native.rounding cimport round_line
@@ -190,10 +190,13 @@ cdef void sum_line(
 # ---- the mean ---------------------------------------------------------------------------------------
 cdef void divide(const Plan* plan, real* line, Py_ssize_t n) noexcept nogil:
     cdef char kind = plan.frame.out.kind
+    cdef Scaling by
+    by.scale, by.divisor, by.delta = 1, <real>plan.area, 0
     if kind == c"f" or kind == c"d":
-        scale_line(line, n, <real>1 / <real>plan.area, 1, 0)
+        by.scale, by.divisor = <real>1 / <real>plan.area, 1
+        scale_line(line, n, &by)
         return
-    scale_line(line, n, 1, <real>plan.area, 0)
+    scale_line(line, n, &by)
     if kind == c"B":
         round_line(line, n, 0, 255, plan.half_up)
     elif kind == c"H":

@@ -7,7 +7,7 @@ from cpython.buffer cimport PyBUF_RECORDS, PyBuffer_Release, PyObject_GetBuffer
 from libc.string cimport memset
 
 from convkit._native.border cimport border_index
-from convkit._native.finish cimport scale_line
+from convkit._native.finish cimport Scaling, is_scaled, scale_line
 from convkit._native.image cimport Grid, grid_of, is_packed, place, store_line
 from convkit._native.parts cimport (
     Part, close_images, free_parts, open_images, read_kernel, read_parts, sum_along, sum_down
@@ -35,7 +35,8 @@ cdef struct Plan:
     bint rounds  # but for being rounded
     Grid angles  # the second output of COMBINE_POLAR
     bint half_up
-    real scale, divisor, delta
+    Scaling scaling
+    bint scales  # second sums where they are made
     real start  # of the first sum: `delta`, where nothing comes between
 
 
@@ -74,7 +75,8 @@ cdef void finish(const Plan* plan, const Frame* frame, const Tile* tile, int row
     if plan.combine != COMBINE_SUM:
         polar_lines(a, b, n, plan.combine != COMBINE_ANGLE, plan.combine != COMBINE_MAGNITUDE)
     if plan.combine != COMBINE_ANGLE:
-        scale_line(a, n, plan.scale, plan.divisor, plan.delta)
+        if not plan.scales:
+            scale_line(a, n, &plan.scaling)
         store(frame, &frame.out, tile, y, plan.half_up, a)
     if plan.combine == COMBINE_ANGLE or plan.combine == COMBINE_POLAR:
         store(frame, &plan.angles, tile, y, plan.half_up, b)
@@ -113,6 +115,8 @@ cdef void run_rows(const void* described, const Frame* frame, Tile* tile) noexce
             if p == plan.part_count - 1 and plan.rounds:
                 to.integers, to.kind = place(&frame.out, tile.y + r, tile.x), frame.out.kind
                 to.integers_step = frame.out.row_step * frame.out.itemsize
+            if p == plan.part_count - 1 and plan.scales:
+                to.scaling = &plan.scaling
             second_sum(plan, frame, p, tile.lines + r * frame.line_step, &to, n)
             to.line += to.step
     if plan.in_place:
@@ -128,7 +132,7 @@ cdef int read_plan(Plan* plan, Frame* frame, stencil) except -1:
     cdef Part* last
     plan.part_count = read_parts(plan.parts, frame, stencil)
     plan.combine = COMBINE.index(stencil.combine)
-    plan.scale, plan.divisor, plan.delta = stencil.scale, stencil.divisor, stencil.delta
+    plan.scaling.scale, plan.scaling.divisor, plan.scaling.delta = stencil.scale, stencil.divisor, stencil.delta
     plan.half_up = stencil.half_up
     last = &plan.parts[plan.part_count - 1]
     if plan.part_count == 1 or plan.combine != COMBINE_SUM or last.plain:
@@ -138,17 +142,16 @@ cdef int read_plan(Plan* plan, Frame* frame, stencil) except -1:
 
 cdef void choose_stores(Plan* plan, Frame* frame) noexcept:
     """How the sums come into this output."""
-    cdef bint real_out = frame.out.kind == c"f" or frame.out.kind == c"d", plain, same, two_sums
-    two_sums = plan.parts[plan.part_count - 1].along.weights != NULL
+    cdef bint two_sums = plan.parts[plan.part_count - 1].along.weights != NULL, added = plan.combine == COMBINE_SUM
+    cdef bint real_out = frame.out.kind == c"f" or frame.out.kind == c"d", plain, same
     plan.start = 0
-    if real_out and plan.scale == 1 and plan.divisor == 1 and plan.combine == COMBINE_SUM:
-        plan.start, plan.delta = plan.delta, 0
-    plain = plan.scale == 1 and plan.divisor == 1 and plan.delta == 0 and is_packed(&frame.out)
+    if real_out and plan.scaling.scale == 1 and plan.scaling.divisor == 1 and added:
+        plan.start, plan.scaling.delta = plan.scaling.delta, 0
+    plan.scales = two_sums and added and is_scaled(&plan.scaling)
+    plain = (plan.scales or not is_scaled(&plan.scaling)) and is_packed(&frame.out)
     same = plain and frame.out.kind == (c"f" if sizeof(real) == 4 else c"d")
-    plan.in_place = same and (plan.combine == COMBINE_SUM or (plan.combine == COMBINE_MAGNITUDE and two_sums))
-    plan.rounds = (
-        ROUNDS and plain and plan.combine == COMBINE_SUM and not plan.half_up and frame.out.itemsize <= 2 and two_sums
-    )
+    plan.in_place = same and (added or (plan.combine == COMBINE_MAGNITUDE and two_sums))
+    plan.rounds = ROUNDS and plain and added and not plan.half_up and frame.out.itemsize <= 2 and two_sums
     frame.stream = plan.in_place and output_bytes(frame) >= STREAM_BYTES
     frame.stream = frame.stream and (two_sums or frame.out.row_step * <Py_ssize_t>sizeof(real) % 64 == 0)
     frame.stream = frame.stream and not is_crowded(frame, &frame.out)

@@ -1,4 +1,5 @@
 # Sums over taps: a tile of outputs, whose sums stay in registers while the rows under them pass by.
+from convkit._native.finish cimport Scaling, scaled
 from convkit._native.simd cimport (
     COLUMN_VECTORS, ROUNDS, SLIDES, STENCIL_ROWS, STENCIL_VECTORS, VL, stored, prefetch_far, prefetch_write, real,
     vec, vec_length, vec_load, vec_load_pixels, vec_pin, vec_set, vec_slide, vec_store, vec_store_bytes, vec_store_part,
@@ -30,6 +31,7 @@ cdef struct Target:
     Py_ssize_t step  # from one row to the next
     int rows  # how many are wanted
     bint stream  # around the caches, where vectors are aligned: of several rows, `step` is a multiple of a cache's line
+    const Scaling* scaling  # of one row: what is done to the sums, or NULL
     const real* others  # of one row: sums that these are added to, or NULL
     const real* across  # of one row: sums with which these are vectors, whose lengths are stored, or NULL
     char* integers  # of one row: where tiles are written to, rounded, if there is one; or NULL
@@ -238,6 +240,9 @@ cdef inline void sum_tile(
     for r in range(height):  # else gcc adds a row's products only where it is wanted, and keeps all it needs until then
         for v in range(width):
             sums[r][v] = vec_pin(sums[r][v])
+    if sizeof(real) > 2 and height == 1 and to.scaling != NULL:
+        for v in range(width):
+            sums[0][v] = scaled(sums[0][v], to.scaling)
     if height == 1 and to.across != NULL:
         for v in range(width):
             sums[0][v] = vec_length(vec_load(to.across + x + v * VL), sums[0][v])

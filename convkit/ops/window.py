@@ -12,6 +12,9 @@ from convkit.ops import rows
 from convkit.ops.rows import RowKernel
 from convkit.ops.stencil import BORDERS
 
+BAND_BYTES = 1024 * 1024
+"""Rows of this size are copied together."""
+
 
 def run(
     kernel: tuple[str, str],
@@ -51,6 +54,11 @@ def run(
 
 def _copy(source: Array, target: Array, first: int, threads: int) -> None:
     rows = len(target)
+    if target.nbytes > BAND_BYTES:  # at once it would go around the caches, which takes longer
+        step = max(1, rows * BAND_BYTES // target.nbytes)
+        for top in range(0, rows, step):
+            target[top : top + step] = source[first + top : first + min(top + step, rows)]
+        return
     # To take a view of all rows would take as long as to copy 4 kB.
     target[...] = source if len(source) == rows else source[first : first + rows]
 
