@@ -179,7 +179,7 @@ cdef void sum_line(
         slide(line, count, step, line, 0, channels, factor, to, n, plan.stream)
         return
     while x < n:  # the first sums stay near
-        some = min(n - x, <Py_ssize_t>CHUNK)
+        some = min(n - x, CHUNK + (until_cache_line(to + x) if plan.stream else 0))  # the next begin with a line
         if n - x - some < VL:
             some = n - x
         slide(line + x, plan.block, channels, line, 0, channels, 1, blocks, some + (count - 1) * step, False)
