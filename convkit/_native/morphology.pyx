@@ -11,21 +11,20 @@ each line replaced by the minimum of itself and all below, and one line the mini
 comparisons for any height.
 
 A footprint is a list of runs of columns; a run is two overlapping minima of 1, 2, 4, ... pixels, which are made
-once for each image row. One of few elements is a list of these: its rows are read where they lie, but for the sides of
-the image, and floats as they are, where no NaN and no sign of a zero makes their order doubtful.
+once for each image row. One of few elements is a list of these (`elements.pxd`).
 """
 from convkit._native.arith cimport ceil_div
 from convkit._native.border cimport BORDER_CONSTANT, border_index
+from convkit._native.elements cimport Sides, copy_keys, find_sides, load_sides, pick_known, pick_taps
 from convkit._native.pixel cimport (
-    KEY_BYTES, KL, PIXEL_IS_KEY, floats_doubt, floats_note, floats_pick, key, keys, keys_any_below, keys_load, keys_max,
-    keys_min, keys_read, keys_set, keys_store, keys_stream, keys_to_pixels, pixel, pixel_of, pixels_load, pixels_store,
+    KEY_BYTES, KL, PIXEL_IS_KEY, key, keys, keys_load, keys_pick, keys_store, pixel, pixel_of, pixels_load, pixels_store,
     pixels_stream,
 )
 from convkit._native.simd cimport (
     VECTOR_BYTES, prefetch, prefetch_far, prefetch_write, real, scratch_alloc, scratch_free, stream_fence,
 )
 from convkit._native.window cimport (
-    LINE_BYTES, NEAR_BYTES, Tile, TileFunction, Window, close_window, fill, image_row, is_away, is_packed,
+    LINE_BYTES, NEAR_BYTES, Tile, TileFunction, Window, close_window, fill, find_row, image_row, is_away, is_packed,
     load_row, open_images, output_row, read_window, run_tiles, store_row, stores_directly, streams, whole_line,
 )
 
@@ -45,10 +44,6 @@ cdef struct Footprint:
     Tap* taps
     Py_ssize_t count
     Py_ssize_t levels
-
-
-cdef inline keys pick(keys a, keys b, const bint greatest) noexcept nogil:
-    return keys_max(a, b) if greatest else keys_min(a, b)
 
 
 # ---- along a row ------------------------------------------------------------------------------------
@@ -73,10 +68,10 @@ cdef inline keys pick_shifted(
     const key* line, Py_ssize_t step, Py_ssize_t last, const int count, const bint greatest
 ) noexcept nogil:
     """Of `count` vectors, `step` apart but for the last."""
-    cdef keys found = pick(keys_load(line), keys_load(line + last), greatest)
+    cdef keys found = keys_pick(keys_load(line), keys_load(line + last), greatest)
     cdef int i
     for i in range(1, count - 1):
-        found = pick(found, keys_load(line + i * step), greatest)
+        found = keys_pick(found, keys_load(line + i * step), greatest)
     return found
 
 
@@ -149,9 +144,9 @@ cdef inline void advance(
     cdef keys found
     while at < n:
         x = max(min(at, n - KL), 0)
-        found = pick(keys_load(before + x), keys_load(row + x), greatest)
+        found = keys_pick(keys_load(before + x), keys_load(row + x), greatest)
         keys_store(since + x, found)
-        found = pick(found, keys_load(below + x), greatest)
+        found = keys_pick(found, keys_load(below + x), greatest)
         prefetch(<const real*>(<const key*>coming + x))
         if stream and x == at:
             pixels_stream(target + x, found)
@@ -168,7 +163,7 @@ cdef inline void end_block(key* ring, Py_ssize_t rows, Py_ssize_t line, Py_ssize
     while at < n:
         found = keys_load(ring + (rows - 1) * line + at)
         for k in range(rows - 2, 0, -1):
-            found = pick(found, keys_load(ring + k * line + at), greatest)
+            found = keys_pick(found, keys_load(ring + k * line + at), greatest)
             keys_store(ring + k * line + at, found)
         at += KL
 
@@ -265,27 +260,27 @@ cdef inline void pick_down(
             below = load_as(rows[0] + x, raw)
             for r in range(ROWS):
                 above[0], below = below, load_as(rows[r + 1] + x, raw)
-                keys_store(line + r * step + x, pick(above[0], below, greatest))
+                keys_store(line + r * step + x, keys_pick(above[0], below, greatest))
         elif known == 3:
             above[0], above[1] = load_as(rows[0] + x, raw), load_as(rows[1] + x, raw)
             for r in range(0, ROWS, 2):
                 above[2], above[3] = load_as(rows[r + 2] + x, raw), load_as(rows[r + 3] + x, raw)
-                below = pick(above[1], above[2], greatest)
-                keys_store(line + r * step + x, pick(above[0], below, greatest))
-                keys_store(line + (r + 1) * step + x, pick(below, above[3], greatest))
+                below = keys_pick(above[1], above[2], greatest)
+                keys_store(line + r * step + x, keys_pick(above[0], below, greatest))
+                keys_store(line + (r + 1) * step + x, keys_pick(below, above[3], greatest))
                 above[0], above[1] = above[2], above[3]
         else:
             above[ROWS - 1] = load_as(rows[ROWS - 1] + x, raw)
             for i in range(ROWS, count):
-                above[ROWS - 1] = pick(above[ROWS - 1], load_as(rows[i] + x, raw), greatest)
+                above[ROWS - 1] = keys_pick(above[ROWS - 1], load_as(rows[i] + x, raw), greatest)
             for r in range(ROWS - 2, -1, -1):
-                above[r] = pick(above[r + 1], load_as(rows[r] + x, raw), greatest)
+                above[r] = keys_pick(above[r + 1], load_as(rows[r] + x, raw), greatest)
             keys_store(line + x, above[0])
             below = load_as(lower[0] + x, raw)
             for r in range(1, ROWS):
                 if r > 1:
-                    below = pick(below, load_as(lower[r - 1] + x, raw), greatest)
-                keys_store(line + r * step + x, pick(above[r], below, greatest))
+                    below = keys_pick(below, load_as(lower[r - 1] + x, raw), greatest)
+                keys_store(line + r * step + x, keys_pick(above[r], below, greatest))
         if x == end - KL:
             return
         x += KL
@@ -410,7 +405,7 @@ cdef inline void copy_ends(const Window* w, const Few* few, Py_ssize_t first, Py
 
 cdef inline void find_rows(const Window* w, Tile tile, Few* few, Py_ssize_t y) noexcept nogil:
     """The rows that ROWS windows see from output row y on."""
-    cdef Py_ssize_t reach = w.rows + ROWS - 1, last = tile.bottom + w.rows - 2, i, row
+    cdef Py_ssize_t reach = w.rows + ROWS - 1, last = tile.bottom + w.rows - 2, i
     cdef Py_ssize_t slot = 0 if few.in_place else (y - tile.top) % reach
     for i in range(ROWS):  # no hardware bridges the distance to the next
         few.rows[reach + i] = <const key*>image_row(w, tile, y + reach + i)
@@ -418,16 +413,11 @@ cdef inline void find_rows(const Window* w, Tile tile, Few* few, Py_ssize_t y) n
         load_row(w, tile, few.ready, few.ring + (few.ready - tile.top) % reach * w.line)
         few.ready += 1
     for i in range(reach):
-        row = min(y + i, last) + w.first_row
-        if not few.in_place:
+        if few.in_place:
+            few.rows[i] = find_row(w, tile, min(y + i, last), few.ring)
+        else:
             few.rows[i] = few.ring + slot * w.line
             slot = slot + 1 if slot + 1 < reach else 0
-            continue
-        if not 0 <= row < w.height:
-            row = border_index(row, w.height, w.border)
-        few.rows[i] = few.ring
-        if row >= 0:
-            few.rows[i] = <const key*>(w.image.data + row * w.image.row_step) + (tile.left + w.first_column) * w.channels
 
 
 cdef inline void pick_block(
@@ -514,55 +504,6 @@ cdef void copy_tile(const Window* w, const void* how, Tile tile, key* scratch) n
             store_row(w, tile, y, target)
 
 
-# ---- any footprint: the sides of the image ------------------------------------------------------------
-cdef struct Sides:  # of rows that are read where they lie: what their windows see beside the image, in a line for each
-    Py_ssize_t left, right  # elements that the border adds to a row, and outputs that see them
-    Py_ssize_t reach  # whole vectors of outputs that hold these, at either side
-    Py_ssize_t part  # elements that such outputs see: a line has those of the left side, and then of the right one
-    Py_ssize_t between  # from a place of the right side in its line to that in the row
-    Py_ssize_t* places  # in the line and in the row, of the `count` elements that the border repeats
-    Py_ssize_t count
-
-
-cdef inline bint find_sides(const Window* w, Tile tile, Sides* sides) noexcept nogil:
-    """Whether a row has whole vectors at its sides, and two between them."""
-    cdef Py_ssize_t column = tile.left + w.first_column, pixels = tile.pixels + w.columns - 1, i, c, at
-    cdef Py_ssize_t n = tile.pixels * w.channels
-    cdef Py_ssize_t left = min(max(-column, 0), pixels), right = min(max(column + pixels - w.width, 0), pixels)
-    sides.left, sides.right, sides.count = left * w.channels, right * w.channels, 0
-    sides.reach = ceil_div(max(sides.left, sides.right), KL) * KL
-    sides.part = sides.reach + (w.columns - 1) * w.channels
-    sides.between = pixels * w.channels - 2 * sides.part
-    if 2 * sides.part > w.line or n < 2 * sides.reach or n < sides.left + sides.right + 4 * KL:
-        return False
-    for i in range(left + right if w.border != BORDER_CONSTANT else 0):
-        at = i if i < left else i + pixels - left - right
-        for c in range(w.channels):
-            sides.places[2 * sides.count] = at * w.channels + c - (0 if i < left else sides.between)
-            sides.places[2 * sides.count + 1] = (
-                (border_index(column + at, w.width, w.border) - column) * w.channels + c
-            )
-            sides.count += 1
-    return True
-
-
-cdef inline void copy_keys(const key* source, key* target, Py_ssize_t n) noexcept nogil:
-    """Exactly n, at least a vector."""
-    cdef Py_ssize_t at = 0
-    while at < n - KL:
-        keys_store(target + at, keys_load(source + at))
-        at += KL
-    keys_store(target + n - KL, keys_load(source + n - KL))
-
-
-cdef inline void load_sides(const Sides* sides, const key* row, key* line) noexcept nogil:
-    cdef Py_ssize_t i
-    copy_keys(row + sides.left, line + sides.left, sides.part - sides.left)
-    copy_keys(row + sides.part + sides.between, line + sides.part, sides.part - sides.right)
-    for i in range(0, 2 * sides.count, 2):
-        line[sides.places[i]] = row[sides.places[i + 1]]
-
-
 # ---- any footprint ----------------------------------------------------------------------------------
 cdef inline void double_up(
     key* lines, Py_ssize_t levels, Py_ssize_t line, Py_ssize_t channels, Py_ssize_t n, const bint greatest
@@ -578,242 +519,103 @@ cdef inline void double_up(
         lines += line
 
 
-cdef void pick_doubted(
-    const key** taps, Py_ssize_t count, Py_ssize_t at, pixel* target, bint greatest
+cdef struct Lines:  # of the rows that a window sees; all are told of twice, so that any window's follow one another
+    key* scratch
+    Py_ssize_t each  # keys of it for a row
+    key* outside  # a row there
+    pixel* spare  # for outputs that cannot be stored directly
+    const key** rows
+    const key** sides
+    const key** taps  # into the rows, and into the sides, under the first output
+    const key** side_taps
+    Py_ssize_t* shifts  # of the taps, from where a row begins
+    bint in_place, direct
+
+
+cdef inline void lay_lines(
+    const Window* w, const Footprint* footprint, Tile tile, key* scratch, Lines* lines, Sides* sides
 ) noexcept nogil:
-    """A vector of floats, by their keys."""
-    cdef keys found = load_as(taps[0] + at, True)
+    cdef Py_ssize_t count = footprint.count, i
+    lines.scratch, lines.each = scratch, footprint.levels * w.line
+    lines.outside = scratch + w.rows * lines.each
+    lines.spare = <pixel*>(lines.outside + w.line)
+    lines.rows = <const key**>(lines.spare + w.line)
+    lines.sides = lines.rows + 2 * w.rows
+    lines.taps = lines.sides + 2 * w.rows
+    lines.side_taps = lines.taps + count
+    lines.shifts = <Py_ssize_t*>(lines.side_taps + count)
+    sides.places = lines.shifts + count
+    for i in range(count):
+        lines.shifts[i] = footprint.taps[i].level * w.line + footprint.taps[i].column * w.channels
+    lines.direct = is_packed(&w.out, w.channels) and tile.pixels * w.channels >= 4 * KL
+    lines.in_place = footprint.levels == 1 and is_packed(&w.image, w.channels) and find_sides(w, tile, sides)
+    if not lines.in_place:
+        sides.left = sides.right = sides.reach = 0
+        return
+    for i in range(w.line):
+        (<pixel*>lines.outside)[i] = pixel_of(w.outside)
+    for i in range(w.rows):  # what a constant border adds stays
+        copy_keys(lines.outside, scratch + i * lines.each, w.line)
+
+
+cdef inline void read_row(
+    const Window* w, const Footprint* footprint, Tile tile, Py_ssize_t row, Py_ssize_t slot, const Lines* lines,
+    const Sides* sides, const bint greatest
+) noexcept nogil:
+    cdef key* line = lines.scratch + slot * lines.each
+    cdef const key* place = line
+    if lines.in_place:
+        place = find_row(w, tile, row, lines.outside)
+        if sides.reach:
+            load_sides(sides, place, line)
+    else:
+        load_row(w, tile, row, line)
+        double_up(
+            line, footprint.levels, w.line, w.channels, (tile.pixels + w.columns - 1) * w.channels, greatest
+        )
+    lines.rows[slot], lines.sides[slot] = place, line
+    lines.rows[slot + w.rows], lines.sides[slot + w.rows] = place, line
+
+
+cdef inline void point_taps(
+    const Footprint* footprint, const Lines* lines, Py_ssize_t slot, bint has_sides
+) noexcept nogil:
+    """`slot`: of the window's first row."""
     cdef Py_ssize_t t
-    for t in range(1, count):
-        if greatest:
-            found = keys_max(found, load_as(taps[t] + at, True))
-        else:
-            found = keys_min(found, load_as(taps[t] + at, True))
-    pixels_store(target, found)
-
-
-cdef struct Nine:  # taps: in an array gcc would keep them in memory
-    const key* a
-    const key* b
-    const key* c
-    const key* d
-    const key* e
-    const key* f
-    const key* g
-    const key* h
-    const key* i
-
-
-cdef inline void pick_next(keys* found, keys* noted, const key* tap, const bint raw, const bint greatest) noexcept nogil:
-    cdef keys x = keys_read(tap) if raw else keys_load(tap)
-    if raw:
-        found[0], noted[0] = floats_pick(found[0], x, greatest), floats_note(noted[0], x, greatest)
-    else:
-        found[0] = pick(found[0], x, greatest)
-
-
-cdef inline keys pick_nine(
-    const Nine* taps, const int count, Py_ssize_t x, keys* doubt, const bint raw, const bint greatest
-) noexcept nogil:
-    """A vector of pixels under at most nine taps; `raw`: of floats, not of keys."""
-    cdef keys found = keys_load(taps.a + x), noted = found
-    if count > 1:
-        pick_next(&found, &noted, taps.b + x, raw, greatest)
-    if count > 2:
-        pick_next(&found, &noted, taps.c + x, raw, greatest)
-    if count > 3:
-        pick_next(&found, &noted, taps.d + x, raw, greatest)
-    if count > 4:
-        pick_next(&found, &noted, taps.e + x, raw, greatest)
-    if count > 5:
-        pick_next(&found, &noted, taps.f + x, raw, greatest)
-    if count > 6:
-        pick_next(&found, &noted, taps.g + x, raw, greatest)
-    if count > 7:
-        pick_next(&found, &noted, taps.h + x, raw, greatest)
-    if count > 8:
-        pick_next(&found, &noted, taps.i + x, raw, greatest)
-    if raw:
-        doubt[0] |= floats_doubt(found, noted, greatest)
-        return found
-    return keys_to_pixels(found)
-
-
-cdef inline void pick_one(
-    const key** taps, Py_ssize_t count, Py_ssize_t x, pixel* target, const bint raw, const bint greatest
-) noexcept nogil:
-    cdef keys found = keys_load(taps[0] + x), noted = found
-    cdef Py_ssize_t t
-    for t in range(1, count):
-        pick_next(&found, &noted, taps[t] + x, raw, greatest)
-    if not raw:
-        pixels_store(target, found)
-    elif keys_any_below(floats_doubt(found, noted, greatest)):
-        pick_doubted(taps, count, x, target, greatest)
-    else:
-        keys_store(<key*>target, found)
-
-
-cdef inline void pick_four(
-    const key** taps, const Nine* few, const int known, Py_ssize_t count, Py_ssize_t x, pixel* target, bint stream,
-    const bint raw, const bint greatest
-) noexcept nogil:
-    """Four vectors. `known`: the number of taps if it is at most nine, or 0."""
-    cdef keys doubt = keys_set(0), a, b, c, d, noted_a, noted_b, noted_c, noted_d
-    cdef Py_ssize_t t
-    if known:
-        a = pick_nine(few, known, x, &doubt, raw, greatest)
-        b = pick_nine(few, known, x + KL, &doubt, raw, greatest)
-        c = pick_nine(few, known, x + 2 * KL, &doubt, raw, greatest)
-        d = pick_nine(few, known, x + 3 * KL, &doubt, raw, greatest)
-    else:
-        a, b = keys_load(taps[0] + x), keys_load(taps[0] + x + KL)
-        c, d = keys_load(taps[0] + x + 2 * KL), keys_load(taps[0] + x + 3 * KL)
-        noted_a, noted_b, noted_c, noted_d = a, b, c, d
-        for t in range(1, count):
-            pick_next(&a, &noted_a, taps[t] + x, raw, greatest)
-            pick_next(&b, &noted_b, taps[t] + x + KL, raw, greatest)
-            pick_next(&c, &noted_c, taps[t] + x + 2 * KL, raw, greatest)
-            pick_next(&d, &noted_d, taps[t] + x + 3 * KL, raw, greatest)
-        if raw:
-            doubt = (
-                floats_doubt(a, noted_a, greatest) | floats_doubt(b, noted_b, greatest)
-                | floats_doubt(c, noted_c, greatest) | floats_doubt(d, noted_d, greatest)
-            )
-        else:
-            a, b, c, d = keys_to_pixels(a), keys_to_pixels(b), keys_to_pixels(c), keys_to_pixels(d)
-    if raw and keys_any_below(doubt):
-        for t in range(4):
-            pick_doubted(taps, count, x + t * KL, target + t * KL, greatest)
-    elif stream:
-        keys_stream(<key*>target, a)
-        keys_stream(<key*>target + KL, b)
-        keys_stream(<key*>target + 2 * KL, c)
-        keys_stream(<key*>target + 3 * KL, d)
-    else:
-        keys_store(<key*>target, a)
-        keys_store(<key*>target + KL, b)
-        keys_store(<key*>target + 2 * KL, c)
-        keys_store(<key*>target + 3 * KL, d)
-
-
-cdef inline void pick_taps(
-    const key** taps, const key** side_taps, const int known, Py_ssize_t count, pixel* target, const Sides* sides,
-    Py_ssize_t n, const real* coming, bint away, bint stream, const bint raw, const bint greatest
-) noexcept nogil:
-    """A row of n pixels, at least four vectors beside what the border adds; they are stored where they are aligned."""
-    cdef Py_ssize_t x, end = n - sides.right - 4 * KL, most = n - sides.reach, aligned
-    cdef Nine few
-    few.a, few.b, few.c = taps[0], taps[min(1, count - 1)], taps[min(2, count - 1)]
-    few.d, few.e, few.f = taps[min(3, count - 1)], taps[min(4, count - 1)], taps[min(5, count - 1)]
-    few.g, few.h, few.i = taps[min(6, count - 1)], taps[min(7, count - 1)], taps[min(8, count - 1)]
-    aligned = sides.reach - <Py_ssize_t>(target + sides.reach) % VECTOR_BYTES // KEY_BYTES
-    x = min(max(aligned, sides.left), end)
-    while True:
-        pick_four(taps, &few, known, count, x, target + x, stream and x == aligned, raw, greatest)
-        if away:
-            prefetch(<const real*>(<const key*>coming + x))
-            prefetch(<const real*>(<const key*>coming + x + 2 * KL))
-        aligned += 4 * KL
-        if x + 4 * KL >= most:
-            break
-        x = min(aligned, end)
-    x = 0
-    while x < sides.reach:  # now: what was just stored in parts is not to be read at once
-        pick_one(side_taps, count, x, target + x, raw, greatest)
-        pick_one(side_taps, count, sides.part + x, target + most + x, raw, greatest)
-        x += KL
-
-
-cdef inline void pick_known(
-    const key** taps, const key** side_taps, Py_ssize_t count, pixel* target, const Sides* sides, Py_ssize_t n,
-    const real* coming, bint away, bint stream, const bint raw, const bint greatest
-) noexcept nogil:
-    if count == 2:
-        pick_taps(taps, side_taps, 2, 2, target, sides, n, coming, away, stream, raw, greatest)
-    elif count == 3:
-        pick_taps(taps, side_taps, 3, 3, target, sides, n, coming, away, stream, raw, greatest)
-    elif count == 4:
-        pick_taps(taps, side_taps, 4, 4, target, sides, n, coming, away, stream, raw, greatest)
-    elif count == 5:
-        pick_taps(taps, side_taps, 5, 5, target, sides, n, coming, away, stream, raw, greatest)
-    elif count == 6:
-        pick_taps(taps, side_taps, 6, 6, target, sides, n, coming, away, stream, raw, greatest)
-    elif count == 7:
-        pick_taps(taps, side_taps, 7, 7, target, sides, n, coming, away, stream, raw, greatest)
-    elif count == 8:
-        pick_taps(taps, side_taps, 8, 8, target, sides, n, coming, away, stream, raw, greatest)
-    elif count == 9:
-        pick_taps(taps, side_taps, 9, 9, target, sides, n, coming, away, stream, raw, greatest)
-    else:
-        pick_taps(taps, side_taps, 0, count, target, sides, n, coming, away, stream, raw, greatest)
+    for t in range(footprint.count):
+        lines.taps[t] = lines.rows[slot + footprint.taps[t].row] + lines.shifts[t]
+    for t in range(footprint.count if has_sides else 0):
+        lines.side_taps[t] = lines.sides[slot + footprint.taps[t].row] + lines.shifts[t]
 
 
 cdef inline void footprint_tile(
     const Window* w, const Footprint* footprint, Tile tile, key* scratch, const bint greatest
 ) noexcept nogil:
-    cdef Py_ssize_t n = tile.pixels * w.channels, wide = n + (w.columns - 1) * w.channels
-    cdef Py_ssize_t each = footprint.levels * w.line, i, t, y, row, slot = 0
-    cdef key* outside = scratch + w.rows * each
-    cdef pixel* line = <pixel*>(outside + w.line)
-    cdef const key** lines = <const key**>(line + w.line)
-    cdef const key** side_lines = lines + 2 * w.rows
-    cdef const key** taps = side_lines + 2 * w.rows
-    cdef const key** side_taps = taps + footprint.count
+    cdef Py_ssize_t n = max(tile.pixels * w.channels, <Py_ssize_t>(4 * KL)), count = footprint.count, slot = 0, i, y
+    cdef Lines lines
     cdef Sides sides
-    cdef Py_ssize_t* shifts = <Py_ssize_t*>(side_taps + footprint.count)
+    cdef pixel* target
     cdef const real* coming
-    cdef bint direct = is_packed(&w.out, w.channels) and n >= 4 * KL, in_place, away = is_away(w)
-    cdef bint stream = direct and streams(w)
-    sides.places = shifts + footprint.count
-    in_place = footprint.levels == 1 and is_packed(&w.image, w.channels) and find_sides(w, tile, &sides)
-    if in_place:
-        for i in range(w.line):
-            (<pixel*>outside)[i] = pixel_of(w.outside)
-        for i in range(w.rows):
-            copy_keys(outside, scratch + i * each, w.line)
-    else:
-        sides.left = sides.right = sides.reach = 0
-        n = max(n, <Py_ssize_t>(4 * KL))
-    for t in range(footprint.count):
-        shifts[t] = footprint.taps[t].level * w.line + footprint.taps[t].column * w.channels
+    cdef bint away = is_away(w), stream
+    lay_lines(w, footprint, tile, scratch, &lines, &sides)
+    stream = lines.direct and streams(w)
     for i in range(tile.bottom - tile.top + w.rows - 1):
         coming = image_row(w, tile, tile.top + i + 1)
-        lines[slot] = side_lines[slot] = scratch + slot * each
-        if in_place:
-            row = border_index(tile.top + i + w.first_row, w.height, w.border)
-            if row >= 0:
-                lines[slot] = <const key*>(w.image.data + row * w.image.row_step)
-                lines[slot] += (tile.left + w.first_column) * w.channels
-            else:
-                lines[slot] = outside
-            if sides.reach:
-                if row >= 0:
-                    load_sides(&sides, lines[slot], scratch + slot * each)
-                else:
-                    copy_keys(outside, scratch + slot * each, 2 * sides.part)
-        else:
-            load_row(w, tile, tile.top + i, scratch + slot * each)
-            double_up(scratch + slot * each, footprint.levels, w.line, w.channels, wide, greatest)
-        lines[slot + w.rows], side_lines[slot + w.rows] = lines[slot], side_lines[slot]
-        slot = slot + 1 if slot + 1 < w.rows else 0  # of the window's first row
-        y = i - w.rows + 1
-        if y < 0:
+        read_row(w, footprint, tile, tile.top + i, slot, &lines, &sides, greatest)
+        slot = slot + 1 if slot + 1 < w.rows else 0
+        y = tile.top + i - w.rows + 1
+        if y < tile.top:
             continue
-        for t in range(footprint.count):
-            taps[t] = lines[slot + footprint.taps[t].row] + shifts[t]
-        for t in range(footprint.count if sides.reach else 0):
-            side_taps[t] = side_lines[slot + footprint.taps[t].row] + shifts[t]
-        if direct:
-            line = output_row(w, tile, tile.top + y)
-        if in_place and not PIXEL_IS_KEY:
-            pick_known(taps, side_taps, footprint.count, line, &sides, n, coming, away, stream, True, greatest)
-        elif in_place:
-            pick_known(taps, side_taps, footprint.count, line, &sides, n, coming, away, stream, False, greatest)
+        point_taps(footprint, &lines, slot, sides.reach > 0)
+        target = output_row(w, tile, y) if lines.direct else lines.spare
+        if not lines.in_place:
+            pick_taps(lines.taps, NULL, 0, count, target, &sides, n, coming, away, stream, False, greatest)
+        elif PIXEL_IS_KEY:
+            pick_known(lines.taps, lines.side_taps, count, target, &sides, n, coming, away, stream, False, greatest)
         else:
-            pick_taps(taps, side_taps, 0, footprint.count, line, &sides, n, coming, away, stream, False, greatest)
-        if not direct:
-            store_row(w, tile, tile.top + y, line)
+            pick_known(lines.taps, lines.side_taps, count, target, &sides, n, coming, away, stream, True, greatest)
+        if not lines.direct:
+            store_row(w, tile, y, target)
     stream_fence()
 
 

@@ -50,6 +50,8 @@ INLINE keys keys_set(key k) { return k - (keys){0}; }
 
 #include "extremes.h"
 
+INLINE keys keys_pick(keys a, keys b, const int greatest) { return greatest ? keys_max(a, b) : keys_min(a, b); }
+
 /* Of a and b, that which `lesser` is not. Where any function of three registers is one instruction, it is one that
  * leaves the ports alone which compare. */
 INLINE keys keys_greater(keys a, keys b, keys lesser) {
@@ -132,3 +134,13 @@ INLINE void pixels_store(pixel *p, keys v) { keys_store((key *)p, keys_to_pixels
 /* The same around the caches, p aligned as a vector. */
 INLINE void keys_stream(key *p, keys v) { vec_stream((real *)p, (vec)v); }
 INLINE void pixels_stream(pixel *p, keys v) { vec_stream((real *)p, (vec)keys_to_pixels(v)); }
+
+/* The least or the greatest of the pixels `at` each of the taps. A function of its own: in a loop that is seldom in
+ * need of it, its constants would take registers. */
+static __attribute__((noinline)) void pixels_pick(
+    const key **taps, ptrdiff_t count, ptrdiff_t at, pixel *target, int greatest
+) {
+  keys found = pixels_load((const pixel *)(taps[0] + at));
+  for (ptrdiff_t t = 1; t < count; t++) found = keys_pick(found, pixels_load((const pixel *)(taps[t] + at)), greatest);
+  pixels_store(target, found);
+}

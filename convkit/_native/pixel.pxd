@@ -21,6 +21,7 @@ cdef extern from "pixel.h" nogil:
     const key* key_place(const key* p)
     keys keys_min(keys a, keys b)
     keys keys_max(keys a, keys b)
+    keys keys_pick(keys a, keys b, bint greatest)
     keys keys_greater(keys a, keys b, keys lesser)
     keys keys_set(key k)
     keys keys_with_bit(keys v, int bit)
@@ -32,3 +33,4 @@ cdef extern from "pixel.h" nogil:
     keys floats_pick(keys found, keys x, bint greatest)
     keys floats_note(keys noted, keys x, bint greatest)
     keys floats_doubt(keys found, keys noted, bint greatest)
+    void pixels_pick(const key** taps, Py_ssize_t count, Py_ssize_t at, pixel* target, bint greatest)

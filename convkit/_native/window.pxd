@@ -101,6 +101,14 @@ cdef inline const real* image_row(const Window* w, Tile tile, Py_ssize_t row) no
     return <const real*>(w.image.data + y * w.image.row_step + x * w.image.pixel_step)
 
 
+cdef inline const key* find_row(const Window* w, Tile tile, Py_ssize_t row, const key* outside) noexcept nogil:
+    """Where row `row` of the windows begins in a packed image, or `outside`, if it lies there."""
+    cdef Py_ssize_t y = border_index(row + w.first_row, w.height, w.border)
+    if y < 0:
+        return outside
+    return <const key*>(w.image.data + y * w.image.row_step) + (tile.left + w.first_column) * w.channels
+
+
 cdef inline bint stores_directly(const Window* w, Tile tile) noexcept nogil:
     """Whether whole vectors may be stored into the output's rows."""
     return is_packed(&w.out, w.channels) and tile.pixels * w.channels >= KL
