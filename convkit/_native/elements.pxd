@@ -173,22 +173,26 @@ cdef inline void pick_taps(
     Py_ssize_t n, const real* coming, bint away, bint stream, const bint raw, const bint greatest
 ) noexcept nogil:
     """A row of n pixels, at least four vectors beside what the border adds; they are stored where they are aligned."""
-    cdef Py_ssize_t x, end = n - sides.right - 4 * KL, most = n - sides.reach, aligned
+    cdef Py_ssize_t x, end = n - sides.right, most = n - sides.reach, aligned
     cdef Nine few
     few.a, few.b, few.c = taps[0], taps[min(1, count - 1)], taps[min(2, count - 1)]
     few.d, few.e, few.f = taps[min(3, count - 1)], taps[min(4, count - 1)], taps[min(5, count - 1)]
     few.g, few.h, few.i = taps[min(6, count - 1)], taps[min(7, count - 1)], taps[min(8, count - 1)]
     aligned = sides.reach - <Py_ssize_t>(target + sides.reach) % VECTOR_BYTES // KEY_BYTES
-    x = min(max(aligned, sides.left), end)
+    x = min(max(aligned, sides.left), end - 4 * KL)
     while True:
         pick_four(taps, &few, known, count, x, target + x, stream and x == aligned, raw, greatest)
         if away:
             prefetch(<const real*>(<const key*>coming + x))
             prefetch(<const real*>(<const key*>coming + x + 2 * KL))
         aligned += 4 * KL
-        if x + 4 * KL >= most:
+        if aligned + 2 * KL >= most:
             break
-        x = min(aligned, end)
+        x = min(aligned, end - 4 * KL)
+    while aligned < most:  # four would take longer than one or two
+        x = min(aligned, end - KL)
+        pick_one(taps, count, x, target + x, raw, greatest)
+        aligned += KL
     x = 0
     while x < sides.reach:  # now: what was just stored in parts is not to be read at once
         pick_one(side_taps, count, x, target + x, raw, greatest)
