@@ -13,12 +13,14 @@ comparisons for any height.
 A footprint is a list of runs of columns; a run is two overlapping minima of 1, 2, 4, ... pixels, which are made
 once for each image row. One of few elements is a list of these (`elements.pxd`).
 """
+from libc.string cimport memcpy
+
 from convkit._native.arith cimport ceil_div
 from convkit._native.border cimport BORDER_CONSTANT, border_index
 from convkit._native.elements cimport Sides, copy_keys, find_sides, load_sides, pick_known, pick_taps
 from convkit._native.pixel cimport (
-    KEY_BYTES, KL, PIXEL_IS_KEY, key, keys, keys_load, keys_pick, keys_store, pixel, pixel_of, pixels_load, pixels_store,
-    pixels_stream,
+    KEY_BYTES, KL, PIXEL_IS_KEY, key, keys, keys_load, keys_pick, keys_store, pixel, pixel_of, pixels_load, pixels_read,
+    pixels_store, pixels_stream,
 )
 from convkit._native.simd cimport (
     VECTOR_BYTES, prefetch, prefetch_far, prefetch_write, real, scratch_alloc, scratch_free, stream_fence,
@@ -483,25 +485,38 @@ cdef void greatest_of_few(const Window* w, const void* how, Tile tile, key* scra
 
 
 # ---- a single pixel ---------------------------------------------------------------------------------
+cdef inline void copy_pixels(const pixel* source, pixel* target, Py_ssize_t n) noexcept nogil:
+    """Exactly n, at least a vector; stored where they are aligned, the first and the last may overlap those beside."""
+    cdef Py_ssize_t at = KL - <Py_ssize_t>target % VECTOR_BYTES // KEY_BYTES, v, x
+    if PIXEL_IS_KEY:
+        memcpy(target, source, n * sizeof(pixel))
+        return
+    keys_store(<key*>target, pixels_read(source))
+    while at <= n - 4 * KL:
+        for v in range(4):
+            keys_store(<key*>(target + at) + v * KL, pixels_read(source + at + v * KL))
+        at += 4 * KL
+    while at < n:
+        x = min(at, n - KL)
+        keys_store(<key*>(target + x), pixels_read(source + x))
+        at += KL
+
+
 cdef void copy_tile(const Window* w, const void* how, Tile tile, key* scratch) noexcept nogil:
     """Windows of one pixel: a copy, in which all NaNs are one."""
-    cdef Py_ssize_t n = max(tile.pixels * w.channels, <Py_ssize_t>KL), y, at, x
-    cdef bint in_place = is_packed(&w.image, w.channels) and stores_directly(w, tile)
+    cdef Py_ssize_t n = tile.pixels * w.channels, rows = tile.bottom - tile.top, y, i
     cdef pixel* target = <pixel*>(scratch + w.line)
-    cdef const pixel* source
-    for y in range(tile.top, tile.bottom):
+    cdef bint in_place = is_packed(&w.image, w.channels) and stores_directly(w, tile)
+    if in_place and w.image.row_step == w.out.row_step == n:  # rows that touch are a single one
+        n, rows = n * rows, 1
+    for y in range(tile.top, tile.top + rows):
         if in_place:
-            source, target = <const pixel*>image_row(w, tile, y), output_row(w, tile, y)
-            at = 0
-            while at < n:
-                x = min(at, n - KL)
-                pixels_store(target + x, pixels_load(source + x))
-                at += KL
-        else:
-            load_row(w, tile, y, scratch)
-            for at in range(n):
-                target[at] = pixel_of(scratch[at])
-            store_row(w, tile, y, target)
+            copy_pixels(<const pixel*>image_row(w, tile, y), output_row(w, tile, y), n)
+            continue
+        load_row(w, tile, y, scratch)
+        for i in range(n):
+            target[i] = pixel_of(scratch[i])
+        store_row(w, tile, y, target)
 
 
 # ---- any footprint ----------------------------------------------------------------------------------

@@ -95,6 +95,12 @@ INLINE keys pixels_load(const pixel *p) {
   const keys bits = keys_load((const key *)p), nan = (keys)((pixels)bits != (pixels)bits);
   return (nan & KEY_NAN) | (keys_to_pixels(bits) & ~nan);
 }
+/* The bits of those at p, but of every NaN those of the one that has a key. */
+INLINE keys pixels_read(const pixel *p) {
+  typedef pixel pixels __attribute__((vector_size(VECTOR_BYTES)));
+  const keys bits = keys_load((const key *)p), nan = (keys)((pixels)bits != (pixels)bits);
+  return (bits & ~nan) | (nan & KEY_NAN);
+}
 
 /* Floats as they are, bit by bit in registers of keys: the least or the greatest of many, where nobody doubts it.
  * Those of the machine drop NaN and take zeros for equal. So the signs of all are noted, for the least, or their sum,
@@ -129,6 +135,7 @@ INLINE key key_of(pixel x) { return x; }
 INLINE pixel pixel_of(key k) { return k; }
 INLINE keys keys_to_pixels(keys v) { return v; }
 INLINE keys pixels_load(const pixel *p) { return keys_load(p); }
+INLINE keys pixels_read(const pixel *p) { return keys_load(p); }
 #endif
 INLINE void pixels_store(pixel *p, keys v) { keys_store((key *)p, keys_to_pixels(v)); }
 /* The same around the caches, p aligned as a vector. */

@@ -13,6 +13,7 @@ cdef extern from "pixel.h" nogil:
     key key_of(pixel x)
     pixel pixel_of(key k)
     keys pixels_load(const pixel* p)
+    keys pixels_read(const pixel* p)
     void pixels_store(pixel* p, keys v)
     void pixels_stream(pixel* p, keys v)
     keys keys_load(const key* p)

@@ -31,6 +31,17 @@ def test_no_bit_depends_on_the_place(isa, dtype, name):
         assert part[2:, 2:].tobytes() == whole[top + 2 :, left + 2 :].tobytes()
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("width", [5, 37, 150])
+def test_windows_of_one_pixel_copy_it(isa, threads, dtype, width):
+    """Bit by bit, whether rows touch or not, but for NaN, which is that of larger windows."""
+    image = rng.choice(np.array([0.0, -0.0, np.nan, -np.nan, -np.inf, 1e-40, -2.5], dtype), (23, width))
+    nan = f.maximum(np.full((1, 2), np.nan, dtype), (1, 2))[0, 0]
+    expected = np.where(np.isnan(image), nan, image)
+    assert f.minimum(image, 1, num_threads=threads).tobytes() == expected.tobytes()
+    assert f.maximum(image[:, 1:], 1, num_threads=threads).tobytes() == expected[:, 1:].tobytes()
+
+
 @pytest.mark.parametrize("extent", [1, 2, 3, 4, 5, 6, 8, 20, 21, 22, 31, 80, 81, 101])
 @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float64])
 def test_extents_around_every_step(isa, extent, dtype):
