@@ -19,8 +19,8 @@ from convkit._native.arith cimport ceil_div
 from convkit._native.border cimport BORDER_CONSTANT, border_index
 from convkit._native.elements cimport Sides, copy_keys, find_sides, load_sides, pick_known, pick_taps
 from convkit._native.pixel cimport (
-    KEY_BYTES, KL, PIXEL_IS_KEY, key, keys, keys_load, keys_pick, keys_store, pixel, pixel_of, pixels_load, pixels_read,
-    pixels_store, pixels_stream,
+    KEY_BYTES, KL, PIXEL_IS_KEY, key, keys, keys_load, keys_pick, keys_store, keys_stream, pixel, pixel_of, pixels_load,
+    pixels_read, pixels_store, pixels_stream,
 )
 from convkit._native.simd cimport (
     VECTOR_BYTES, prefetch, prefetch_far, prefetch_write, real, scratch_alloc, scratch_free, stream_fence,
@@ -485,7 +485,7 @@ cdef void greatest_of_few(const Window* w, const void* how, Tile tile, key* scra
 
 
 # ---- a single pixel ---------------------------------------------------------------------------------
-cdef inline void copy_pixels(const pixel* source, pixel* target, Py_ssize_t n) noexcept nogil:
+cdef inline void copy_pixels(const pixel* source, pixel* target, Py_ssize_t n, const bint stream) noexcept nogil:
     """Exactly n, at least a vector; stored where they are aligned, the first and the last may overlap those beside."""
     cdef Py_ssize_t at = KL - <Py_ssize_t>target % VECTOR_BYTES // KEY_BYTES, v, x
     if PIXEL_IS_KEY:
@@ -494,7 +494,10 @@ cdef inline void copy_pixels(const pixel* source, pixel* target, Py_ssize_t n) n
     keys_store(<key*>target, pixels_read(source))
     while at <= n - 4 * KL:
         for v in range(4):
-            keys_store(<key*>(target + at) + v * KL, pixels_read(source + at + v * KL))
+            if stream:
+                keys_stream(<key*>(target + at) + v * KL, pixels_read(source + at + v * KL))
+            else:
+                keys_store(<key*>(target + at) + v * KL, pixels_read(source + at + v * KL))
         at += 4 * KL
     while at < n:
         x = min(at, n - KL)
@@ -510,13 +513,16 @@ cdef void copy_tile(const Window* w, const void* how, Tile tile, key* scratch) n
     if in_place and w.image.row_step == w.out.row_step == n:  # rows that touch are a single one
         n, rows = n * rows, 1
     for y in range(tile.top, tile.top + rows):
-        if in_place:
-            copy_pixels(<const pixel*>image_row(w, tile, y), output_row(w, tile, y), n)
-            continue
-        load_row(w, tile, y, scratch)
-        for i in range(n):
-            target[i] = pixel_of(scratch[i])
-        store_row(w, tile, y, target)
+        if in_place and streams(w):
+            copy_pixels(<const pixel*>image_row(w, tile, y), output_row(w, tile, y), n, True)
+        elif in_place:
+            copy_pixels(<const pixel*>image_row(w, tile, y), output_row(w, tile, y), n, False)
+        else:
+            load_row(w, tile, y, scratch)
+            for i in range(n):
+                target[i] = pixel_of(scratch[i])
+            store_row(w, tile, y, target)
+    stream_fence()
 
 
 # ---- any footprint ----------------------------------------------------------------------------------
