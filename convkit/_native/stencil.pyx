@@ -14,7 +14,7 @@ from convkit._native.parts cimport (
 )
 from convkit._native.polar cimport polar_lines
 from convkit._native.rounding cimport round_line
-from convkit._native.simd cimport ROUNDS, STENCIL_ROWS, VL, real
+from convkit._native.simd cimport ROUNDS, SLIDES, STENCIL_ROWS, VL, real
 from convkit._native.sums cimport LINE_VECTORS, Target
 from convkit._native.tiles cimport STREAM_BYTES, Frame, Tile, is_crowded, output_bytes, run_tiles
 
@@ -37,6 +37,7 @@ cdef struct Plan:
     bint half_up
     Scaling scaling
     bint scales  # second sums where they are made
+    bint crosses  # lines of both parts are summed together, along three columns
     real start  # of the first sum: `delta`, where nothing comes between
 
 
@@ -105,6 +106,10 @@ cdef void run_rows(const void* described, const Frame* frame, Tile* tile) noexce
         if plan.parts[p].along.weights == NULL or plan.parts[p].plain:
             first_sum(plan, frame, tile, p, &to)
             continue
+        if plan.crosses and p == 0:
+            to.rows = STENCIL_ROWS
+            first_sum(plan, frame, tile, p, &to)
+            continue
         first_sum(plan, frame, tile, p, &middle)
         to.rows = 1
         for r in range(tile.count):
@@ -112,6 +117,7 @@ cdef void run_rows(const void* described, const Frame* frame, Tile* tile) noexce
                 to.others = first_line(plan, frame, sums, r)
             elif p and plan.in_place:
                 to.across = sums + r * frame.line_step
+                to.crossing = &plan.parts[0].along if plan.crosses else NULL
             if p == plan.part_count - 1 and plan.rounds:
                 to.integers, to.kind = place(&frame.out, tile.y + r, tile.x), frame.out.kind
                 to.integers_step = frame.out.row_step * frame.out.itemsize
@@ -151,6 +157,10 @@ cdef void choose_stores(Plan* plan, Frame* frame) noexcept:
     plain = (plan.scales or not is_scaled(&plan.scaling)) and is_packed(&frame.out)
     same = plain and frame.out.kind == (c"f" if sizeof(real) == 4 else c"d")
     plan.in_place = same and (added or (plan.combine == COMBINE_MAGNITUDE and two_sums))
+    plan.crosses = (
+        SLIDES and plan.in_place and plan.combine == COMBINE_MAGNITUDE and frame.channels == 1
+        and plan.parts[0].along.columns == 3 and plan.parts[1].along.columns == 3
+    )
     plan.rounds = ROUNDS and plain and added and not plan.half_up and frame.out.itemsize <= 2 and two_sums
     frame.stream = plan.in_place and output_bytes(frame) >= STREAM_BYTES
     frame.stream = frame.stream and (two_sums or frame.out.row_step * <Py_ssize_t>sizeof(real) % 64 == 0)

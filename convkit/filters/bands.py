@@ -27,9 +27,9 @@ from convkit.filters.registry import Filter
 from convkit.ops import rows
 from convkit.ops.rows import RowKernel
 
-CACHE_BYTES = 1536 * 1024
-"""What windows may take for each thread: inside a second-level cache of 2 MB. Of smaller ones some is read
-from the third, which costs less than the calls for more bands do."""
+CACHE_BYTES = 2048 * 1024
+"""What windows may take for each thread: a large second-level cache. Of smaller ones some is read from the
+third, which costs less than the first rows of more bands do, that nobody asked memory for."""
 
 SMALL_BYTES = 352 * 1024
 IMAGE_SHARE = 7
@@ -40,6 +40,8 @@ THREAD_BYTES = 1200 * 1024
 """What a thread's kernels leave allocated."""
 
 MIN_BAND = 8
+"""Bands are multiples of so many rows: kernels sum four or eight at a time."""
+
 SHARED_BAND = 16
 """Rows of bands below which threads wait longer for the interpreter, between two kernels, than they save."""
 
@@ -171,7 +173,8 @@ def band_rows(steps: Sequence[Step], image_bytes: int, threads: int) -> int:
     room = min(CACHE_BYTES, room // threads)
     each = sum(step.row_bytes for step in steps[:-1])
     beside = sum(a.row_bytes * b.reach for a, b in pairwise(steps))  # rows that the next step still reads
-    return min(max(MIN_BAND, (room - beside) // max(each, 1)), steps[-1].shape[0])
+    most = (room - beside) // max(each, 1)
+    return min(max(MIN_BAND, most // MIN_BAND * MIN_BAND), steps[-1].shape[0])
 
 
 def schedule(steps: Sequence[Step], band: int, start: int, stop: int) -> Part:
