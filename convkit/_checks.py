@@ -59,7 +59,7 @@ def as_array(value: Any, name: str, dtype: np.dtype[Any] | None = None) -> Array
         raise TypeError(f"{name} is {type(value).__name__}; expected an array (ck.imread reads a file)")
     else:
         array = _from_protocol(value, name)
-    if array.dtype.kind in "OcSUVmM":
+    if array.dtype.kind in "OcSTUVmM":
         raise TypeError(f"{name} has dtype {array.dtype}; expected real numbers")
     if array.size == 0:
         raise ValueError(f"{name} is empty: its shape is {array.shape}")
@@ -470,7 +470,7 @@ def _axis_hint(shape: tuple[int, ...]) -> str:
 
 
 def _refuse_other_dtypes(dtype: np.dtype[Any], name: str) -> None:
-    if dtype.newbyteorder("=") not in IMAGE_DTYPES:
+    if dtype.kind not in "iuf" or dtype.newbyteorder("=") not in IMAGE_DTYPES:  # strings have no byte order
         conversion = _CONVERSIONS.get(dtype.kind, "{name}.astype(np.float64)").format(name=name)
         raise TypeError(
             f"{name} has dtype {dtype}; expected uint8, uint16, int16, float32 or float64: pass {conversion}"

@@ -21,6 +21,7 @@ f = ck.filters
         (IMAGE.astype(bool), TypeError, r"image.astype\(np.uint8\) \* 255"),
         (IMAGE.astype(np.int64), TypeError, r"dtype int64.*image.astype\(np.float64\)"),
         (IMAGE.astype(np.float16), TypeError, r"dtype float16.*image.astype\(np.float32\)"),
+        (IMAGE.astype(np.dtypes.StringDType()), TypeError, r"dtype StringDType\(\); expected uint8"),
         (IMAGE[0], ValueError, r"shape \(7,\); expected an image"),
         (IMAGE[None, None], ValueError, r"looks like BCHW.*ck.from_bchw\(image\)\[i\].*channel_axis=1"),
         (IMAGE[None, None, None], ValueError, "expected an image, HW or HWC$"),
