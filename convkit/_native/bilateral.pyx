@@ -120,58 +120,44 @@ cdef inline void mean_row(
 
 
 cdef inline void split_known(
-    const key* keys, real* lines, Py_ssize_t step, Py_ssize_t pixels, const int channels
+    const key* keys, real* lines, Py_ssize_t step, Py_ssize_t pixels, const Py_ssize_t channels
 ) noexcept nogil:
-    cdef Py_ssize_t x
-    cdef int c
+    cdef Py_ssize_t x, c
     for x in range(pixels):
         for c in range(channels):
             lines[c * step + x] = <real>pixel_of(keys[x * channels + c])
 
 
 cdef void split(const key* keys, real* lines, Py_ssize_t step, Py_ssize_t pixels, Py_ssize_t channels) noexcept nogil:
-    """A line of keys as one line of each channel."""
-    cdef Py_ssize_t c, x
+    """A line of keys as one line of each channel; of numbers of them that it knows, the compiler makes vectors."""
     if channels == 1:
         split_known(keys, lines, step, pixels, 1)
-        return
-    if channels == FEW:
-        split_known(keys, lines, step, pixels, FEW)
-        return
-    for c in range(channels):
-        for x in range(pixels):
-            lines[c * step + x] = <real>pixel_of(keys[x * channels + c])
-
-
-cdef inline pixel pixel_near(real mean) noexcept nogil:
-    """Integers are rounded to nearest, halves to even."""
-    if PIXEL_IS_KEY:
-        return <pixel><int>((mean + SHIFTER) - SHIFTER)
-    return <pixel>mean
+    elif channels == 3:
+        split_known(keys, lines, step, pixels, 3)
+    else:
+        split_known(keys, lines, step, pixels, channels)
 
 
 cdef inline void merge_known(
-    const real* lines, pixel* target, Py_ssize_t step, Py_ssize_t pixels, const int channels
+    const real* lines, pixel* target, Py_ssize_t step, Py_ssize_t pixels, const Py_ssize_t channels
 ) noexcept nogil:
-    cdef Py_ssize_t x
-    cdef int c
+    cdef Py_ssize_t x, c
     for x in range(pixels):
         for c in range(channels):
-            target[x * channels + c] = pixel_near(lines[c * step + x])
+            if PIXEL_IS_KEY:  # rounded to nearest, halves to even
+                target[x * channels + c] = <pixel><int>((lines[c * step + x] + SHIFTER) - SHIFTER)
+            else:
+                target[x * channels + c] = <pixel>lines[c * step + x]
 
 
 cdef void merge(const real* lines, pixel* target, Py_ssize_t step, Py_ssize_t pixels, Py_ssize_t channels) noexcept nogil:
     """The lines of the channels as one of pixels."""
-    cdef Py_ssize_t c, x
     if channels == 1:
         merge_known(lines, target, step, pixels, 1)
-        return
-    if channels == FEW:
-        merge_known(lines, target, step, pixels, FEW)
-        return
-    for c in range(channels):
-        for x in range(pixels):
-            target[x * channels + c] = pixel_near(lines[c * step + x])
+    elif channels == 3:
+        merge_known(lines, target, step, pixels, 3)
+    else:
+        merge_known(lines, target, step, pixels, channels)
 
 
 cdef void bilateral_tile(const Window* w, const void* how, Tile tile, key* scratch) noexcept nogil:

@@ -29,7 +29,7 @@ from convkit.ops.rows import RowKernel
 
 CACHE_BYTES = 2048 * 1024
 """What windows may take for each thread: a large second-level cache. Of smaller ones some is read from the
-third, which costs less than the first rows of more bands do, that nobody asked memory for."""
+third, which costs less than more bands do."""
 
 SMALL_BYTES = 352 * 1024
 IMAGE_SHARE = 7

@@ -12,9 +12,6 @@ from convkit.ops import rows
 from convkit.ops.rows import RowKernel
 from convkit.ops.stencil import BORDERS
 
-BAND_BYTES = 1024 * 1024
-"""Rows of this size are copied together."""
-
 
 def run(
     kernel: tuple[str, str],
@@ -35,6 +32,8 @@ def run(
     """
     code = BORDERS.index(_checks.choice(border, "border", BORDERS))
     result = _checks.output(out, output_shape(source.shape, extent, border), source.dtype, source)
+    if extent == (1, 1):  # whatever is asked of a single pixel, it is the least
+        kernel, how = ("morphology", "Kernel"), (False, (), 1)
     family, entry = kernel
     function = getattr(_dispatch.native().family(family, source.dtype), entry)
     row, column = anchor or (extent[0] // 2, extent[1] // 2)
@@ -44,23 +43,10 @@ def run(
             source = source[first:]
         function(source, target, *how, extent, (row - first, column), code, cval, threads)
 
-    if extent == (1, 1) and source.dtype not in _checks.FLOATS:  # which know several NaNs
-        fill = _copy
-    elif isinstance(function, type):
+    if isinstance(function, type):
         fill = function(*how, extent, (row, column), code, cval).run
     bound = RowKernel.of(fill, extent, (row, column), border)
     return rows.execute(bound, source, result, result.size * work, num_threads)
-
-
-def _copy(source: Array, target: Array, first: int, threads: int) -> None:
-    rows = len(target)
-    if target.nbytes > BAND_BYTES:  # at once it would go around the caches, which takes longer
-        step = max(1, rows * BAND_BYTES // target.nbytes)
-        for top in range(0, rows, step):
-            target[top : top + step] = source[first + top : first + min(top + step, rows)]
-        return
-    # To take a view of all rows would take as long as to copy 4 kB.
-    target[...] = source if len(source) == rows else source[first : first + rows]
 
 
 def output_shape(shape: tuple[int, ...], extent: Pair, border: str) -> tuple[int, ...]:
