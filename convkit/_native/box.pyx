@@ -1,124 +1,42 @@
 """Means over rectangles, in steps that hardly grow with the rectangle.
 
-Down the rows, sums of 1, 2, 4, 8, ... rows are each made of two of the sums before, and those that the height is made
-of are added. Along the line, sums of about √width pixels are made first, and added then. Nothing is ever taken away
-again: each output is summed in one order, wherever a tile starts, and a NaN or Inf stays in its receptive field. Images
-of the sums' own type are read where they lie, and what the border adds on either side is copied from the sums of columns.
+Down the rows, sums of four rows are made first (`fours.pxd`), and added then; along the line, sums of about √width
+pixels. Nothing is ever taken away again: each output is summed in one order, wherever a tile starts, and a NaN or Inf
+stays in its receptive field. Images of the sums' own type are read where they lie, and what the border adds on either
+side is copied from the sums of columns.
 """
 from cython.parallel cimport prange, threadid
 from libc.math cimport sqrt
 from libc.string cimport memset
 
+from convkit._native.arith cimport ceil_div
 from convkit._native.border cimport BORDER_CONSTANT, border_index
 from convkit._native.finish cimport Scaling, scale_line
+from convkit._native.fours cimport EARLIER, ROWS, Group, Parts, part_height, roll, sum_constants
 from convkit._native.image cimport is_packed, place, store_line
 from convkit._native.parts cimport close_images, open_images, read_kernel
 from convkit._native.rounding cimport round_line
 from convkit._native.simd cimport (
-    VL, stored, prefetch_far, real, scratch_alloc, scratch_free, stream_fence, vec, vec_load, vec_load_pixels, vec_set,
-    vec_store, vec_stream
+    VL, stored, real, scratch_alloc, scratch_free, stream_fence, vec, vec_load, vec_set, vec_store,
+    vec_stream
 )
 from convkit._native.sums cimport until_cache_line
 from convkit._native.tiles cimport STREAM_BYTES, Frame, cut, fill, load_bordered, make_tall, output_bytes
 
 cdef enum:
-    LEVELS = 16  # a sum of 2¹⁵ rows is the largest
-    BLOCK = 4  # vectors that go down together
+    OWN = 8  # rows that are not read where they lie: ROWS, and those before that fours are made of
+    BLOCK = 4  # vectors that are summed together
     DIRECT = 6  # so many pixels of a line are summed one by one
     CHUNK = 1024  # elements of a line, that are summed while they stay near
 
 cdef struct Plan:
     Frame frame
-    int top  # the largest sum has 2^top rows
-    Py_ssize_t lag[LEVELS]  # how many rows ago the sum was made that an output needs, or -1
-    Py_ssize_t kept[LEVELS]  # rows of each level
-    Py_ssize_t ring[LEVELS]  # the elements in front of them
-    Py_ssize_t ring_elements
+    Parts parts  # that its height is made of
     Py_ssize_t block  # pixels of a line that are summed first
     Py_ssize_t area
     bint half_up
     bint in_place  # the output is of the sums' own type
     bint stream  # and written around the caches
-
-cdef struct Rows:
-    const stored* fresh
-    const stored* last
-    const stored* lone  # the row that an odd height adds
-    real* made[LEVELS]
-    const real* back[LEVELS]
-    const real* wanted[LEVELS]
-    const char* ahead  # a row of the image that will be read soon, or NULL
-    int levels  # so many are made
-    bint ready  # an output is complete
-
-
-# ---- down the rows ----------------------------------------------------------------------------------
-cdef inline void roll_block(const Plan* plan, const Rows* rows, Py_ssize_t x, real* line, const int width) noexcept nogil:
-    cdef vec sums[BLOCK]
-    cdef int v, level
-    for v in range(width):
-        sums[v] = vec_load_pixels(rows.fresh + x + v * VL)
-    if rows.levels:
-        for v in range(width):
-            sums[v] = sums[v] + vec_load_pixels(rows.last + x + v * VL)
-            vec_store(rows.made[1] + x + v * VL, sums[v])
-    for level in range(2, rows.levels + 1):
-        for v in range(width):
-            sums[v] = sums[v] + vec_load(rows.back[level - 1] + x + v * VL)
-            vec_store(rows.made[level] + x + v * VL, sums[v])
-    if not rows.ready:
-        return
-    for v in range(width):
-        sums[v] = vec_set(0)
-    for level in range(plan.top, 0, -1):
-        if rows.wanted[level] != NULL:
-            for v in range(width):
-                sums[v] = sums[v] + vec_load(rows.wanted[level] + x + v * VL)
-    if rows.lone != NULL:
-        for v in range(width):
-            sums[v] = sums[v] + vec_load_pixels(rows.lone + x + v * VL)
-    for v in range(width):
-        vec_store(line + x + v * VL, sums[v])
-
-
-cdef inline Py_ssize_t earlier(Py_ssize_t slot, Py_ssize_t lag, Py_ssize_t kept) noexcept nogil:
-    """The slot of `lag` rows ago in a ring of so many."""
-    return slot - lag if slot >= lag else slot - lag + kept
-
-
-cdef void roll(
-    const Plan* plan, Py_ssize_t t, Py_ssize_t* slot, Rows* rows, real* ring, real* line, Py_ssize_t n
-) noexcept nogil:
-    """Take in row `t` of a tile, and sum the rows that end with it into `line`: n elements, at least a vector.
-
-    `slot`: of each level, where in its ring the last sum was made. Made twice, where vectors overlap, it is the same.
-    """
-    cdef Py_ssize_t step = plan.frame.line_step, x = 0, byte, kept
-    cdef real* sums
-    cdef int level = 1
-    rows.lone = rows.fresh if plan.lag[0] == 0 else NULL
-    rows.ready = t >= plan.frame.rows - 1
-    rows.levels = 0
-    while level <= plan.top and t >= (1 << level) - 1:
-        rows.levels = level
-        kept, sums = plan.kept[level], ring + plan.ring[level]
-        slot[level] = slot[level] + 1 if slot[level] + 1 < kept else 0
-        rows.made[level] = sums + slot[level] * step
-        rows.back[level] = sums
-        if level < plan.top:
-            rows.back[level] = sums + earlier(slot[level], 1 << level, kept) * step
-        rows.wanted[level] = sums + earlier(slot[level], plan.lag[level], kept) * step if plan.lag[level] >= 0 else NULL
-        level += 1
-    while x + BLOCK * VL <= n:
-        byte = 0
-        while rows.ahead != NULL and byte < BLOCK * VL * plan.frame.image.itemsize:
-            prefetch_far(rows.ahead + x * plan.frame.image.itemsize + byte)
-            byte += 64
-        roll_block(plan, rows, x, line, BLOCK)
-        x += BLOCK * VL
-    while x < n:
-        roll_block(plan, rows, min(x, n - VL), line, 1)
-        x += VL
 
 
 # ---- along the line ---------------------------------------------------------------------------------
@@ -212,20 +130,6 @@ cdef struct Ends:  # of a tile's lines
     real constant  # is their sum instead
 
 
-cdef real sum_constants(const Plan* plan) noexcept nogil:
-    """The sum of a column of the constant border, in the order of all sums."""
-    cdef real sums[LEVELS]
-    cdef real total = 0
-    cdef int level
-    sums[0] = plan.frame.cval
-    for level in range(1, plan.top + 1):
-        sums[level] = sums[level - 1] + sums[level - 1]
-    for level in range(plan.top, -1, -1):
-        if plan.lag[level] >= 0:
-            total = total + sums[level]
-    return total
-
-
 cdef bint find_ends(const Plan* plan, Py_ssize_t column, Py_ssize_t wide, Py_ssize_t* source, Ends* ends) noexcept nogil:
     """Whether `wide` pixels from `column` on are read where they lie: what the border adds is to be found in them."""
     cdef const Frame* frame = &plan.frame
@@ -237,7 +141,7 @@ cdef bint find_ends(const Plan* plan, Py_ssize_t column, Py_ssize_t wide, Py_ssi
     if (wide - left - right) * channels < VL:
         return False
     if frame.border == BORDER_CONSTANT:
-        ends.constant = sum_constants(plan)
+        ends.constant = sum_constants(&plan.parts, frame.cval)
         return True
     for i in range(left + right):
         x = border_index(column + (i if i < left else i + wide - left - right), frame.width, frame.border) - column
@@ -257,98 +161,104 @@ cdef inline void copy_ends(const Ends* ends, real* line, Py_ssize_t wide) noexce
         line[wide - ends.right + i] = ends.constant if ends.source == NULL else line[ends.source[ends.left + i]]
 
 
+cdef void finish_line(
+    const Plan* plan, const real* line, real* blocks, real* sums, Py_ssize_t y, Py_ssize_t x, Py_ssize_t pixels
+) noexcept nogil:
+    cdef const Frame* frame = &plan.frame
+    cdef Py_ssize_t n = pixels * frame.channels
+    if plan.in_place and n >= VL:
+        sum_line(plan, line, blocks, 1 / <real>plan.area, <real*>place(&frame.out, y, x), n)
+        return
+    sum_line(plan, line, blocks, 1, sums, n)
+    divide(plan, sums, n)
+    store_line(&frame.out, y, x, pixels, sums)
+
+
 cdef const stored* find_row(const Frame* frame, Py_ssize_t row, Py_ssize_t column, const stored* outside) noexcept nogil:
     """A row of the image from `column` on, or of the border."""
     cdef Py_ssize_t y = border_index(row, frame.height, frame.border)
     return outside if y < 0 else <const stored*>place(&frame.image, y, column)
 
 
+cdef void find_rows(
+    const Plan* plan, Py_ssize_t first, Py_ssize_t last, Py_ssize_t y, Py_ssize_t x, Py_ssize_t wide, bint direct,
+    stored* own, Group* group,
+) noexcept nogil:
+    """The rows that end with `y`, ..., of those from `first` to `last`: beyond them no output needs any."""
+    cdef const Frame* frame = &plan.frame
+    cdef Py_ssize_t row
+    cdef int i
+    for i in range(ROWS):
+        row = border_index(min(y + i + ROWS, last), frame.height, frame.border)
+        group.ahead[i] = NULL
+        if row >= 0 and is_packed(&frame.image):
+            group.ahead[i] = place(&frame.image, row, max(x, 0))
+    for i in range(ROWS + EARLIER):
+        row = max(min(y + i - EARLIER, last), first)
+        if direct:
+            group.rows[i] = <const real*>find_row(frame, row, max(x, 0), own)
+        else:
+            group.rows[i] = <const real*>own + (row & OWN - 1) * frame.line_step
+            if i >= EARLIER:
+                load_bordered(frame, row, x, wide, own + (row & OWN - 1) * frame.line_step)
+
+
 cdef void run_tile(const Plan* plan, Py_ssize_t index, char* scratch) noexcept nogil:
     cdef const Frame* frame = &plan.frame
     cdef Py_ssize_t top = index // frame.strips * frame.band, left = index % frame.strips * frame.strip
     cdef Py_ssize_t height = min(frame.band, frame.out_height - top), pixels = min(frame.strip, frame.out_width - left)
-    cdef Py_ssize_t n = pixels * frame.channels, wide = pixels + frame.columns - 1, inside, t, y
-    cdef Py_ssize_t slot[LEVELS]
-    cdef real* line = <real*>scratch
-    cdef real* blocks = line + frame.line_step
+    cdef Py_ssize_t wide = pixels + frame.columns - 1, column = left + frame.first_column, inside
+    cdef Py_ssize_t first = top + frame.first_row, last = first + height + frame.rows - 2
+    cdef Py_ssize_t y = -ceil_div(frame.rows - 1, ROWS) * ROWS, i  # from which on outputs are whole groups
+    cdef real* lines = <real*>scratch
+    cdef real* blocks = lines + ROWS * frame.line_step
     cdef real* sums = blocks + frame.line_step
     cdef real* ring = sums + frame.line_step
-    cdef stored* own = <stored*>(ring + plan.ring_elements)  # two rows
-    cdef Py_ssize_t* source = <Py_ssize_t*>(own + 2 * frame.line_step)
-    cdef Rows rows
+    cdef stored* own = <stored*>(ring + plan.parts.elements)
+    cdef Py_ssize_t* source = <Py_ssize_t*>(own + OWN * frame.line_step)
+    cdef const real** terms = <const real**>(source + 2 * frame.columns * frame.channels)
+    cdef Group group
     cdef Ends ends
-    cdef bint direct = find_ends(plan, left + frame.first_column, wide, source, &ends)
+    cdef bint direct = find_ends(plan, column, wide, source, &ends)
     if direct:
         inside = wide * frame.channels - ends.left - ends.right
         fill(own, frame.cval, frame.line_step)
     else:
         ends.left = ends.right = 0
         inside = max(wide * frame.channels, <Py_ssize_t>VL)
-    memset(slot, 0, sizeof(slot))
-    rows.fresh = own
-    for t in range(height + frame.rows - 1):
-        rows.last = rows.fresh
-        y = top + frame.first_row + t
-        if direct:
-            rows.fresh = find_row(frame, y, max(left + frame.first_column, 0), own)
-        else:
-            rows.fresh = own + t % 2 * frame.line_step
-            load_bordered(frame, y, left + frame.first_column, wide, own + t % 2 * frame.line_step)
-        y = border_index(y + 2, frame.height, frame.border)
-        rows.ahead = NULL
-        if y >= 0 and is_packed(&frame.image):
-            rows.ahead = place(&frame.image, y, max(left + frame.first_column, 0))
-        roll(plan, t, slot, &rows, ring, line + ends.left, inside)
-        y = top + t - frame.rows + 1
-        if y < top:
-            continue
-        copy_ends(&ends, line, wide * frame.channels)
-        if plan.in_place and n >= VL:
-            sum_line(plan, line, blocks, 1 / <real>plan.area, <real*>place(&frame.out, y, left), n)
-            continue
-        sum_line(plan, line, blocks, 1, sums, n)
-        divide(plan, sums, n)
-        store_line(&frame.out, y, left, pixels, sums)
+    group.four = group.sixteen = 0
+    group.lines, group.itemsize = lines + ends.left, frame.image.itemsize
+    while y < height:
+        find_rows(plan, first, last, first + y + frame.rows - 1, column, wide, direct, own, &group)
+        group.ready = y >= 0
+        roll(&plan.parts, &group, ring, terms, inside)
+        for i in range(min(height - y, <Py_ssize_t>ROWS) if group.ready else 0):
+            copy_ends(&ends, lines + i * frame.line_step, wide * frame.channels)
+            finish_line(plan, lines + i * frame.line_step, blocks, sums, top + y + i, left, pixels)
+        y += ROWS
     if plan.stream:
         stream_fence()
-
-
-cdef void size_levels(Plan* plan) noexcept:
-    """Which sums the height is made of, and how long each is kept."""
-    cdef Py_ssize_t height = plan.frame.rows, below
-    cdef int level
-    plan.top = 0
-    while height >> plan.top > 1:
-        plan.top += 1
-    plan.kept[0] = 2
-    for level in range(plan.top + 1):
-        below = height & ((1 << level) - 1)
-        plan.lag[level] = below if height >> level & 1 else -1
-        if level:
-            plan.kept[level] = 1 + (below if level == plan.top else 1 << level)
 
 
 cdef int execute(Plan* plan, int threads) except -1:
     cdef Frame* frame = &plan.frame
     cdef Py_ssize_t tiles, i, bytes_each
     cdef char* scratch
-    cdef int level
-    size_levels(plan)
     frame.lines, frame.window = 1, frame.columns  # strips are as wide as the ring allows: memory is faster along rows
     cut(frame, threads)
     make_tall(frame, threads)
-    for level in range(1, plan.top + 1):
-        plan.ring[level] = plan.ring_elements
-        plan.ring_elements += plan.kept[level] * frame.line_step
+    part_height(&plan.parts, frame.rows, frame.line_step)
     tiles = (frame.out_height + frame.band - 1) // frame.band * frame.strips
     threads = <int>min(threads, tiles)
-    bytes_each = (plan.ring_elements + 3 * frame.line_step) * <Py_ssize_t>sizeof(real)
-    bytes_each += 2 * frame.line_step * <Py_ssize_t>sizeof(stored)
+    bytes_each = (plan.parts.elements + (ROWS + 2) * frame.line_step) * <Py_ssize_t>sizeof(real)
+    bytes_each += OWN * frame.line_step * <Py_ssize_t>sizeof(stored)
     bytes_each += 2 * frame.columns * frame.channels * <Py_ssize_t>sizeof(Py_ssize_t)  # what the ends are copied from
+    bytes_each += ROWS * plan.parts.terms * <Py_ssize_t>sizeof(void*)
     bytes_each = (bytes_each + 63) // 64 * 64
     scratch = <char*>scratch_alloc(threads * bytes_each)
     if scratch == NULL:
         raise MemoryError(f"no {threads * bytes_each} bytes for a box of {frame.rows}x{frame.columns}")
+    memset(scratch, 0, threads * bytes_each)
     with nogil:
         if threads == 1:
             for i in range(tiles):

@@ -171,7 +171,7 @@ cdef inline void run_tile(
     tile.ends = <Py_ssize_t*>(scratch + table_bytes(frame))
     tile.lines = <real*>(tile.ends + 2 * frame.edge_step)
     outside = <stored*>(tile.lines + frame.lines * STENCIL_ROWS * frame.line_step)
-    ring = outside + frame.line_step
+    ring = outside + frame.ring_step
     tile.x = index % frame.strips * frame.strip
     tile.pixels = min(frame.strip, frame.out_width - tile.x)
     wide = tile.pixels + frame.columns - frame.window
@@ -227,6 +227,11 @@ cdef inline bint is_crowded(const Frame* frame, const Grid* grid) noexcept nogil
     return frame.window > 1 and (apart < LINE_BYTES or apart > WAY_BYTES - LINE_BYTES)
 
 
+cdef inline Py_ssize_t step_of(Py_ssize_t elements, Py_ssize_t size) noexcept nogil:
+    """For lines of so many, an odd number of cache lines: many lines would else share few places of the first cache."""
+    return ((elements * size + LINE_BYTES - 1) // LINE_BYTES | 1) * (LINE_BYTES // size)
+
+
 cdef inline void cut(Frame* frame, int threads) noexcept:
     """Choose bands (enough for every thread, tall beside the kernel) and strips (lines stay in cache)."""
     cdef Py_ssize_t reach = frame.rows + STENCIL_ROWS - 1, margin = frame.columns - 1, least
@@ -244,13 +249,9 @@ cdef inline void cut(Frame* frame, int threads) noexcept:
     frame.direct = is_packed(&frame.image) and frame.image.itemsize == sizeof(stored)
     frame.direct = frame.direct and not is_crowded(frame, &frame.image)
     # Whole vectors are read from the last tap on: a few more than the pixels, to a cache line.
-    frame.line_step = ((frame.strip + margin) * frame.channels + 4 * VL + 63) // 64 * 64
-    if frame.line_step * <Py_ssize_t>sizeof(real) % WAY_BYTES == 0:
-        frame.line_step += LINE_BYTES
+    frame.line_step = step_of((frame.strip + margin) * frame.channels + 4 * VL, sizeof(real))
     frame.edge_step = (2 * frame.columns * frame.channels + VL + 63) // 64 * 64
-    frame.ring_step = max(2 * frame.edge_step, frame.line_step)
-    if frame.ring_step * <Py_ssize_t>sizeof(stored) % WAY_BYTES == 0:
-        frame.ring_step += LINE_BYTES
+    frame.ring_step = step_of(max(2 * frame.edge_step, frame.line_step), sizeof(stored))
 
 
 cdef inline void make_tall(Frame* frame, int threads) noexcept:
@@ -267,7 +268,7 @@ cdef inline int run_tiles(const void* plan, Frame* frame, RowsFunction run_rows,
     tiles = (frame.out_height + frame.band - 1) // frame.band * frame.strips
     threads = <int>min(threads, tiles)
     bytes_each = table_bytes(frame) + frame.lines * STENCIL_ROWS * frame.line_step * <Py_ssize_t>sizeof(real)
-    bytes_each += frame.line_step * <Py_ssize_t>sizeof(stored) + 2 * frame.edge_step * <Py_ssize_t>sizeof(Py_ssize_t)
+    bytes_each += frame.ring_step * <Py_ssize_t>sizeof(stored) + 2 * frame.edge_step * <Py_ssize_t>sizeof(Py_ssize_t)
     bytes_each += (frame.rows + STENCIL_ROWS - 1) * frame.ring_step * <Py_ssize_t>sizeof(stored)
     bytes_each = (bytes_each + 63) // 64 * 64
     scratch = <char*>scratch_alloc(threads * bytes_each)
