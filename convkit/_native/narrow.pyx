@@ -137,25 +137,44 @@ cdef void roll_tile(const Frame* frame, const Tile* tile, real* line) noexcept n
         roll_rows(tile.rows_after, NULL, frame.rows, line + tile.inner * channels, step, tile.after * channels)
 
 
-cdef inline vec mean_vector(const Plan* plan, const real* line, Py_ssize_t step) noexcept nogil:
+cdef inline vec mean_vector(
+    const real* line, Py_ssize_t columns, Py_ssize_t step, real half, unsigned short factor, int shift
+) noexcept nogil:
     """⌊(sum + ⌊area / 2⌋) / area⌋ of unsigned numbers, by a product."""
-    cdef vec total = vec_set(plan.half) + vec_load(line)
+    cdef vec total = vec_set(half) + vec_load(line)
     cdef Py_ssize_t q
-    for q in range(1, plan.parts[0].along.columns):
+    for q in range(1, columns):
         total = total + vec_load(line + q * step)
-    return vec_shift_down(vec_upper_product(total, plan.factor), plan.shift)
+    return vec_shift_down(vec_upper_product(total, factor), shift)
+
+
+cdef inline void mean_pixels(
+    const Plan* plan, Py_ssize_t step, const real* line, stored* to, const stored* next, Py_ssize_t n, const int known
+) noexcept nogil:
+    """`known`: over how many columns, or 0 for the plan's."""
+    cdef Py_ssize_t columns = known if known else plan.parts[0].along.columns, x = 0, at
+    cdef real half = plan.half  # pixels are bytes, which might be the plan's
+    cdef unsigned short factor = plan.factor
+    cdef int shift = plan.shift
+    while x < n:
+        at = min(x, max(n - 2 * VL, 0))
+        prefetch_write(<const real*>(next + at))
+        vec_store_pixels(
+            to + at, mean_vector(line + at, columns, step, half, factor, shift),
+            mean_vector(line + at + VL, columns, step, half, factor, shift))
+        x += 2 * VL
 
 
 cdef void mean_line(
     const Plan* plan, Py_ssize_t step, const real* line, stored* to, const stored* next, Py_ssize_t n
 ) noexcept nogil:
     """As `fixed_line`."""
-    cdef Py_ssize_t x = 0, at
-    while x < n:
-        at = min(x, max(n - 2 * VL, 0))
-        prefetch_write(<const real*>(next + at))
-        vec_store_pixels(to + at, mean_vector(plan, line + at, step), mean_vector(plan, line + at + VL, step))
-        x += 2 * VL
+    if plan.parts[0].along.columns == 3:
+        mean_pixels(plan, step, line, to, next, n, 3)
+    elif plan.parts[0].along.columns == 5:
+        mean_pixels(plan, step, line, to, next, n, 5)
+    else:
+        mean_pixels(plan, step, line, to, next, n, 0)
 
 
 # ---- the sums ---------------------------------------------------------------------------------------
