@@ -70,21 +70,34 @@ cdef inline void fixed_vectors(
     vec_store_pixels(to, wide_upper(a, b), wide_upper(c, d))
 
 
-cdef void fixed_line(
-    const Plan* plan, Py_ssize_t step, const real* line, stored* to, const stored* next, Py_ssize_t n
+cdef inline void fixed_pixels(
+    const Plan* plan, Py_ssize_t step, const real* line, stored* to, const stored* next, Py_ssize_t n, const int known
 ) noexcept nogil:
-    """n pixels, or 2 · VL where they are fewer: the last vectors overlap. `next` will be written soon."""
+    """`known`: of how many weights, or 0 for the plan's."""
     cdef const Taps* taps = &plan.parts[0].along
-    cdef Py_ssize_t x = 0, at
+    cdef const vec_wide* weights = plan.pairs
+    cdef Py_ssize_t x = 0, at, columns = known if known else taps.columns
     line += taps.column * step
     while x < n:
         at = min(x, max(n - 2 * VL, 0))
         prefetch_write(<const real*>(next + at))
         if step == 1:
-            fixed_vectors(line + at, plan.pairs, taps.columns, 1, to + at, True)
+            fixed_vectors(line + at, weights, columns, 1, to + at, True)
         else:
-            fixed_vectors(line + at, plan.pairs, taps.columns, step, to + at, False)
+            fixed_vectors(line + at, weights, columns, step, to + at, False)
         x += 2 * VL
+
+
+cdef void fixed_line(
+    const Plan* plan, Py_ssize_t step, const real* line, stored* to, const stored* next, Py_ssize_t n
+) noexcept nogil:
+    """n pixels, or 2 · VL where they are fewer: the last vectors overlap. `next` will be written soon."""
+    if plan.parts[0].along.columns == 5:
+        fixed_pixels(plan, step, line, to, next, n, 5)
+    elif plan.parts[0].along.columns == 7:
+        fixed_pixels(plan, step, line, to, next, n, 7)
+    else:
+        fixed_pixels(plan, step, line, to, next, n, 0)
 
 
 # ---- means ------------------------------------------------------------------------------------------
