@@ -8,6 +8,7 @@ from libc.string cimport memset
 
 from convkit._native.border cimport border_index
 from convkit._native.finish cimport Scaling, is_scaled, scale_line
+from convkit._native.gradient cimport is_gradient, is_wide, length_rows
 from convkit._native.image cimport Grid, grid_of, is_packed, place, store_line
 from convkit._native.parts cimport (
     Part, close_images, free_parts, open_images, read_kernel, read_parts, sum_along, sum_down
@@ -96,6 +97,9 @@ cdef void run_rows(const void* described, const Frame* frame, Tile* tile) noexce
     cdef real* sums = tile.lines + group
     cdef Target middle, to
     cdef int p, r
+    if plan.crosses and is_gradient(plan.parts) and is_wide(tile):
+        length_rows(plan.parts, tile, <real*>place(&frame.out, tile.y, tile.x), frame.out.row_step, frame.stream)
+        return
     memset(&middle, 0, sizeof(Target))
     middle.line, middle.step, middle.rows = tile.lines, frame.line_step, STENCIL_ROWS
     for p in range(plan.part_count):

@@ -252,7 +252,9 @@ SIZES = [2, (9, 9), (1, 10), (10, 1), 13, (16, 16), (15, 17), (31, 33), (40, 5),
 
 @pytest.mark.parametrize("first", [0, 1, 5])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("call", [partial(ck.filters.box, size=13), partial(ck.filters.sobel, direction="y")])
+@pytest.mark.parametrize(
+    "call", [partial(ck.filters.box, size=13), partial(ck.filters.sobel, direction="y"), ck.filters.sobel]
+)
 def test_large_outputs_go_around_the_caches(isa, call, dtype, first):
     """Wherever their rows begin: those of small ones are the same."""
     width = 25 * 2**20 // (1300 * np.dtype(dtype).itemsize) + 3
@@ -324,6 +326,36 @@ def test_boxes_of_any_width(isa, dtype, border):
         apart = np.repeat(image, 2, 1)[:, ::2]
         for found in (image, apart, np.asfortranarray(image)):
             np.testing.assert_array_equal(ck.filters.box(found, size, border=border, cval=9), expected)
+
+
+@pytest.mark.parametrize("border", ["constant", "edge", "reflect", "symmetric", "wrap", "valid"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_boxes_of_any_height(isa, dtype, border):
+    """Of whole numbers, whose sums are exact in any order."""
+    image = RNG.integers(-50, 50, (75, 19, 2)).astype(dtype)
+    for rows in range(1, 72):
+        size = (rows, 10)
+        expected = _reference.correlate(image, np.ones(size), border, 9) / np.prod(size)
+        for found in (image, np.repeat(image, 2, 1)[:, ::2]):
+            found = ck.filters.box(found, size, border=border, cval=9)
+            np.testing.assert_allclose(found, expected, rtol=4 * np.finfo(dtype).eps, atol=0)
+
+
+@pytest.mark.parametrize("border", ["constant", "edge", "reflect", "symmetric", "wrap", "valid"])
+@pytest.mark.parametrize("name", ["sobel", "scharr", "prewitt"])
+def test_lengths_of_gradients_of_any_width(isa, threads, name, border):
+    """Those of both directions, and of one width the bits of another."""
+    call = partial(getattr(ck.filters, name), border=border, cval=0.5, num_threads=threads)
+    whole = RNG.standard_normal((9, 90)).astype(np.float32)
+    whole[4, 45] = np.nan
+    lengths = call(whole)
+    for width in [3, 4, 5, *range(15, 90)]:
+        image = whole[:, :width]
+        found = call(image)
+        x, y = (call(image, direction).astype(np.float64) for direction in ("x", "y"))
+        np.testing.assert_allclose(found, np.hypot(x, y), rtol=1e-6)
+        np.testing.assert_array_equal(found[:, 1 : width - 3], lengths[:, 1 : width - 3])
+        np.testing.assert_array_equal(found, call(np.repeat(image, 2, 1)[:, ::2]))
 
 
 def box_sums(image, shape):
