@@ -51,12 +51,12 @@ cdef inline void part_height(Parts* parts, Py_ssize_t height, Py_ssize_t step) n
 cdef inline real sum_constants(const Parts* parts, real value) noexcept nogil:
     """The sum of a column of one value, in the order of all sums."""
     cdef real four = value + value + (value + value), total = -0.0
-    cdef Py_ssize_t k
-    for k in range(parts.sixteens):
+    cdef Py_ssize_t _
+    for _ in range(parts.sixteens):
         total += four + four + four + four
-    for k in range(parts.fours):
+    for _ in range(parts.fours):
         total += four
-    for k in range(parts.ones):
+    for _ in range(parts.ones):
         total += value
     return total
 
@@ -115,17 +115,17 @@ cdef inline void find_terms(
     const Parts* parts, const Group* group, const real* rings, int i, const real** terms
 ) noexcept nogil:
     """What output line `i` is the sum of."""
-    cdef Py_ssize_t lag = parts.height, k
+    cdef Py_ssize_t lag = parts.height, _
     cdef int count = 0
-    for k in range(parts.sixteens):
+    for _ in range(parts.sixteens):
         lag -= SIXTEEN
         terms[count] = find_sums(parts, &parts.of_sixteen, rings, group.sixteen + i, lag)
         count += 1
-    for k in range(parts.fours):
+    for _ in range(parts.fours):
         lag -= ROWS
         terms[count] = find_sums(parts, &parts.of_four, rings, group.four + i, lag)
         count += 1
-    for k in range(parts.ones):
+    for _ in range(parts.ones):
         lag -= 1
         terms[count] = group.rows[i + EARLIER - lag]
         count += 1
