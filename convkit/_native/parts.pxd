@@ -44,17 +44,17 @@ cdef inline void sum_along(
 cdef inline int read_taps(Taps* taps, weights) except -1:
     """From `ops.stencil.Weights`; the caller frees them."""
     cdef const double[:, ::1] values = weights.values
-    cdef Py_ssize_t i, j
+    cdef Py_ssize_t i, j, zeros = 0
     taps.row, taps.column = weights.row, weights.column
     taps.rows, taps.columns = values.shape[0], values.shape[1]
-    taps.holes = False
     taps.weights = <real*>scratch_alloc(taps.rows * taps.columns * sizeof(real))
     if taps.weights == NULL:
         raise MemoryError("no memory for the kernel's weights")
     for i in range(taps.rows):
         for j in range(taps.columns):
             taps.weights[i * taps.columns + j] = <real>values[i, j]
-            taps.holes |= values[i, j] == 0
+            zeros += values[i, j] == 0
+    taps.holes, taps.sparse = zeros > 0, 3 * zeros > taps.rows * taps.columns
     return 0
 
 

@@ -9,7 +9,7 @@ from convkit._native.simd cimport (
 cdef enum:
     LINE_VECTORS = 8  # of one row: enough independent sums to hide their latency
     SINGLE = -1  # a column of any number of weights
-    SMALL = -2  # a few columns and rows
+    FEW = -2  # taps, of which rows share none
     OF_3 = -3  # columns of 3 weights
     OF_5 = -5
     SLID = -6  # three columns of one channel, where it SLIDES
@@ -23,7 +23,8 @@ ctypedef fused sample:
 cdef struct Taps:
     Py_ssize_t row, column  # of the first weight, in the extent of the whole kernel
     Py_ssize_t rows, columns
-    bint holes  # weights of zero, which must read nothing
+    bint holes  # weights of zero, which must add nothing
+    bint sparse  # a third is
     real* weights
 
 cdef struct Target:
@@ -59,25 +60,29 @@ cdef inline void sum_taps(
     const sample** rows, const Taps* taps, Py_ssize_t step, Py_ssize_t x, vec (*sums)[LINE_VECTORS],
     const int height, const int width, const bint holes,
 ) noexcept nogil:
-    """Tap by tap, but for those of weight zero: what is loaded feeds one output."""
+    """Tap by tap: what is loaded feeds one output."""
+    cdef const sample* lines[STENCIL_ROWS]
+    cdef const real* weight = taps.weights
     cdef Py_ssize_t i, q
-    cdef real weight
+    cdef vec now
     cdef int r, v
     for i in range(taps.rows):
+        for r in range(height):
+            lines[r] = rows[i + r] + x + taps.column * step
         for q in range(taps.columns):
-            weight = taps.weights[i * taps.columns + q]
-            if holes and weight == 0:
+            if holes and weight[q] == 0:
                 continue
+            now = vec_set(weight[q])
             for r in range(height):
                 for v in range(width):
-                    sums[r][v] = sums[r][v] + (
-                        vec_set(weight) * load(rows[i + r] + x + (taps.column + q) * step + v * VL))
+                    sums[r][v] = sums[r][v] + now * load(lines[r] + q * step + v * VL)
+        weight += taps.columns
 
 
 cdef inline void sum_line(
     const sample* line, const Taps* taps, Py_ssize_t step, vec* sums, const int width, const bint holes, const int columns
 ) noexcept nogil:
-    """The same of one row. `columns`: how many there are, if the compiler is to know, or 0."""
+    """The sum of one row. `columns`: how many there are, if the compiler is to know, or 0."""
     cdef Py_ssize_t q
     cdef vec weight
     cdef int v
@@ -119,27 +124,6 @@ cdef inline void sum_mixed(
         left -= VL
 
 
-cdef inline void sum_small(
-    const sample** rows, const Taps* taps, Py_ssize_t step, Py_ssize_t x, vec (*sums)[LINE_VECTORS],
-    const int height, const int width,
-) noexcept nogil:
-    """Tap by tap: what is loaded feeds one output, and nothing is asked on the way."""
-    cdef const sample* lines[STENCIL_ROWS]
-    cdef const real* weight = taps.weights
-    cdef Py_ssize_t i, q
-    cdef vec now
-    cdef int r, v
-    for i in range(taps.rows):
-        for r in range(height):
-            lines[r] = rows[i + r] + x + taps.column * step
-        for q in range(taps.columns):
-            now = vec_set(weight[q])
-            for r in range(height):
-                for v in range(width):
-                    sums[r][v] = sums[r][v] + now * load(lines[r] + q * step + v * VL)
-        weight += taps.columns
-
-
 cdef inline void sum_all(
     const sample** rows, const Taps* taps, Py_ssize_t step, Py_ssize_t x, vec (*sums)[LINE_VECTORS],
     const int height, const int width, const bint single, const bint holes,
@@ -177,7 +161,7 @@ cdef inline void sum_all(
 
 cdef inline void sum_columns(
     const sample** rows, const Taps* taps, Py_ssize_t step, Py_ssize_t x, vec (*sums)[LINE_VECTORS],
-    const int height, const int width, const int column, const bint single,
+    const int height, const int width, const int column, const bint single, const bint holes,
 ) noexcept nogil:
     """The same, column by column, of `column` weights each: a number that the compiler knows leaves no other loop."""
     cdef const real* weight = taps.weights
@@ -191,7 +175,7 @@ cdef inline void sum_columns(
                 seen[v] = vec_pin(load(rows[e] + x + v * VL))
             for r in range(height):
                 if r <= e and e - r < column:
-                    add(sums[r], seen, weight[(e - r) * kw], width, False)
+                    add(sums[r], seen, weight[(e - r) * kw], width, holes)
         weight += 1
         x += step
 
@@ -230,15 +214,13 @@ cdef inline void sum_tile(
     elif height == 1:
         sum_line(rows[0] + x + taps.column * step, taps, step, sums[0], width, holes, max(column, 0))
     elif column > 0:
-        sum_columns(rows, taps, step, x, sums, height, width, column, True)
+        sum_columns(rows, taps, step, x, sums, height, width, column, True, False)
     elif column == OF_3 or column == OF_5:
-        sum_columns(rows, taps, step, x, sums, height, width, -column, False)
-    elif column == SMALL:
-        sum_small(rows, taps, step, x, sums, height, width)
-    elif holes and column == 0:
+        sum_columns(rows, taps, step, x, sums, height, width, -column, False, holes)
+    elif column == FEW:
         sum_taps(rows, taps, step, x, sums, height, width, holes)
     else:
-        sum_all(rows, taps, step, x, sums, height, width, column < 0, holes)
+        sum_all(rows, taps, step, x, sums, height, width, column == SINGLE, holes)
     for r in range(height):  # else gcc adds a row's products only where it is wanted, and keeps all it needs until then
         for v in range(width):
             sums[r][v] = vec_pin(sums[r][v])
@@ -318,8 +300,15 @@ cdef inline void sum_rows(
         sum_row(rows, ahead, taps, step, start, to, n, height, COLUMN_VECTORS, True, SINGLE)
     elif height == 1 and SLIDES and step == 1 and taps.columns == 3:
         sum_row(rows, ahead, taps, step, start, to, n, height, width, True, SLID)
+    elif taps.holes and height > 1 and not taps.sparse and taps.rows >= height - 1:
+        if taps.rows == 3:
+            sum_row(rows, ahead, taps, step, start, to, n, height, COLUMN_VECTORS, True, OF_3)
+        elif taps.rows == 5:
+            sum_row(rows, ahead, taps, step, start, to, n, height, COLUMN_VECTORS, True, OF_5)
+        else:
+            sum_row(rows, ahead, taps, step, start, to, n, height, width, True, 0)
     elif taps.holes:
-        sum_row(rows, ahead, taps, step, start, to, n, height, width, True, 0)
+        sum_row(rows, ahead, taps, step, start, to, n, height, width, True, FEW)
     elif height > 1 and taps.columns == 1 and taps.rows == 1:
         sum_row(rows, ahead, taps, step, start, to, n, height, COLUMN_VECTORS, False, 1)
     elif height > 1 and taps.columns == 1 and taps.rows == 3:
@@ -339,6 +328,6 @@ cdef inline void sum_rows(
     elif height > 1 and taps.rows == 5:
         sum_row(rows, ahead, taps, step, start, to, n, height, COLUMN_VECTORS, False, OF_5)
     elif height > 1 and (taps.rows * taps.columns <= 9 or taps.rows < height - 1):
-        sum_row(rows, ahead, taps, step, start, to, n, height, width, False, SMALL)
+        sum_row(rows, ahead, taps, step, start, to, n, height, width, False, FEW)
     else:
         sum_row(rows, ahead, taps, step, start, to, n, height, width, False, 0)
