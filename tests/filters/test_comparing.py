@@ -164,6 +164,23 @@ def test_canny_after_a_blur(isa):
     assert f.canny(image, 60, 20, sigma=1.2, border="valid").shape == (38, 48)
 
 
+@pytest.mark.parametrize("diameter", [3, 9, 25])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
+def test_bilateral_weights_of_any_diameter(isa, threads, dtype, diameter):
+    """Whether neighbours share them or not, in lines of one part and of several, and where a tile begins."""
+    for shape in ((27, 33), (5, 530), (9, 60, 3), (9, 20, 5)):
+        image = rng.integers(0, 200, shape).astype(dtype)
+        found = f.bilateral(image, diameter, 40.0, 3.0, num_threads=threads)
+        expected = _reference.to_dtype(_reference.bilateral(image, diameter, 40.0, 3.0), dtype)
+        relative, absolute = {np.uint8: (0, 1), np.float32: (1e-5, 0), np.float64: (1e-12, 0)}[dtype]
+        np.testing.assert_allclose(found.astype(float), expected, rtol=relative, atol=absolute)
+        image = np.pad(image, [(diameter, diameter)] * 2 + [(0, 0)] * (image.ndim - 2), "wrap")
+        whole = f.bilateral(image, diameter, 40.0, 3.0, border="valid", num_threads=threads)
+        for top, left in ((1, 0), (4, 17)):
+            part = f.bilateral(image[top:, left:], diameter, 40.0, 3.0, border="valid")
+            np.testing.assert_array_equal(part, whole[top:, left:])
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float32])
 def test_thresholds_between_and_beyond_pixels(isa, dtype):
     image = np.array([[0, 1, 99, 100, 101, 127]], dtype)
