@@ -62,12 +62,14 @@ def run_together(calls: Sequence[Callable[[], object]]) -> None:
     try:
         for other in others:
             other.start()
+        run(calls[0])
     except BaseException as error:
         errors.append(error)
-    else:
-        run(calls[0])
-    while alive := [other for other in others if other.is_alive()]:
+    while True:
         try:
+            alive = [other for other in others if other.is_alive()]
+            if not alive:
+                break
             alive[0].join()
         except BaseException as error:
             errors.append(error)

@@ -187,14 +187,18 @@ def test_an_error_comes_after_the_others_ended(place):
 
 
 def test_an_interrupt_waits_for_all():
-    ended = []
+    ended, waiting, interrupted = [], threading.Event(), threading.Event()
+
+    def interrupt():
+        waiting.wait(10)
+        _thread.interrupt_main()
+        interrupted.set()
 
     def call():
-        time.sleep(0.3)
+        interrupted.wait(10)
+        time.sleep(0.1)
         ended.append(1)
 
-    timer = threading.Timer(0.1, _thread.interrupt_main)
-    timer.start()
     with pytest.raises(KeyboardInterrupt):
-        _threads.run_together([lambda: None, call, call])
+        _threads.run_together([waiting.set, interrupt, call, call])
     assert len(ended) == 2
