@@ -14,3 +14,9 @@ cdef inline Py_ssize_t even_parts(Py_ssize_t n, Py_ssize_t most) noexcept nogil:
 
 cdef inline Py_ssize_t elements(Py_ssize_t stride) noexcept nogil:
     return stride // <Py_ssize_t>sizeof(real)
+
+
+cdef inline Py_ssize_t odd_lines(Py_ssize_t elements, Py_ssize_t size) noexcept nogil:
+    """At least so many elements of `size` bytes: an odd number of cache lines, of which many lie in many places of the
+    first cache."""
+    return (ceil_div(elements * size, 64) | 1) * 64 // size

@@ -5,6 +5,7 @@ exponential, of the sum of the two exponents: of integers a polynomial to 3e-6, 
 of floats to the last two units. Two neighbours weigh as much for each other: where all of a window's weights stay near,
 each is computed once, a line of each tap, and kept until the lower pixel needs it.
 """
+from convkit._native.arith cimport odd_lines
 from convkit._native.epilogue cimport SHIFTER, exp_negative
 from convkit._native.pixel cimport KL, PIXEL_IS_KEY, key, pixel, pixel_of
 from convkit._native.simd cimport (
@@ -18,7 +19,7 @@ cdef enum:
     LOWEST = -125  # power of 2: all weights are normal numbers, others cost a hundred cycles
     FEW = 3  # channels whose sums find room in registers
     SHARED_BYTES = 384 * 1024  # of weights that are kept
-    LEAST = 192  # pixels of a line, below which the ends of lines of weights cost more than they save
+    LEAST = 128  # pixels of a line, below which the ends of lines of weights cost more than they save
 
 cdef struct Tap:
     Py_ssize_t row, column
@@ -175,8 +176,8 @@ cdef struct Lines:  # of a tile
 
 
 cdef inline Py_ssize_t step_of(Py_ssize_t pixels, Py_ssize_t columns) noexcept nogil:
-    """Room for a block of vectors beyond the last pixel; an odd number of cache lines of float32."""
-    return ((pixels + columns + BLOCK * VL + 15) // 16 | 1) * 16
+    """From line to line, with room for a block of vectors beyond the last pixel."""
+    return odd_lines(pixels + columns + BLOCK * VL, sizeof(real))
 
 
 cdef inline real* ring_row(const Window* w, const Lines* lines, Py_ssize_t row) noexcept nogil:
@@ -220,11 +221,11 @@ cdef void weigh_row(
         n = wide - max(tap.column - w.columns // 2, 0) - first
         line = shared_line(lines, tap, y) + first
         there = ring_row(w, lines, y + tap.row) + first + tap.column - w.columns // 2
-        if w.channels == 1 and weights.deep:
+        if w.channels == 1 and PIXEL_IS_KEY and weights.deep:
             weigh_line(here + first, there, lines.step, tap.exponent, weights, 1, line, n, True, True)
         elif w.channels == 1:
             weigh_line(here + first, there, lines.step, tap.exponent, weights, 1, line, n, True, False)
-        elif weights.deep:
+        elif PIXEL_IS_KEY and weights.deep:
             weigh_line(here + first, there, lines.step, tap.exponent, weights, w.channels, line, n, False, True)
         else:
             weigh_line(here + first, there, lines.step, tap.exponent, weights, w.channels, line, n, False, False)
@@ -267,7 +268,7 @@ cdef void bilateral_tile(const Window* w, const void* how, Tile tile, key* scrat
                 weigh_row(w, weights, &lines, k, y, wide)
         find_near(w, weights, &lines, y, near)
         here = ring_row(w, &lines, y + w.rows // 2) + w.columns // 2
-        if weights.shared:
+        if weights.shared:  # all but the pixel's own, which is not deep
             mean_row(near, here, lines.step, weights, channels, tile.pixels, means, True, False)
         elif weights.deep:
             mean_row(near, here, lines.step, weights, channels, tile.pixels, means, False, True)
@@ -281,8 +282,8 @@ cdef Py_ssize_t share(Weights* weights, const Window* w) noexcept:
     """Where weights are kept, until the row below that a tap reaches has used them; the pixels of a line."""
     cdef Py_ssize_t t, pixels = max(LINE // w.channels, w.columns + 64), most
     cdef Tap* tap
-    if PIXEL_IS_KEY and w.channels == 1 and VL > 8:
-        return pixels  # they are computed as fast as loaded
+    if w.out_width < LEAST or (PIXEL_IS_KEY and w.channels == 1 and VL > 8):
+        return pixels  # such weights are computed as fast as loaded
     for t in range(weights.count // 2 + 1, weights.count):
         tap = &weights.taps[t]
         tap.kept, tap.shared = tap.row - w.rows // 2 + 1, weights.shared

@@ -1,7 +1,7 @@
 """Means over rectangles, in steps that hardly grow with the rectangle.
 
-Down the rows, sums of four rows are made first (`fours.pxd`), and added then; along the line, sums of about √width
-pixels. Nothing is ever taken away again: each output is summed in one order, wherever a tile starts, and a NaN or Inf
+Down the rows, sums of 4, 16, 64, ... rows are made of four of the sums before (`fours.pxd`), and those that the height
+is made of are added; along the line, sums of about √width pixels are made first, and added then. Nothing is ever taken away again: each output is summed in one order, wherever a tile starts, and a NaN or Inf
 stays in its receptive field. Images of the sums' own type are read where they lie, and what the border adds on either
 side is copied from the sums of columns.
 """
@@ -12,7 +12,7 @@ from libc.string cimport memset
 from convkit._native.arith cimport ceil_div
 from convkit._native.border cimport BORDER_CONSTANT, border_index
 from convkit._native.finish cimport Scaling, scale_line
-from convkit._native.fours cimport EARLIER, ROWS, Group, Parts, part_height, roll, sum_constants
+from convkit._native.fours cimport BLOCK, EARLIER, ROWS, Group, Height, part_height, roll, sum_constants
 from convkit._native.image cimport is_packed, place, store_line
 from convkit._native.parts cimport close_images, open_images, read_kernel
 from convkit._native.rounding cimport round_line
@@ -25,13 +25,12 @@ from convkit._native.tiles cimport STREAM_BYTES, Frame, cut, fill, load_bordered
 
 cdef enum:
     OWN = 8  # rows that are not read where they lie: ROWS, and those before that fours are made of
-    BLOCK = 4  # vectors that are summed together
     DIRECT = 6  # so many pixels of a line are summed one by one
     CHUNK = 1024  # elements of a line, that are summed while they stay near
 
 cdef struct Plan:
     Frame frame
-    Parts parts  # that its height is made of
+    Height height
     Py_ssize_t block  # pixels of a line that are summed first
     Py_ssize_t area
     bint half_up
@@ -141,7 +140,7 @@ cdef bint find_ends(const Plan* plan, Py_ssize_t column, Py_ssize_t wide, Py_ssi
     if (wide - left - right) * channels < VL:
         return False
     if frame.border == BORDER_CONSTANT:
-        ends.constant = sum_constants(&plan.parts, frame.cval)
+        ends.constant = sum_constants(&plan.height, frame.cval)
         return True
     for i in range(left + right):
         x = border_index(column + (i if i < left else i + wide - left - right), frame.width, frame.border) - column
@@ -189,9 +188,9 @@ cdef void find_rows(
     cdef Py_ssize_t row
     cdef int i
     for i in range(ROWS):
-        row = border_index(min(y + i + ROWS, last), frame.height, frame.border)
+        row = border_index(y + i + ROWS, frame.height, frame.border)
         group.ahead[i] = NULL
-        if row >= 0 and is_packed(&frame.image):
+        if row >= 0 and y + i + ROWS <= last and is_packed(&frame.image):
             group.ahead[i] = place(&frame.image, row, max(x, 0))
     for i in range(ROWS + EARLIER):
         row = max(min(y + i - EARLIER, last), first)
@@ -214,7 +213,7 @@ cdef void run_tile(const Plan* plan, Py_ssize_t index, char* scratch) noexcept n
     cdef real* blocks = lines + ROWS * frame.line_step
     cdef real* sums = blocks + frame.line_step
     cdef real* ring = sums + frame.line_step
-    cdef stored* own = <stored*>(ring + plan.parts.elements)
+    cdef stored* own = <stored*>(ring + plan.height.elements)
     cdef Py_ssize_t* source = <Py_ssize_t*>(own + OWN * frame.line_step)
     cdef const real** terms = <const real**>(source + 2 * frame.columns * frame.channels)
     cdef Group group
@@ -226,12 +225,12 @@ cdef void run_tile(const Plan* plan, Py_ssize_t index, char* scratch) noexcept n
     else:
         ends.left = ends.right = 0
         inside = max(wide * frame.channels, <Py_ssize_t>VL)
-    group.four = group.sixteen = 0
+    memset(group.at, 0, sizeof(group.at))
     group.lines, group.itemsize = lines + ends.left, frame.image.itemsize
     while y < height:
         find_rows(plan, first, last, first + y + frame.rows - 1, column, wide, direct, own, &group)
         group.ready = y >= 0
-        roll(&plan.parts, &group, ring, terms, inside)
+        roll(&plan.height, &group, ring, terms, inside)
         for i in range(min(height - y, <Py_ssize_t>ROWS) if group.ready else 0):
             copy_ends(&ends, lines + i * frame.line_step, wide * frame.channels)
             finish_line(plan, lines + i * frame.line_step, blocks, sums, top + y + i, left, pixels)
@@ -247,13 +246,13 @@ cdef int execute(Plan* plan, int threads) except -1:
     frame.lines, frame.window = 1, frame.columns  # strips are as wide as the ring allows: memory is faster along rows
     cut(frame, threads)
     make_tall(frame, threads)
-    part_height(&plan.parts, frame.rows, frame.line_step)
+    part_height(&plan.height, frame.rows, frame.line_step)
     tiles = (frame.out_height + frame.band - 1) // frame.band * frame.strips
     threads = <int>min(threads, tiles)
-    bytes_each = (plan.parts.elements + (ROWS + 2) * frame.line_step) * <Py_ssize_t>sizeof(real)
+    bytes_each = (plan.height.elements + (ROWS + 2) * frame.line_step) * <Py_ssize_t>sizeof(real)
     bytes_each += OWN * frame.line_step * <Py_ssize_t>sizeof(stored)
     bytes_each += 2 * frame.columns * frame.channels * <Py_ssize_t>sizeof(Py_ssize_t)  # what the ends are copied from
-    bytes_each += ROWS * plan.parts.terms * <Py_ssize_t>sizeof(void*)
+    bytes_each += ROWS * plan.height.terms * <Py_ssize_t>sizeof(void*)
     bytes_each = (bytes_each + 63) // 64 * 64
     scratch = <char*>scratch_alloc(threads * bytes_each)
     if scratch == NULL:

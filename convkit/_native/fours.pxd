@@ -1,62 +1,79 @@
-# Sums of rows, for rectangles of any height: of four rows first, and of sixteen, made of those.
+# Sums of rows, for rectangles of any height: of 4 rows first, then of 16, 64, ..., each of four of those before.
 #
 # ROWS rows go down together. Sums of four of them need no line in between, and an output line is the sum of as many
-# lines as its height has sixteens, fours and ones: few are stored, and what is stored is read often, as it is near.
+# lines as its height has of each size, and of single rows: few are stored, and what is stored is read often, as it is
+# near. Terms are few, too, so that rounding errors hardly grow with the height.
 from convkit._native.arith cimport ceil_div
 from convkit._native.simd cimport VL, prefetch_far, real, vec, vec_load, vec_store
 
 cdef enum:
     ROWS = 4
     EARLIER = 3  # rows that the first sum of four needs
-    SIXTEEN = 16
-    TALL = 48  # rows, from which on sums of sixteen pay
+    LEVELS = 8  # sizes: the largest is of 4⁸ rows
+    ENOUGH = 3  # sums of a size, from which on they are worth their making
     BLOCK = 4  # vectors
     DOWN = 128  # columns that go down while they stay near
 
-cdef struct Ring:  # of lines of sums, ROWS of which are made at a time
+cdef struct Level:  # sums of one size, in a ring of lines, ROWS of which are made at a time
+    Py_ssize_t size  # rows
+    Py_ssize_t count  # of them in the height
     Py_ssize_t kept  # lines
     Py_ssize_t offset  # elements in front of them
 
-cdef struct Parts:
-    Py_ssize_t height, sixteens, fours, ones  # the oldest first
+cdef struct Height:
+    Py_ssize_t rows, ones  # that are in no sum: the last ones
+    Level levels[LEVELS]
+    int top  # levels
     int terms  # in all
     Py_ssize_t step  # elements from line to line
-    Ring of_four, of_sixteen
-    Py_ssize_t elements  # of both
+    Py_ssize_t elements  # of all rings
 
 cdef struct Group:
     const real* rows[ROWS + EARLIER]
     const char* ahead[ROWS]  # rows of the image that will be read soon, or NULL
     Py_ssize_t itemsize  # of their elements
-    Py_ssize_t four, sixteen  # where in the rings the last sums are
+    Py_ssize_t at[LEVELS]  # where in the rings the last sums are
     real* lines  # of outputs,
     bint ready  # if they are complete
 
 
-cdef inline void part_height(Parts* parts, Py_ssize_t height, Py_ssize_t step) noexcept:
-    """Which sums a height is made of, and how long each is kept."""
-    parts.height, parts.step = height, step
-    parts.sixteens = height // SIXTEEN if height >= TALL else 0
-    parts.fours = (height - parts.sixteens * SIXTEEN) // ROWS
-    parts.ones = height % ROWS
-    parts.terms = <int>(parts.sixteens + parts.fours + parts.ones)
-    parts.of_four.kept, parts.of_sixteen.kept = ceil_div(height, ROWS) * ROWS, 0
-    if parts.sixteens:
-        parts.of_sixteen.kept = parts.of_four.kept + ROWS - SIXTEEN
-        parts.of_four.kept = SIXTEEN
-    parts.of_four.offset, parts.of_sixteen.offset = 0, parts.of_four.kept * step
-    parts.elements = (parts.of_four.kept + parts.of_sixteen.kept) * step
+cdef inline void part_height(Height* height, Py_ssize_t rows, Py_ssize_t step) noexcept:
+    """Which sums a height is made of, and how long each is kept: for the next size, or until the top of the rectangle."""
+    cdef Py_ssize_t size = ROWS, rest = rows
+    cdef Level* level
+    cdef int k
+    height.rows, height.step, height.top, height.elements = rows, step, 0, 0
+    while height.top < LEVELS and rows >= (ENOUGH * size if height.top else size):
+        level = &height.levels[height.top]
+        level.size, level.kept, level.offset = size, size * ROWS, height.elements
+        height.elements += level.kept * step
+        height.top += 1
+        size *= ROWS
+    if height.top:
+        level = &height.levels[height.top - 1]
+        level.kept = ceil_div(rows, ROWS) * ROWS - level.size + ROWS
+        height.elements = level.offset + level.kept * step
+    height.terms = 0
+    for k in range(height.top - 1, -1, -1):
+        height.levels[k].count = rest // height.levels[k].size
+        height.terms += <int>height.levels[k].count
+        rest %= height.levels[k].size
+    height.ones = rest
+    height.terms += <int>rest
 
 
-cdef inline real sum_constants(const Parts* parts, real value) noexcept nogil:
+cdef inline real sum_constants(const Height* height, real value) noexcept nogil:
     """The sum of a column of one value, in the order of all sums."""
-    cdef real four = value + value + (value + value), total = -0.0
+    cdef real sums[LEVELS]
+    cdef real total = -0.0
     cdef Py_ssize_t _
-    for _ in range(parts.sixteens):
-        total += four + four + four + four
-    for _ in range(parts.fours):
-        total += four
-    for _ in range(parts.ones):
+    cdef int k
+    for k in range(height.top):
+        sums[k] = sums[k - 1] + sums[k - 1] + sums[k - 1] + sums[k - 1] if k else value + value + (value + value)
+    for k in range(height.top - 1, -1, -1):
+        for _ in range(height.levels[k].count):
+            total += sums[k]
+    for _ in range(height.ones):
         total += value
     return total
 
@@ -100,50 +117,46 @@ cdef inline void sum_terms(const real* const* terms, int count, Py_ssize_t x, re
 
 
 # ---- down the rows ----------------------------------------------------------------------------------
-cdef inline void advance(const Ring* ring, Py_ssize_t* line) noexcept nogil:
-    line[0] = line[0] + ROWS if line[0] + ROWS < ring.kept else 0
-
-
-cdef inline const real* find_sums(
-    const Parts* parts, const Ring* ring, const real* rings, Py_ssize_t line, Py_ssize_t lag
+cdef inline real* find_sums(
+    const Height* height, const Group* group, real* rings, int k, int i, Py_ssize_t lag
 ) noexcept nogil:
-    """Those that were made `lag` rows before those of `line`."""
-    return rings + ring.offset + (line - lag if line >= lag else line - lag + ring.kept) * parts.step
+    """Those of level `k` that end `lag` rows before row `i` of the group."""
+    cdef const Level* level = &height.levels[k]
+    cdef Py_ssize_t line = group.at[k] + i - lag
+    return rings + level.offset + (line if line >= 0 else line + level.kept) * height.step
 
 
 cdef inline void find_terms(
-    const Parts* parts, const Group* group, const real* rings, int i, const real** terms
+    const Height* height, const Group* group, real* rings, int i, const real** terms
 ) noexcept nogil:
-    """What output line `i` is the sum of."""
-    cdef Py_ssize_t lag = parts.height, _
-    cdef int count = 0
-    for _ in range(parts.sixteens):
-        lag -= SIXTEEN
-        terms[count] = find_sums(parts, &parts.of_sixteen, rings, group.sixteen + i, lag)
-        count += 1
-    for _ in range(parts.fours):
-        lag -= ROWS
-        terms[count] = find_sums(parts, &parts.of_four, rings, group.four + i, lag)
-        count += 1
-    for _ in range(parts.ones):
+    """What output line `i` is the sum of: the oldest first."""
+    cdef Py_ssize_t lag = height.rows, _
+    cdef int count = 0, k
+    for k in range(height.top - 1, -1, -1):
+        for _ in range(height.levels[k].count):
+            lag -= height.levels[k].size
+            terms[count] = find_sums(height, group, rings, k, i, lag)
+            count += 1
+    for _ in range(height.ones):
         lag -= 1
         terms[count] = group.rows[i + EARLIER - lag]
         count += 1
 
 
 cdef inline void roll_chunk(
-    const Parts* parts, const Group* group, real* rings, const real** terms, Py_ssize_t x, Py_ssize_t n
+    const Height* height, const Group* group, real* rings, const real** terms, Py_ssize_t x, Py_ssize_t n
 ) noexcept nogil:
-    cdef const real* last[4]
-    cdef int i, k
-    if parts.height >= ROWS:
-        sum_fours(group.rows, x, rings + parts.of_four.offset + group.four * parts.step, parts.step, n)
-    for i in range(ROWS if parts.sixteens else 0):
-        for k in range(4):
-            last[k] = find_sums(parts, &parts.of_four, rings, group.four + i, SIXTEEN - (k + 1) * ROWS)
-        sum_terms(last, 4, x, rings + parts.of_sixteen.offset + (group.sixteen + i) * parts.step, n)
+    cdef const real* last[ROWS]
+    cdef int i, j, k
+    if height.top:
+        sum_fours(group.rows, x, find_sums(height, group, rings, 0, 0, 0), height.step, n)
+    for k in range(1, height.top):
+        for i in range(ROWS):
+            for j in range(ROWS):
+                last[j] = find_sums(height, group, rings, k - 1, i, (ROWS - 1 - j) * height.levels[k - 1].size)
+            sum_terms(last, ROWS, x, find_sums(height, group, rings, k, i, 0), n)
     for i in range(ROWS if group.ready else 0):
-        sum_terms(terms + i * parts.terms, parts.terms, x, group.lines + i * parts.step, n)
+        sum_terms(terms + i * height.terms, height.terms, x, group.lines + i * height.step, n)
 
 
 cdef inline void prefetch_rows(const Group* group, Py_ssize_t x, Py_ssize_t n) noexcept nogil:
@@ -157,22 +170,22 @@ cdef inline void prefetch_rows(const Group* group, Py_ssize_t x, Py_ssize_t n) n
 
 
 cdef inline void roll(
-    const Parts* parts, Group* group, real* rings, const real** terms, Py_ssize_t n
+    const Height* height, Group* group, real* rings, const real** terms, Py_ssize_t n
 ) noexcept nogil:
     """Take in ROWS rows, and sum those that end with each into a line: n elements, at least a vector.
 
     `terms`: room for those of all lines.
     """
     cdef Py_ssize_t x = 0, some
-    cdef int i
-    advance(&parts.of_four, &group.four)
-    advance(&parts.of_sixteen, &group.sixteen)
+    cdef int i, k
+    for k in range(height.top):
+        group.at[k] = group.at[k] + ROWS if group.at[k] + ROWS < height.levels[k].kept else 0
     for i in range(ROWS):
-        find_terms(parts, group, rings, i, terms + i * parts.terms)
+        find_terms(height, group, rings, i, terms + i * height.terms)
     while x < n:
         some = min(DOWN, n - x)
         if n - x - some < VL:
             some = n - x
         prefetch_rows(group, x, some)
-        roll_chunk(parts, group, rings, terms, x, some)
+        roll_chunk(height, group, rings, terms, x, some)
         x += some

@@ -68,7 +68,7 @@ cdef inline void sum_both(
 
 
 cdef inline vec length_at(const stored** rows, Py_ssize_t x, const Weights* weights) noexcept nogil:
-    """A vector of lengths; columns x ... x + VL + 2 are read."""
+    """A vector of lengths, of the columns from x up to x + VL + 1."""
     cdef vec mean[3]
     cdef vec difference[3]
     cdef int k
@@ -82,7 +82,7 @@ cdef inline vec length_at(const stored** rows, Py_ssize_t x, const Weights* weig
 cdef inline void length_line(
     const stored** rows, const stored* ahead, Weights weights, real* to, Py_ssize_t n, const bint stream
 ) noexcept nogil:
-    """n lengths, at least a vector: the first and the last vectors overlap. `ahead`, if it is given, is read soon."""
+    """n lengths, more than two vectors: the first and the last overlap. `ahead`, if it is given, is read soon."""
     cdef Py_ssize_t x = until_cache_line(to) if stream else 0
     cdef vec mean, difference, next_mean, next_difference, length
     if x:
@@ -125,7 +125,8 @@ cdef inline void length_end(
 
 
 cdef inline bint is_wide(const Tile* tile) noexcept nogil:
-    return tile.inner >= VL + 2
+    """Whether lines have room for what is read before it is asked whether it is needed."""
+    return tile.inner >= 4 * VL
 
 
 cdef inline void length_rows(

@@ -9,7 +9,7 @@ from convkit._native.simd cimport (
 cdef enum:
     LINE_VECTORS = 8  # of one row: enough independent sums to hide their latency
     SINGLE = -1  # a column of any number of weights
-    FEW = -2  # taps, of which rows share none
+    APART = -2  # taps, of which rows share none
     OF_3 = -3  # columns of 3 weights
     OF_5 = -5
     SLID = -6  # three columns of one channel, where it SLIDES
@@ -24,7 +24,7 @@ cdef struct Taps:
     Py_ssize_t row, column  # of the first weight, in the extent of the whole kernel
     Py_ssize_t rows, columns
     bint holes  # weights of zero, which must add nothing
-    bint sparse  # a third is
+    bint sparse  # more than a third is
     real* weights
 
 cdef struct Target:
@@ -217,7 +217,7 @@ cdef inline void sum_tile(
         sum_columns(rows, taps, step, x, sums, height, width, column, True, False)
     elif column == OF_3 or column == OF_5:
         sum_columns(rows, taps, step, x, sums, height, width, -column, False, holes)
-    elif column == FEW:
+    elif column == APART:
         sum_taps(rows, taps, step, x, sums, height, width, holes)
     else:
         sum_all(rows, taps, step, x, sums, height, width, column == SINGLE, holes)
@@ -300,15 +300,14 @@ cdef inline void sum_rows(
         sum_row(rows, ahead, taps, step, start, to, n, height, COLUMN_VECTORS, True, SINGLE)
     elif height == 1 and SLIDES and step == 1 and taps.columns == 3:
         sum_row(rows, ahead, taps, step, start, to, n, height, width, True, SLID)
-    elif taps.holes and height > 1 and not taps.sparse and taps.rows >= height - 1:
-        if taps.rows == 3:
-            sum_row(rows, ahead, taps, step, start, to, n, height, COLUMN_VECTORS, True, OF_3)
-        elif taps.rows == 5:
-            sum_row(rows, ahead, taps, step, start, to, n, height, COLUMN_VECTORS, True, OF_5)
-        else:
-            sum_row(rows, ahead, taps, step, start, to, n, height, width, True, 0)
+    elif taps.holes and height > 1 and sizeof(vec) > 16 and taps.rows == 3 and not taps.sparse:
+        sum_row(rows, ahead, taps, step, start, to, n, height, COLUMN_VECTORS, True, OF_3)
+    elif taps.holes and height > 1 and sizeof(vec) > 16 and taps.rows == 5 and not taps.sparse:
+        sum_row(rows, ahead, taps, step, start, to, n, height, COLUMN_VECTORS, True, OF_5)
+    elif taps.holes and height > 1 and sizeof(vec) > 32 and taps.rows >= height - 1 and not taps.sparse:
+        sum_row(rows, ahead, taps, step, start, to, n, height, width, True, 0)
     elif taps.holes:
-        sum_row(rows, ahead, taps, step, start, to, n, height, width, True, FEW)
+        sum_row(rows, ahead, taps, step, start, to, n, height, width, True, APART)
     elif height > 1 and taps.columns == 1 and taps.rows == 1:
         sum_row(rows, ahead, taps, step, start, to, n, height, COLUMN_VECTORS, False, 1)
     elif height > 1 and taps.columns == 1 and taps.rows == 3:
@@ -328,6 +327,6 @@ cdef inline void sum_rows(
     elif height > 1 and taps.rows == 5:
         sum_row(rows, ahead, taps, step, start, to, n, height, COLUMN_VECTORS, False, OF_5)
     elif height > 1 and (taps.rows * taps.columns <= 9 or taps.rows < height - 1):
-        sum_row(rows, ahead, taps, step, start, to, n, height, width, False, FEW)
+        sum_row(rows, ahead, taps, step, start, to, n, height, width, False, APART)
     else:
         sum_row(rows, ahead, taps, step, start, to, n, height, width, False, 0)

@@ -6,6 +6,7 @@
 # and each output is summed in one order wherever a band, a strip or a vector happens to start.
 from cython.parallel cimport prange, threadid
 
+from convkit._native.arith cimport odd_lines
 from convkit._native.border cimport BORDER_VALID, border_index
 from convkit._native.image cimport Grid, is_packed, load_line, place
 from convkit._native.simd cimport (
@@ -227,11 +228,6 @@ cdef inline bint is_crowded(const Frame* frame, const Grid* grid) noexcept nogil
     return frame.window > 1 and (apart < LINE_BYTES or apart > WAY_BYTES - LINE_BYTES)
 
 
-cdef inline Py_ssize_t step_of(Py_ssize_t elements, Py_ssize_t size) noexcept nogil:
-    """For lines of so many, an odd number of cache lines: many lines would else share few places of the first cache."""
-    return ((elements * size + LINE_BYTES - 1) // LINE_BYTES | 1) * (LINE_BYTES // size)
-
-
 cdef inline void cut(Frame* frame, int threads) noexcept:
     """Choose bands (enough for every thread, tall beside the kernel) and strips (lines stay in cache)."""
     cdef Py_ssize_t reach = frame.rows + STENCIL_ROWS - 1, margin = frame.columns - 1, least
@@ -249,9 +245,9 @@ cdef inline void cut(Frame* frame, int threads) noexcept:
     frame.direct = is_packed(&frame.image) and frame.image.itemsize == sizeof(stored)
     frame.direct = frame.direct and not is_crowded(frame, &frame.image)
     # Whole vectors are read from the last tap on: a few more than the pixels, to a cache line.
-    frame.line_step = step_of((frame.strip + margin) * frame.channels + 4 * VL, sizeof(real))
+    frame.line_step = odd_lines((frame.strip + margin) * frame.channels + 4 * VL, sizeof(real))
     frame.edge_step = (2 * frame.columns * frame.channels + VL + 63) // 64 * 64
-    frame.ring_step = step_of(max(2 * frame.edge_step, frame.line_step), sizeof(stored))
+    frame.ring_step = odd_lines(max(2 * frame.edge_step, frame.line_step), sizeof(stored))
 
 
 cdef inline void make_tall(Frame* frame, int threads) noexcept:

@@ -7,7 +7,7 @@ from cpython.buffer cimport PyBUF_RECORDS, PyBUF_RECORDS_RO, PyBuffer_Release, P
 from cython.parallel cimport prange, threadid
 from libc.string cimport memcpy, memset
 
-from convkit._native.arith cimport ceil_div
+from convkit._native.arith cimport ceil_div, odd_lines
 from convkit._native.border cimport BORDER_VALID, border_index
 from convkit._native.pixel cimport KL, PIXEL_IS_KEY, key, key_of, pixel
 from convkit._native.simd cimport real, scratch_alloc, scratch_free
@@ -145,11 +145,6 @@ cdef inline bint line_fits(const Window* w, Py_ssize_t line) noexcept nogil:
     return (line - 2 * KL) // w.channels - (w.columns - 1) >= 16
 
 
-cdef inline Py_ssize_t line_of(Py_ssize_t count) noexcept nogil:
-    """For so many keys, an odd number of cache lines: else those of many lines of scratch would share few places."""
-    return (ceil_div(count * <Py_ssize_t>sizeof(key), LINE_BYTES) | 1) * (LINE_BYTES // <Py_ssize_t>sizeof(key))
-
-
 cdef inline void cut(Window* w, Py_ssize_t lines, Py_ssize_t line, int threads) noexcept:
     """Choose bands (tall, as each reads its window's rows anew) and strips (`lines` of them stay in the cache).
 
@@ -168,12 +163,12 @@ cdef inline void cut(Window* w, Py_ssize_t lines, Py_ssize_t line, int threads) 
     w.strips = ceil_div(w.out_width, most)
     w.strip = ceil_div(w.out_width, w.strips)
     # Whole vectors, up to four, are read from the window's last column on.
-    w.line = line or line_of((w.strip + margin) * w.channels + 4 * KL)
+    w.line = line or odd_lines((w.strip + margin) * w.channels + 4 * KL, sizeof(key))
 
 
 cdef inline Py_ssize_t whole_line(const Window* w, Py_ssize_t lines) noexcept:
     """For `run_tiles`: lines of whole rows, along which memory is faster, where `lines` of them stay near; or 0."""
-    cdef Py_ssize_t line = line_of((w.out_width + w.columns - 1) * w.channels + 4 * KL)
+    cdef Py_ssize_t line = odd_lines((w.out_width + w.columns - 1) * w.channels + 4 * KL, sizeof(key))
     return line if line * lines * <Py_ssize_t>sizeof(key) <= FAR_BYTES else 0
 
 

@@ -341,6 +341,13 @@ def test_boxes_of_any_height(isa, dtype, border):
             np.testing.assert_allclose(found, expected, rtol=4 * np.finfo(dtype).eps, atol=0)
 
 
+def test_tall_boxes_err_no_more(isa):
+    image = np.full((8, 64), 1.3, np.float32)
+    for rows in (500, 3001, 17501, 32767):
+        found = ck.filters.box(image, (rows, 11), border="edge")
+        np.testing.assert_allclose(found, image, rtol=1e-6)
+
+
 @pytest.mark.parametrize("border", ["constant", "edge", "reflect", "symmetric", "wrap", "valid"])
 @pytest.mark.parametrize("name", ["sobel", "scharr", "prewitt"])
 def test_lengths_of_gradients_of_any_width(isa, threads, name, border):
