@@ -1,9 +1,10 @@
 """Means over rectangles, in steps that hardly grow with the rectangle.
 
 Down the rows, sums of 4, 16, 64, ... rows are made of four of the sums before (`fours.pxd`), and those that the height
-is made of are added; along the line, sums of about √width pixels are made first, and added then. Nothing is ever taken away again: each output is summed in one order, wherever a tile starts, and a NaN or Inf
-stays in its receptive field. Images of the sums' own type are read where they lie, and what the border adds on either
-side is copied from the sums of columns.
+is made of are added; along the line, sums of about √width pixels are made first, and added then. Nothing is ever taken
+away again: each output is summed in one order, wherever a tile starts, and a NaN or Inf stays in its receptive field.
+Images of the sums' own type are read where they lie, and what the border adds on either side is copied from the sums of
+columns.
 """
 from cython.parallel cimport prange, threadid
 from libc.math cimport sqrt
@@ -12,7 +13,7 @@ from libc.string cimport memset
 from convkit._native.arith cimport ceil_div
 from convkit._native.border cimport BORDER_CONSTANT, border_index
 from convkit._native.finish cimport Scaling, scale_line
-from convkit._native.fours cimport BLOCK, EARLIER, ROWS, Group, Height, part_height, roll, sum_constants
+from convkit._native.fours cimport BLOCK, EARLIER, ROWS, Group, Height, clear, part_height, roll, sum_constants
 from convkit._native.image cimport is_packed, place, store_line
 from convkit._native.parts cimport close_images, open_images, read_kernel
 from convkit._native.rounding cimport round_line
@@ -225,7 +226,7 @@ cdef void run_tile(const Plan* plan, Py_ssize_t index, char* scratch) noexcept n
     else:
         ends.left = ends.right = 0
         inside = max(wide * frame.channels, <Py_ssize_t>VL)
-    memset(group.at, 0, sizeof(group.at))
+    clear(&plan.height, &group, ring)
     group.lines, group.itemsize = lines + ends.left, frame.image.itemsize
     while y < height:
         find_rows(plan, first, last, first + y + frame.rows - 1, column, wide, direct, own, &group)
@@ -257,7 +258,6 @@ cdef int execute(Plan* plan, int threads) except -1:
     scratch = <char*>scratch_alloc(threads * bytes_each)
     if scratch == NULL:
         raise MemoryError(f"no {threads * bytes_each} bytes for a box of {frame.rows}x{frame.columns}")
-    memset(scratch, 0, threads * bytes_each)
     with nogil:
         if threads == 1:
             for i in range(tiles):

@@ -3,6 +3,8 @@
 # ROWS rows go down together. Sums of four of them need no line in between, and an output line is the sum of as many
 # lines as its height has of each size, and of single rows: few are stored, and what is stored is read often, as it is
 # near. Terms are few, too, so that rounding errors hardly grow with the height.
+from libc.string cimport memset
+
 from convkit._native.arith cimport ceil_div
 from convkit._native.simd cimport VL, prefetch_far, real, vec, vec_load, vec_store
 
@@ -117,6 +119,13 @@ cdef inline void sum_terms(const real* const* terms, int count, Py_ssize_t x, re
 
 
 # ---- down the rows ----------------------------------------------------------------------------------
+cdef inline void clear(const Height* height, Group* group, real* rings) noexcept nogil:
+    """Begin: sums of sums that are not made yet are of no use, but shall not be slow."""
+    memset(group.at, 0, sizeof(group.at))
+    if height.top:
+        memset(rings, 0, height.levels[height.top - 1].offset * sizeof(real))
+
+
 cdef inline real* find_sums(
     const Height* height, const Group* group, real* rings, int k, int i, Py_ssize_t lag
 ) noexcept nogil:
