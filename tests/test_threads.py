@@ -2,6 +2,7 @@
 
 import _thread
 import os
+import signal
 import threading
 import time
 from functools import partial
@@ -199,6 +200,10 @@ def test_an_interrupt_waits_for_all():
         time.sleep(0.1)
         ended.append(1)
 
-    with pytest.raises(KeyboardInterrupt):
-        _threads.run_together([waiting.set, interrupt, call, call])
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            _threads.run_together([waiting.set, interrupt, call, call])
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert len(ended) == 2
