@@ -15,7 +15,7 @@ from convkit._native.parts cimport (
 )
 from convkit._native.polar cimport polar_lines
 from convkit._native.rounding cimport round_line
-from convkit._native.simd cimport ROUNDS, SLIDES, STENCIL_ROWS, VL, real
+from convkit._native.simd cimport ROUNDS, STENCIL_ROWS, VL, real
 from convkit._native.sums cimport LINE_VECTORS, Target
 from convkit._native.tiles cimport STREAM_BYTES, Frame, Tile, is_crowded, output_bytes, run_tiles
 
@@ -38,7 +38,7 @@ cdef struct Plan:
     bint half_up
     Scaling scaling
     bint scales  # second sums where they are made
-    bint crosses  # lines of both parts are summed together, along three columns
+    bint gradient  # its lengths, of 3×3 pixels of one channel
     real start  # of the first sum: `delta`, where nothing comes between
 
 
@@ -97,7 +97,7 @@ cdef void run_rows(const void* described, const Frame* frame, Tile* tile) noexce
     cdef real* sums = tile.lines + group
     cdef Target middle, to
     cdef int p, r
-    if plan.crosses and is_gradient(plan.parts) and is_wide(tile):
+    if plan.gradient and is_wide(tile):
         length_rows(plan.parts, tile, <real*>place(&frame.out, tile.y, tile.x), frame.out.row_step, frame.stream)
         return
     memset(&middle, 0, sizeof(Target))
@@ -110,10 +110,6 @@ cdef void run_rows(const void* described, const Frame* frame, Tile* tile) noexce
         if plan.parts[p].along.weights == NULL or plan.parts[p].plain:
             first_sum(plan, frame, tile, p, &to)
             continue
-        if plan.crosses and p == 0:
-            to.rows = STENCIL_ROWS
-            first_sum(plan, frame, tile, p, &to)
-            continue
         first_sum(plan, frame, tile, p, &middle)
         to.rows = 1
         for r in range(tile.count):
@@ -121,7 +117,6 @@ cdef void run_rows(const void* described, const Frame* frame, Tile* tile) noexce
                 to.others = first_line(plan, frame, sums, r)
             elif p and plan.in_place:
                 to.across = sums + r * frame.line_step
-                to.crossing = &plan.parts[0].along if plan.crosses else NULL
             if p == plan.part_count - 1 and plan.rounds:
                 to.integers, to.kind = place(&frame.out, tile.y + r, tile.x), frame.out.kind
                 to.integers_step = frame.out.row_step * frame.out.itemsize
@@ -161,9 +156,8 @@ cdef void choose_stores(Plan* plan, Frame* frame) noexcept:
     plain = (plan.scales or not is_scaled(&plan.scaling)) and is_packed(&frame.out)
     same = plain and frame.out.kind == (c"f" if sizeof(real) == 4 else c"d")
     plan.in_place = same and (added or (plan.combine == COMBINE_MAGNITUDE and two_sums))
-    plan.crosses = (
-        SLIDES and plan.in_place and plan.combine == COMBINE_MAGNITUDE and frame.channels == 1
-        and plan.parts[0].along.columns == 3 and plan.parts[1].along.columns == 3
+    plan.gradient = (
+        plan.in_place and plan.combine == COMBINE_MAGNITUDE and frame.channels == 1 and is_gradient(plan.parts)
     )
     plan.rounds = ROUNDS and plain and added and not plan.half_up and frame.out.itemsize <= 2 and two_sums
     frame.stream = plan.in_place and output_bytes(frame) >= STREAM_BYTES

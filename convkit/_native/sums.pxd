@@ -35,7 +35,6 @@ cdef struct Target:
     const Scaling* scaling  # of one row: what is done to the sums, or NULL
     const real* others  # of one row: sums that these are added to, or NULL
     const real* across  # of one row: sums with which these are vectors, whose lengths are stored, or NULL
-    const Taps* crossing  # what `across` is yet to be summed over, or NULL
     char* integers  # of one row: where tiles are written to, rounded, if there is one; or NULL
     Py_ssize_t integers_step  # bytes from there to the next row
     char kind  # of these integers
@@ -202,7 +201,6 @@ cdef inline void sum_tile(
 ) noexcept nogil:
     """`height` × `width` vectors from element `x` on: each output sums its taps from the first to the last."""
     cdef vec sums[STENCIL_ROWS][LINE_VECTORS]
-    cdef vec others[LINE_VECTORS]
     cdef real* line = to.line + x
     cdef Py_ssize_t row_step = to.step
     cdef int r, v, count = to.rows
@@ -227,16 +225,7 @@ cdef inline void sum_tile(
     if sizeof(real) > 2 and height == 1 and to.scaling != NULL:
         for v in range(width):
             sums[0][v] = scaled(sums[0][v], to.scaling)
-    if SLIDES and height == 1 and column == SLID and to.crossing != NULL:
-        for v in range(width):
-            others[v] = vec_set(0)
-        if width > 1:
-            sum_mixed(to.across + x + to.crossing.column, to.crossing, others, width, True, True)
-        else:
-            sum_line(to.across + x + to.crossing.column, to.crossing, 1, others, width, True, 0)
-        for v in range(width):
-            sums[0][v] = vec_length(others[v], sums[0][v])
-    elif height == 1 and to.across != NULL:
+    if height == 1 and to.across != NULL:
         for v in range(width):
             sums[0][v] = vec_length(vec_load(to.across + x + v * VL), sums[0][v])
     if ROUNDS and height == 1 and width == LINE_VECTORS and to.integers != NULL:
