@@ -10,6 +10,7 @@ from cython.parallel cimport prange, threadid
 from libc.math cimport cos, pi, sin
 from libc.string cimport memset
 
+from convkit._native.arith cimport ceil_div
 from convkit._native.image cimport Grid, grid_of, place, store_line
 from convkit._native.simd cimport (
     LINE, VL, prefetch, prefetch_write, real, scratch_alloc, scratch_free, stored, vec, vec_load, vec_set, vec_store,
@@ -24,6 +25,9 @@ LEAST_WIDTH = VL * VL  # of a tile
 
 cdef enum:
     AHEAD = 2  # rows
+    # Tiles from one thread's to the next: a stage of a column takes steps of a quarter of a tile, and a processor that
+    # foresees further ones would take lines which the other thread is writing. What lies between is never touched.
+    APART = 3
 
 cdef struct Plan:
     Py_ssize_t rows, columns  # of a tile
@@ -127,6 +131,7 @@ cdef struct Cut:  # of an image
     Py_ssize_t step_rows, step_columns  # outputs of a tile
     Py_ssize_t down, across  # tiles
     Py_ssize_t pairs  # of a channel
+    Py_ssize_t jobs
 
 
 cdef inline Grid channel_of(const Grid* grid, Py_ssize_t channel) noexcept nogil:
@@ -237,12 +242,15 @@ cdef inline bint take_row(const Plan* plan, const real* row, real* lines) noexce
 
 cdef bint run_job(const Plan* plan, const Cut* cut, Py_ssize_t index, real* tile) noexcept nogil:
     """Whether all of two tiles is finite."""
-    cdef Job job = job_of(cut, index)
+    cdef Job job
     cdef real* lines = tile + plan.rows * plan.pitch
     cdef real* row
     cdef Py_ssize_t y
     cdef bint finite = True
     cdef int k
+    if index >= cut.jobs:
+        return True
+    job = job_of(cut, index)
     for y in range(plan.rows):
         row = tile + y * plan.pitch
         ask_for_row(cut, &job, y + AHEAD)
@@ -339,7 +347,7 @@ cdef class Spectrum:
         cdef Py_buffer source, target
         cdef const Plan* plan = &self.plan
         cdef Cut cut
-        cdef Py_ssize_t jobs, i, each = (scratch_elements(plan) * <Py_ssize_t>sizeof(real) + 63) // 64 * 64
+        cdef Py_ssize_t part, i, each = APART * ceil_div(scratch_elements(plan) * <Py_ssize_t>sizeof(real), 64) * 64
         cdef char* scratch
         cdef bint finite = True
         memset(&cut, 0, sizeof(cut))
@@ -353,16 +361,17 @@ cdef class Spectrum:
             cut.frame.image, cut.frame.out = grid_of(&source), grid_of(&target)
             cut.frame.height, cut.frame.width, cut.frame.channels = source.shape[0], source.shape[1], source.shape[2]
             cut.frame.out_height, cut.frame.out_width = target.shape[0], target.shape[1]
-            cut.down = (cut.frame.out_height + cut.step_rows - 1) // cut.step_rows
-            cut.across = (cut.frame.out_width + cut.step_columns - 1) // cut.step_columns
-            cut.pairs = (cut.down * cut.across + 1) // 2
-            jobs = cut.pairs * cut.frame.channels
-            threads = <int>min(threads, jobs)
+            cut.down = ceil_div(cut.frame.out_height, cut.step_rows)
+            cut.across = ceil_div(cut.frame.out_width, cut.step_columns)
+            cut.pairs = ceil_div(cut.down * cut.across, 2)
+            cut.jobs = cut.pairs * cut.frame.channels
+            threads = <int>min(threads, cut.jobs)
             scratch = <char*>scratch_alloc(threads * each)
             if scratch == NULL:
                 raise MemoryError(f"no memory for tiles of {plan.rows}x{plan.columns}")
-            for i in prange(jobs, nogil=True, num_threads=threads, schedule="dynamic"):
-                finite &= run_job(plan, &cut, i, <real*>(scratch + threadid() * each))
+            part = ceil_div(cut.jobs, threads)  # what runs at once lies so far apart: tiles side by side share lines
+            for i in prange(threads * part, nogil=True, num_threads=threads, schedule="dynamic"):
+                finite &= run_job(plan, &cut, i % threads * part + i // threads, <real*>(scratch + threadid() * each))
             scratch_free(scratch)
         finally:
             PyBuffer_Release(&target)
