@@ -3,7 +3,8 @@
 Bands of rows go through three lines of gradients and end as two bits for each pixel: a local maximum above the low
 threshold, and one above the high. 64 pixels lie in a word, so hysteresis floods a whole run of pixels at once: added
 to the mask of weak pixels, a strong one carries on to the end of its run; towards the other end, six doubling steps
-do. Sweeps down and up the image alternate until nothing changes, over rows whose neighbour changed.
+do. Sweeps down and up alternate until nothing changes, over rows whose neighbour changed: in each band, while it is near,
+and then from where bands meet.
 """
 from cpython.buffer cimport PyBUF_ANY_CONTIGUOUS, PyBuffer_Release, PyObject_GetBuffer
 from cython.parallel cimport prange, threadid
@@ -28,7 +29,7 @@ cdef enum:
 cdef double TAN_22 = 0.41421356237309503  # of 22.5°, and of 67.5°
 cdef double TAN_67 = 2.414213562373095
 
-cdef struct Maps:  # a bit for each pixel, with a word and a row of zeros around
+cdef struct Maps:  # a bit for each pixel, with a word of zeros on both sides
     uint64_t* weak
     uint64_t* strong
     int32_t* changed  # the last sweep that changed a row
@@ -364,13 +365,13 @@ cdef bint flood(uint64_t* strong, const uint64_t* near, const uint64_t* weak, Py
     return changed != 0
 
 
-cdef bint sweep(const Maps* maps, Py_ssize_t height, int turn) noexcept nogil:
-    """Down the image in even turns, up in odd ones; whether anything changed."""
+cdef bint sweep(const Maps* maps, Py_ssize_t top, Py_ssize_t bottom, int turn) noexcept nogil:
+    """Down the rows in even turns, up in odd ones; whether anything changed."""
     cdef Py_ssize_t i, y, near, step = maps.step
     cdef bint any_change = False
-    for i in range(height):
-        y = i if turn % 2 == 0 else height - 1 - i
-        near = y - 1 if turn % 2 == 0 else y + 1
+    for i in range(bottom - top):
+        y = top + i if turn % 2 == 0 else bottom - 1 - i
+        near = max(y - 1, top) if turn % 2 == 0 else min(y + 1, bottom - 1)
         if turn > 1 and maps.changed[near] < turn - 1:
             continue
         if turn and not is_reached(maps.strong + y * step, maps.strong + near * step, maps.weak + y * step, maps.words):
@@ -381,13 +382,20 @@ cdef bint sweep(const Maps* maps, Py_ssize_t height, int turn) noexcept nogil:
     return any_change
 
 
-cdef void connect(const Maps* maps, Py_ssize_t height) noexcept nogil:
-    cdef int turn = 2
-    sweep(maps, height, 0)
-    if not sweep(maps, height, 1):
-        return
-    while sweep(maps, height, turn):
+cdef void connect(const Maps* maps, Py_ssize_t top, Py_ssize_t bottom, int turn) noexcept nogil:
+    sweep(maps, top, bottom, turn)
+    turn += 1
+    while sweep(maps, top, bottom, turn):
         turn += 1
+
+
+cdef void connect_bands(const Maps* maps, Py_ssize_t height) noexcept nogil:
+    """Where bands, each connected, meet: from the rows on both sides on."""
+    cdef Py_ssize_t i
+    memset(maps.changed, 0, height * sizeof(int32_t))
+    for i in range(1, ceil_div(height, BAND)):
+        maps.changed[i * BAND - 1] = maps.changed[i * BAND] = 2
+    connect(maps, 0, height, 2)
 
 
 cdef void draw_row(const Edges* edges, Py_ssize_t y, uint8_t* line) noexcept nogil:
@@ -408,23 +416,24 @@ cdef int execute(Edges* edges, int threads) except -1:
     cdef char* scratch
     maps.words = ceil_div(w.out_width, 64)
     maps.step = maps.words + 2
-    map_bytes = (height + 2) * maps.step * 8
+    map_bytes = height * maps.step * 8
     edges.line = ceil_div((w.out_width + w.columns + 1) * channels + 64, 64) * 64
     bytes_each = edges.line * (3 * 4 + 6 * 2 + w.rows + 1)
     threads = <int>min(threads, ceil_div(height, BAND))
-    memory = <char*>scratch_alloc(2 * map_bytes + (height + 2) * 4 + 64 + threads * bytes_each)
+    memory = <char*>scratch_alloc(2 * map_bytes + height * 4 + 64 + threads * bytes_each)
     if memory == NULL:
         raise MemoryError(f"no memory for the edges of {height} rows")
-    memset(memory, 0, 2 * map_bytes + (height + 2) * 4)
-    maps.weak = <uint64_t*>memory + maps.step + 1
-    maps.strong = <uint64_t*>(memory + map_bytes) + maps.step + 1
-    maps.changed = <int32_t*>(memory + 2 * map_bytes) + 1
-    scratch = memory + ceil_div(2 * map_bytes + (height + 2) * 4, 64) * 64
+    memset(memory, 0, 2 * map_bytes + height * 4)
+    maps.weak = <uint64_t*>memory + 1
+    maps.strong = <uint64_t*>(memory + map_bytes) + 1
+    maps.changed = <int32_t*>(memory + 2 * map_bytes)
+    scratch = memory + ceil_div(2 * map_bytes + height * 4, 64) * 64
     memset(scratch, 0, threads * bytes_each)
     for i in prange(ceil_div(height, BAND), nogil=True, num_threads=threads, schedule="dynamic"):
         run_band(edges, i, scratch + threadid() * bytes_each)
+        connect(maps, i * BAND, min((i + 1) * BAND, height), 0)
     with nogil:
-        connect(maps, height)
+        connect_bands(maps, height)
     w.channels = 1
     for i in prange(height, nogil=True, num_threads=threads, schedule="static"):
         draw_row(edges, i, <uint8_t*>(scratch + threadid() * bytes_each))
