@@ -280,10 +280,9 @@ def output(
         raise TypeError(f"out has dtype {out.dtype.str}; expected {dtype}")
     if not out.flags.writeable:
         raise ValueError("out is read-only; pass an array that can be written")
-    packed = out.flags.c_contiguous
-    if not out.flags.aligned or (not packed and any(stride % out.itemsize for stride in out.strides)):
+    if not _is_aligned(out):
         raise ValueError("out is not aligned to its dtype; pass np.empty(...)")
-    if not packed and _overlaps_itself(out):
+    if not out.flags.c_contiguous and _overlaps_itself(out):
         raise ValueError("out is a view whose elements share memory; pass np.empty(...)")
     for array in inputs:
         if overlaps(out, array):
@@ -294,6 +293,24 @@ def output(
             "or an array of its own"
         )
     return out
+
+
+def _is_aligned(array: Array) -> bool:
+    """Whether each element lies at a multiple of its size from the first, which is aligned."""
+    flags = array.flags
+    return flags.aligned and (
+        flags.c_contiguous or not any(stride % array.itemsize for stride in array.strides)
+    )
+
+
+def needs_between(out: Any) -> bool:
+    """Whether `out` can be written, but by NumPy alone, as it is not aligned to its dtype."""
+    return (
+        isinstance(out, np.ndarray)
+        and not _is_aligned(out)
+        and out.flags.writeable
+        and not _overlaps_itself(out)
+    )
 
 
 def _is_same(a: Array, b: Array) -> bool:

@@ -64,10 +64,10 @@ class Calls:
         key = _dispatch.keys().key_of_call(image, args, kwargs) if self._fixed else None
         kept = self._kept.get(key)
         if kept is None or kept.native is not native:
-            return self._first(key, image, args, kwargs, out)
+            return between(lambda to: self._first(key, image, args, kwargs, to), out)
         self._last = kept
         result = kept.result_of(image, out)
-        return _repeat(kept.steps, image, out) if result is None else result
+        return between(lambda to: _repeat(kept.steps, image, to), out) if result is None else result
 
     def _first(self, key: Any, image: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> Array:
         given = kwargs
@@ -91,6 +91,15 @@ def _repeat(steps: list[Step], image: Array, out: Any) -> Array:
     for step in steps[:-1]:
         image = step.made_of(image)
     return last.made_of(image, out)
+
+
+def between(call: Callable[[Any], Array], out: Any) -> Array:
+    """``call(out)``; an array between where kernels cannot write to `out`."""
+    if not _checks.needs_between(out):
+        return call(out)
+    out[...] = call(_checks.empty(out.shape, out.dtype))
+    written: Array = out
+    return written
 
 
 def apart(image: Any, out: Any) -> Any:

@@ -15,7 +15,7 @@ import numpy as np
 
 from convkit import _checks
 from convkit._checks import Array
-from convkit.filters.remember import Calls, apart
+from convkit.filters.remember import Calls, apart, between
 
 ChannelAxis: TypeAlias = int | Literal["auto"] | None
 AUTO: Literal["auto"] = "auto"
@@ -57,13 +57,9 @@ def any_layout(
     ) -> Array:
         if channel_axis is AUTO or (isinstance(channel_axis, str) and channel_axis == AUTO):
             return asked(image, args, kwargs, out)
-        return _each(
-            functools.partial(_call, function, args, kwargs),
-            _checks.as_array(image, "image", np.dtype(np.float64)),
-            channel_axis,
-            out,
-            joint_channels,
-        )
+        stack = _checks.as_array(image, "image", np.dtype(np.float64))
+        one = functools.partial(_call, function, args, kwargs)
+        return between(lambda to: _each(one, stack, channel_axis, to, joint_channels), out)
 
     call.__doc__ = (function.__doc__ or "").replace("\n    Returns\n", f"{PARAMETER}\n    Returns\n", 1)
     signature = inspect.signature(function)
