@@ -14,6 +14,7 @@ from convkit._native.parts cimport (
     Part, close_images, free_parts, open_images, read_kernel, read_parts, sum_along, sum_down
 )
 from convkit._native.polar cimport polar_lines
+from convkit._native.integers cimport ROUNDED_AT_ONCE, store_line_rounded
 from convkit._native.rounding cimport round_line
 from convkit._native.simd cimport ROUNDS, STENCIL_ROWS, VL, real
 from convkit._native.sums cimport LINE_VECTORS, Target
@@ -60,6 +61,9 @@ cdef void store(
 ) noexcept nogil:
     """Write a line, rounded and saturated where the output holds integers."""
     cdef Py_ssize_t n = tile.pixels * frame.channels
+    if ROUNDS and not half_up and grid.itemsize <= 2 and is_packed(grid) and n >= ROUNDED_AT_ONCE:
+        store_line_rounded(place(grid, y, tile.x), grid.kind, grid.itemsize, line, n)
+        return
     if grid.kind == c"B":
         round_line(line, n, 0, 255, half_up)
     elif grid.kind == c"H":

@@ -1,9 +1,9 @@
 # Sums over taps: a tile of outputs, whose sums stay in registers while the rows under them pass by.
 from convkit._native.finish cimport Scaling, scaled
+from convkit._native.integers cimport store_rounded
 from convkit._native.simd cimport (
     COLUMN_VECTORS, ROUNDS, SLIDES, STENCIL_ROWS, STENCIL_VECTORS, VL, stored, prefetch_far, prefetch_write, real,
-    vec, vec_length, vec_load, vec_load_pixels, vec_pin, vec_set, vec_slide, vec_store, vec_store_bytes, vec_store_part,
-    vec_store_words, vec_stream,
+    vec, vec_length, vec_load, vec_load_pixels, vec_pin, vec_set, vec_slide, vec_store, vec_store_part, vec_stream,
 )
 
 cdef enum:
@@ -181,18 +181,11 @@ cdef inline void sum_columns(
 
 cdef inline void store_integers(const Target* to, Py_ssize_t x, const vec* sums) noexcept nogil:
     """A tile of one row, as integers of the output."""
+    cdef Py_ssize_t itemsize = 1 if to.kind == c"B" else 2
     cdef int v
-    if to.kind == c"B":
-        prefetch_write(<const real*>(to.integers + to.integers_step + x))
-        for v in range(0, LINE_VECTORS, 4):
-            vec_store_bytes(<unsigned char*>to.integers + x + v * VL, &sums[v])
-        return
-    prefetch_write(<const real*>(to.integers + to.integers_step + 2 * x))
-    for v in range(0, LINE_VECTORS, 2):
-        if to.kind == c"h":
-            vec_store_words(<unsigned short*>to.integers + x + v * VL, &sums[v], True)
-        else:
-            vec_store_words(<unsigned short*>to.integers + x + v * VL, &sums[v], False)
+    prefetch_write(<const real*>(to.integers + to.integers_step + x * itemsize))
+    for v in range(0, LINE_VECTORS, 4):
+        store_rounded(to.integers + (x + v * VL) * itemsize, to.kind, &sums[v])
 
 
 cdef inline void sum_tile(
