@@ -31,6 +31,8 @@ cdef inline void sum_down(
         sum_rows[stored](
             rows + part.down.row, ahead, &part.down, frame.channels, start, &target, n, STENCIL_ROWS, STENCIL_VECTORS)
         target.line += n
+        if target.integers != NULL:
+            target.integers += n * (1 if target.kind == c"B" else 2)
 
 
 cdef inline void sum_along(

@@ -10,14 +10,14 @@ from convkit._native.border cimport border_index
 from convkit._native.finish cimport Scaling, is_scaled, scale_line
 from convkit._native.gradient cimport is_gradient, is_wide, length_rows
 from convkit._native.image cimport Grid, grid_of, is_packed, place, store_line
+from convkit._native.integers cimport store_line_rounded
 from convkit._native.parts cimport (
     Part, close_images, free_parts, open_images, read_kernel, read_parts, sum_along, sum_down
 )
 from convkit._native.polar cimport polar_lines
-from convkit._native.integers cimport ROUNDED_AT_ONCE, store_line_rounded
 from convkit._native.rounding cimport round_line
-from convkit._native.simd cimport ROUNDS, STENCIL_ROWS, VL, real
-from convkit._native.sums cimport LINE_VECTORS, Target
+from convkit._native.simd cimport ROUNDS, STENCIL_ROWS, real
+from convkit._native.sums cimport Target
 from convkit._native.tiles cimport STREAM_BYTES, Frame, Tile, is_crowded, output_bytes, run_tiles
 
 BORDERS = ("constant", "edge", "reflect", "symmetric", "wrap", "valid")  # in the order of border.pxd's codes
@@ -61,7 +61,7 @@ cdef void store(
 ) noexcept nogil:
     """Write a line, rounded and saturated where the output holds integers."""
     cdef Py_ssize_t n = tile.pixels * frame.channels
-    if ROUNDS and not half_up and grid.itemsize <= 2 and is_packed(grid) and n >= ROUNDED_AT_ONCE:
+    if ROUNDS and not half_up and grid.itemsize <= 2 and is_packed(grid):
         store_line_rounded(place(grid, y, tile.x), grid.kind, grid.itemsize, line, n)
         return
     if grid.kind == c"B":
@@ -76,8 +76,8 @@ cdef void store(
 cdef void finish(const Plan* plan, const Frame* frame, const Tile* tile, int row, real* a, real* b) noexcept nogil:
     """Store output row `row` of the tile from its sums: of each part, where the parts are not added."""
     cdef Py_ssize_t n = tile.pixels * frame.channels, y = tile.y + row
-    if plan.rounds and n >= LINE_VECTORS * VL:
-        return  # tiles of sums were written when they were made
+    if plan.rounds:
+        return
     if plan.combine != COMBINE_SUM:
         polar_lines(a, b, n, plan.combine != COMBINE_ANGLE, plan.combine != COMBINE_MAGNITUDE)
     if plan.combine != COMBINE_ANGLE:
@@ -111,6 +111,9 @@ cdef void run_rows(const void* described, const Frame* frame, Tile* tile) noexce
         to.line, to.rows = sums + p * group, tile.count
         if plan.in_place and p == plan.part_count - 1:
             to.line, to.step, to.stream = <real*>place(&frame.out, tile.y, tile.x), frame.out.row_step, frame.stream
+        if p == plan.part_count - 1 and plan.rounds:
+            to.integers, to.kind = place(&frame.out, tile.y, tile.x), frame.out.kind
+            to.integers_step = frame.out.row_step * frame.out.itemsize
         if plan.parts[p].along.weights == NULL or plan.parts[p].plain:
             first_sum(plan, frame, tile, p, &to)
             continue
@@ -121,13 +124,12 @@ cdef void run_rows(const void* described, const Frame* frame, Tile* tile) noexce
                 to.others = first_line(plan, frame, sums, r)
             elif p and plan.in_place:
                 to.across = sums + r * frame.line_step
-            if p == plan.part_count - 1 and plan.rounds:
-                to.integers, to.kind = place(&frame.out, tile.y + r, tile.x), frame.out.kind
-                to.integers_step = frame.out.row_step * frame.out.itemsize
             if p == plan.part_count - 1 and plan.scales:
                 to.scaling = &plan.scaling
             second_sum(plan, frame, p, tile.lines + r * frame.line_step, &to, n)
             to.line += to.step
+            if to.integers != NULL:
+                to.integers += to.integers_step
     if plan.in_place:
         return
     if plan.combine == COMBINE_SUM:
@@ -163,7 +165,8 @@ cdef void choose_stores(Plan* plan, Frame* frame) noexcept:
     plan.gradient = (
         plan.in_place and plan.combine == COMBINE_MAGNITUDE and frame.channels == 1 and is_gradient(plan.parts)
     )
-    plan.rounds = ROUNDS and plain and added and not plan.half_up and frame.out.itemsize <= 2 and two_sums
+    plan.rounds = ROUNDS and plain and added and not plan.half_up and frame.out.itemsize <= 2
+    plan.rounds = plan.rounds and (two_sums or plan.part_count == 1)
     frame.stream = plan.in_place and output_bytes(frame) >= STREAM_BYTES
     frame.stream = frame.stream and (two_sums or frame.out.row_step * <Py_ssize_t>sizeof(real) % 64 == 0)
     frame.stream = frame.stream and not is_crowded(frame, &frame.out)

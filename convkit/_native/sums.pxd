@@ -1,6 +1,6 @@
 # Sums over taps: a tile of outputs, whose sums stay in registers while the rows under them pass by.
 from convkit._native.finish cimport Scaling, scaled
-from convkit._native.integers cimport store_rounded
+from convkit._native.integers cimport store_line_rounded, store_rounded
 from convkit._native.simd cimport (
     COLUMN_VECTORS, ROUNDS, SLIDES, STENCIL_ROWS, STENCIL_VECTORS, VL, stored, prefetch_far, prefetch_write, real,
     vec, vec_length, vec_load, vec_load_pixels, vec_pin, vec_set, vec_slide, vec_store, vec_store_part, vec_stream,
@@ -35,7 +35,7 @@ cdef struct Target:
     const Scaling* scaling  # of one row: what is done to the sums, or NULL
     const real* others  # of one row: sums that these are added to, or NULL
     const real* across  # of one row: sums with which these are vectors, whose lengths are stored, or NULL
-    char* integers  # of one row: where tiles are written to, rounded, if there is one; or NULL
+    char* integers  # where rows are written to, rounded, and lines are scratch; or NULL
     Py_ssize_t integers_step  # bytes from there to the next row
     char kind  # of these integers
 
@@ -179,13 +179,16 @@ cdef inline void sum_columns(
         x += step
 
 
-cdef inline void store_integers(const Target* to, Py_ssize_t x, const vec* sums) noexcept nogil:
-    """A tile of one row, as integers of the output."""
+cdef inline void store_integers(
+    const Target* to, Py_ssize_t x, const vec* sums, int row, const int height, const int width
+) noexcept nogil:
+    """A row of a tile as integers of the output."""
     cdef Py_ssize_t itemsize = 1 if to.kind == c"B" else 2
+    cdef char* row_start = to.integers + row * to.integers_step + x * itemsize
     cdef int v
-    prefetch_write(<const real*>(to.integers + to.integers_step + x * itemsize))
-    for v in range(0, LINE_VECTORS, 4):
-        store_rounded(to.integers + (x + v * VL) * itemsize, to.kind, &sums[v])
+    prefetch_write(<const real*>(row_start + height * to.integers_step))
+    for v in range(0, width, 4):
+        store_rounded(row_start + v * VL * itemsize, to.kind, &sums[v])
 
 
 cdef inline void sum_tile(
@@ -221,8 +224,10 @@ cdef inline void sum_tile(
     if height == 1 and to.across != NULL:
         for v in range(width):
             sums[0][v] = vec_length(vec_load(to.across + x + v * VL), sums[0][v])
-    if ROUNDS and height == 1 and width == LINE_VECTORS and to.integers != NULL:
-        store_integers(to, x, sums[0])
+    if ROUNDS and width > 1 and width % 4 == 0 and to.integers != NULL:
+        for r in range(height):
+            if r < count:
+                store_integers(to, x, sums[r], r, height, width)
         return
     if width > 1 and to.stream:
         for r in range(height):
@@ -268,6 +273,10 @@ cdef inline void sum_row(
             continue
         sum_tile(rows, taps, step, start, min(x, max(n - VL, 0)), to, n, height, 1, holes, column)
         x = head if x < head < x + VL else x + VL
+    if ROUNDS and n > 0 and to.integers != NULL and (width % 4 or n < width * VL):
+        for r in range(to.rows):
+            store_line_rounded(
+                to.integers + r * to.integers_step, to.kind, 1 if to.kind == c"B" else 2, to.line + r * to.step, n)
 
 
 cdef inline void sum_rows(
