@@ -80,7 +80,7 @@ def _family(image: Array) -> Any:
 
 
 def _fill(above: bool, source: Array, target: Array, first: int, threads: int) -> None:
-    target[...] = 255 if above else 0
+    target.fill(255 if above else 0)
 
 
 def _limit(value: float, dtype: np.dtype[Any]) -> float | bool:
