@@ -110,6 +110,7 @@ FAMILIES = [
     Family("convkit._native.spectral", reals=("f32",), flags=UNROLL),
     Family("convkit._native.spectral", isas=UP_TO_AVX2, reals=("f64",), flags=UNROLL),
     Family("convkit._native.narrow", reals=("s16",), flags=(*UNROLL, *NO_GCSE), lanes=LANES_16),
+    Family("convkit._native.recursive", reals=("f64",)),
     Family("convkit._native.box"),
     Family("convkit._native.box_integers", isas=UP_TO_AVX2, reals=PIXELS[:3]),
     Family("convkit._native.morphology", isas=UP_TO_AVX2, reals=("u8",)),

@@ -454,7 +454,10 @@ def _(a: SimpleNamespace, dtype: np.dtype, channels: int) -> Call | None:
 
 # ---- where OpenCV differs -----------------------------------------------------------------------------
 
-WITHOUT_PEER: dict[str, str] = {"gaussian_gradient": "OpenCV derives with Sobel's kernels alone"}
+WITHOUT_PEER: dict[str, str] = {
+    "gaussian_gradient": "OpenCV derives with Sobel's kernels alone",
+    "recursive_gaussian": "OpenCV sums a Gaussian's weights, more of them the larger sigma is",
+}
 """Filters that OpenCV has not, and why nothing of it means the same."""
 
 
@@ -512,6 +515,11 @@ def _(rng: np.random.Generator, dtype: np.dtype) -> dict[str, Any]:
     sigma = tuple(np.exp(rng.uniform(-1, 1.5, 2)).round(2).tolist())
     ksize = int(rng.integers(1, 8)) * 2 + 1 if rng.random() < 0.3 else None
     return {"sigma": sigma if rng.random() < 0.3 else sigma[0], "ksize": ksize}
+
+
+@draw("recursive_gaussian")
+def _(rng: np.random.Generator, dtype: np.dtype) -> dict[str, Any]:
+    return {"sigma": round(float(np.exp(rng.uniform(0, 4))), 2)}
 
 
 @draw("gaussian_gradient")

@@ -40,6 +40,7 @@ FAMILIES = {
     "mark": "convkit._native.mark",
     "stencil": "convkit._native.stencil",
     "spectral": "convkit._native.spectral",
+    "recursive": "convkit._native.recursive",
     "layout": "convkit._native.layout",
     "red_blue": "convkit._native.red_blue",
     "row_sums": "convkit._native.row_sums",

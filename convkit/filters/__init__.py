@@ -12,7 +12,7 @@ from convkit.filters.morphology import closing, dilate, erode, maximum, minimum,
 from convkit.filters.pipeline import Pipeline, parse
 from convkit.filters.rank import median
 from convkit.filters.sharpen import sharpen, unsharp_mask
-from convkit.filters.smooth import box, gaussian
+from convkit.filters.smooth import box, gaussian, recursive_gaussian
 from convkit.filters.thresholds import otsu, threshold
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "otsu",
     "parse",
     "prewitt",
+    "recursive_gaussian",
     "scharr",
     "sepfilter2d",
     "sharpen",

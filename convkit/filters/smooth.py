@@ -13,7 +13,7 @@ from convkit.filters import coefficients
 from convkit.filters.registry import Arguments, Halo, derivative_dtype, keeps_dtype, register
 from convkit.filters.remember import remembered
 from convkit.ops import box as box_ops
-from convkit.ops import stencil
+from convkit.ops import recursive, rows, stencil, window
 from convkit.ops.stencil import Border, Stencil
 
 
@@ -148,6 +148,70 @@ def _planned(
     pairs = zip(sigmas, radii, orders, strict=True)
     down, along = (coefficients.gaussian_derivative(s, radius, n) for s, radius, n in pairs)
     return stencil.separable((down, along)), result
+
+
+@register(halo=None, output_dtype=keeps_dtype, remember=True)
+def recursive_gaussian(
+    image: ArrayLike,
+    sigma: float | tuple[float, float],
+    *,
+    border: Border = "reflect",
+    cval: float = 0.0,
+    out: Array | None = None,
+    num_threads: int | None = None,
+) -> Array:
+    """Gaussian blur that takes as long for any sigma, and is off by less than 1e-3.
+
+    Recursive filters whose weights are nearly a Gaussian's run along rows and columns, there and back. No
+    weight along an axis is off by more than 5e-4 of the largest, and no pixel by more than 1e-3 of the
+    difference between the least and the greatest pixel. From about sigma = 10 on it beats `gaussian`.
+
+    Parameters
+    ----------
+    image : array_like, HW or HWC
+        uint8, uint16, int16, float32 or float64; each channel is filtered alone.
+    sigma : float or (float, float)
+        Standard deviation in pixels, above 0, at most 500; a pair is (vertical, horizontal).
+    border, cval, out, num_threads
+        As in `sobel`. 5 standard deviations of the border are seen, and "valid" leaves off as much.
+
+    Returns
+    -------
+    ndarray
+        The shape (smaller for "valid") and dtype of `image`; integers are rounded to nearest. One pixel that
+        is NaN or infinite leaves nothing but NaN of its channel.
+
+    Raises
+    ------
+    ValueError
+        An argument is outside its range, or "valid" leaves nothing.
+    TypeError
+        A dtype that is not supported.
+
+    References
+    ----------
+    R. Deriche, "Recursively implementing the Gaussian and its derivatives", INRIA RR-1893, 1993.
+
+    Examples
+    --------
+    >>> import convkit as ck, numpy as np
+    >>> step = np.repeat(np.array([[0, 200]], np.uint8), 50, 1)
+    >>> ck.filters.recursive_gaussian(step, 20)[0, ::11]
+    array([  3,   6,  17,  41,  78, 122, 159, 183, 194, 197], dtype=uint8)
+    """
+    source = _checks.image(image)
+    sigmas = _checks.positive_pair(sigma, "sigma")
+    if max(sigmas) > recursive.MAX_SIGMA:
+        raise ValueError(
+            f"sigma is {sigma!r}; expected at most {recursive.MAX_SIGMA:.0f}: shrink the image first"
+        )
+    code = stencil.BORDERS.index(_checks.choice(border, "border", stencil.BORDERS))
+    smoothing = recursive.Smoothing(sigmas, code, _checks.fill_value(cval, source.dtype))
+    down, along = recursive.reaches(sigmas)
+    shape = window.output_shape(source.shape, (2 * down + 1, 2 * along + 1), border)
+    result = _checks.output(out, shape, source.dtype, source)
+    kernel = rows.RowKernel(smoothing.run, 0, 0)
+    return rows.execute(kernel, source, result, source.size * recursive.WORK, num_threads)
 
 
 @register(halo=_box_halo, output_dtype=keeps_dtype)

@@ -119,6 +119,7 @@ def own_arguments(rng: np.random.Generator, name: str) -> dict[str, Any]:
         "gaussian_gradient": lambda: direction | {"sigma": float(rng.uniform(0.3, 2.0))},
         "laplacian": lambda: {"ksize": int(rng.choice([1, 3, 5, 7, 9]))},
         "prewitt": lambda: direction,
+        "recursive_gaussian": lambda: {"sigma": tuple(rng.uniform(0.1, 0.6, 2).tolist())},
         "scharr": lambda: direction,
         "sepfilter2d": lambda: {**kernels, **general},
         "sharpen": lambda: {"sigma": sigma, "amount": float(rng.uniform(-1, 3))},
