@@ -270,6 +270,22 @@ def output(
     """
     if out is None:
         return empty(shape, dtype)
+    found = fitting(out, shape, dtype)
+    if not _is_aligned(found):
+        raise ValueError("out is not aligned to its dtype; pass np.empty(...)")
+    for array in inputs:
+        if overlaps(found, array):
+            raise ValueError("out overlaps an input in memory; pass an array of its own, or out=None")
+    if residual is not None and overlaps(found, residual) and not _is_same(found, residual):
+        raise ValueError(
+            "out overlaps residual in memory without being it; pass out=residual to add in place, "
+            "or an array of its own"
+        )
+    return found
+
+
+def fitting(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """`out`, refused where even NumPy could not write `shape` and `dtype` to it; aligned or not."""
     if not isinstance(out, np.ndarray):
         raise TypeError(
             f"out is {type(out).__name__}; expected a NumPy array of shape {shape} and dtype {dtype}"
@@ -280,37 +296,26 @@ def output(
         raise TypeError(f"out has dtype {out.dtype.str}; expected {dtype}")
     if not out.flags.writeable:
         raise ValueError("out is read-only; pass an array that can be written")
-    if not _is_aligned(out):
-        raise ValueError("out is not aligned to its dtype; pass np.empty(...)")
+    refuse_shared(out)
+    return out
+
+
+def refuse_shared(out: Array) -> None:
+    """Refuse an `out` in which one element may lie over another."""
     if not out.flags.c_contiguous and _overlaps_itself(out):
         raise ValueError("out is a view whose elements share memory; pass np.empty(...)")
-    for array in inputs:
-        if overlaps(out, array):
-            raise ValueError("out overlaps an input in memory; pass an array of its own, or out=None")
-    if residual is not None and overlaps(out, residual) and not _is_same(out, residual):
-        raise ValueError(
-            "out overlaps residual in memory without being it; pass out=residual to add in place, "
-            "or an array of its own"
-        )
-    return out
 
 
 def _is_aligned(array: Array) -> bool:
     """Whether each element lies at a multiple of its size from the first, which is aligned."""
     flags = array.flags
-    return flags.aligned and (
-        flags.c_contiguous or not any(stride % array.itemsize for stride in array.strides)
-    )
+    size = array.itemsize or 1  # that of an empty string, or of a record without fields, is 0
+    return flags.aligned and (flags.c_contiguous or not any(stride % size for stride in array.strides))
 
 
 def needs_between(out: Any) -> bool:
-    """Whether `out` can be written, but by NumPy alone, as it is not aligned to its dtype."""
-    return (
-        isinstance(out, np.ndarray)
-        and not _is_aligned(out)
-        and out.flags.writeable
-        and not _overlaps_itself(out)
-    )
+    """Whether `out` is an array that kernels cannot write to, as it is not aligned to its dtype."""
+    return isinstance(out, np.ndarray) and not _is_aligned(out)
 
 
 def _is_same(a: Array, b: Array) -> bool:

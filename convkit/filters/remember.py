@@ -97,8 +97,9 @@ def between(call: Callable[[Any], Array], out: Any) -> Array:
     """``call(out)``; an array between where kernels cannot write to `out`."""
     if not _checks.needs_between(out):
         return call(out)
-    out[...] = call(_checks.empty(out.shape, out.dtype))
-    written: Array = out
+    result = call(None)  # an array like `out` may be far too large: what fits is known when there is a result
+    written = _checks.fitting(out, result.shape, result.dtype)
+    written[...] = result
     return written
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import convkit as ck
-from convkit import _dispatch, _threads
+from convkit import _checks, _dispatch, _threads
 from convkit.filters import registry, remember
 from convkit.ops import rows
 
@@ -183,6 +183,39 @@ def test_outputs_off_the_multiples_of_their_size(axis):
     packed.flags.writeable = False
     with pytest.raises(ValueError, match="out is read-only"):
         f.box(FLOATS, 5, channel_axis=axis, out=packed["value"])
+
+
+def astray(shape: tuple[int, ...], strides: tuple[int, ...] = (68, 4)) -> np.ndarray:
+    """An array of float32 that starts off the multiples of its size."""
+    return np.ndarray(shape, np.float32, bytearray(12 * 17 * 4 + 1), 1, strides)
+
+
+@pytest.mark.parametrize("axis", ["auto", None])
+@pytest.mark.parametrize(
+    ("out", "error", "message"),
+    [
+        (astray((11, 17)), ValueError, r"out has shape \(11, 17\); expected \(12, 17\)"),
+        (astray((12, 17)).view(np.int32), TypeError, "out has dtype <i4; expected float32"),
+        (astray((12, 17), (0, 4)), ValueError, "out is a view whose elements share memory"),
+        (astray((12, 17), (4, 4)), ValueError, "out is a view whose elements share memory"),
+        (np.ndarray((12, 17), "V0", bytearray(240), 0, (20, 1)), TypeError, "out has dtype"),
+    ],
+    ids=["shape", "dtype", "broadcast", "overlapping", "no bytes"],
+)
+def test_outputs_off_the_multiples_are_refused_as_others(axis, out, error, message):
+    for _ in range(2):
+        with pytest.raises(error, match=message):
+            f.box(FLOATS, 5, channel_axis=axis, out=out)
+
+
+@pytest.mark.parametrize("axis", ["auto", None])
+def test_outputs_that_do_not_fit_take_no_memory_of_their_size(monkeypatch, axis):
+    asked = []
+    empty = _checks.empty
+    monkeypatch.setattr(_checks, "empty", lambda shape, dtype: asked.append(shape) or empty(shape, dtype))
+    with pytest.raises(ValueError, match="out has shape"):
+        f.box(spread(FLOATS), 5, channel_axis=axis, out=astray((11, 17)))
+    assert (11, 17) not in asked
 
 
 def test_outputs_in_the_image():

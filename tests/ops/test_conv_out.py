@@ -90,6 +90,11 @@ def refusals():
             ValueError,
             "out is a view whose elements share memory",
         ),
+        "windows off the multiples": (
+            np.lib.stride_tricks.as_strided(unaligned, shape, (400, 40, 4, 4)),
+            ValueError,
+            "out is a view whose elements share memory",
+        ),
         "list": ([0.0], TypeError, "out is list; expected a NumPy array of shape"),
         "number": (1.0, TypeError, "out is float"),
     }
