@@ -99,7 +99,7 @@ def between(call: Callable[[Any], Array], out: Any) -> Array:
         return call(out)
     result = call(None)  # an array like `out` may be far too large: what fits is known when there is a result
     written = _checks.fitting(out, result.shape, result.dtype)
-    written[...] = result
+    np.asarray(written)[...] = result  # as kernels write: subclasses, such as masked arrays, may not
     return written
 
 

@@ -218,6 +218,36 @@ def test_outputs_that_do_not_fit_take_no_memory_of_their_size(monkeypatch, axis)
     assert (11, 17) not in asked
 
 
+class Guarded(np.ndarray):
+    """An array that Python cannot write to."""
+
+    def __setitem__(self, *_: object) -> None:
+        raise AssertionError("written by an item")
+
+
+def guarded(data: np.ndarray) -> np.ndarray:
+    return data.view(Guarded)
+
+
+def masked(data: np.ndarray) -> np.ndarray:
+    return np.ma.masked_array(data, np.eye(*data.shape, dtype=bool))
+
+
+def hard_masked(data: np.ndarray) -> np.ndarray:
+    return masked(data).harden_mask()
+
+
+@pytest.mark.parametrize("axis", ["auto", None])
+@pytest.mark.parametrize("aligned", [True, False])
+@pytest.mark.parametrize("make", [guarded, masked, hard_masked])
+def test_outputs_of_subclasses_are_written_as_arrays(axis, aligned, make):
+    out = make(np.zeros((12, 17), np.float32) if aligned else astray((12, 17)))
+    assert f.box(FLOATS, 5, channel_axis=axis, out=out) is out
+    np.testing.assert_array_equal(np.asarray(out), f.box(FLOATS, 5))
+    if isinstance(out, np.ma.MaskedArray):
+        np.testing.assert_array_equal(out.mask, np.eye(12, 17, dtype=bool))
+
+
 def test_outputs_in_the_image():
     expected = f.gaussian(IMAGE, 1.0)
     f.gaussian(IMAGE, 1.0, out=np.empty_like(IMAGE))
