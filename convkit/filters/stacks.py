@@ -145,4 +145,5 @@ def _moved(out: Any, image: Array, axis: int | None, place: int, stack: int) -> 
         raise ValueError(
             f"out has shape {out.shape}; expected the layout of image, whose shape is {image.shape}"
         )
+    _checks.refuse_shared(out)  # one image with another, which no filter sees
     return moved

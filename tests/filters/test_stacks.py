@@ -98,6 +98,15 @@ def test_a_stack_over_itself():
     np.testing.assert_array_equal(stack, expected)
 
 
+def test_images_of_a_stack_that_share_memory_are_refused():
+    stack = np.ones((3, 8, 9), np.float32)
+    for strides in ((0, 36, 4), (36, 36, 4)):
+        out = np.ndarray(stack.shape, stack.dtype, bytearray(stack.nbytes), 0, strides)
+        with pytest.raises(ValueError, match="out is a view whose elements share memory"):
+            ck.filters.box(stack, 3, channel_axis=None, out=out)
+        assert not out.any()
+
+
 @pytest.fixture
 def register(monkeypatch):
     """Register filters for the time of a test."""
