@@ -103,7 +103,8 @@ class Pipeline:
         self.stages = found
         self._plan = functools.lru_cache(PLANS_KEPT)(self._make_plan)
         joint = any(stage.filter.joint_channels for stage in found)
-        self._apply = any_layout(self._run, joint)
+        refuses = any(stage.filter.refuses_pixels for stage in found)
+        self._apply = any_layout(self._run, joint, refuses_pixels=refuses)
 
     def __call__(
         self,

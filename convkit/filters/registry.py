@@ -43,7 +43,7 @@ class Filter:
     `halo` maps the complete arguments (by name, defaults included, without the image) to a `Halo`; None means
     that the filter needs the whole image. `output_dtype` maps the image's dtype and the same arguments to the
     dtype of the result. `default_border` is None where the filter has no border; `joint_channels` tells that
-    the channels of a pixel see each other.
+    the channels of a pixel see each other, `refuses_pixels` that an image may be refused for its pixels.
     """
 
     name: str
@@ -52,6 +52,7 @@ class Filter:
     output_dtype: DtypeRule
     default_border: str | None
     joint_channels: bool
+    refuses_pixels: bool
     signature: inspect.Signature
     summary: str
 
@@ -72,6 +73,7 @@ def register(
     output_dtype: DtypeRule,
     joint_channels: bool = False,
     remember: bool = False,
+    refuses_pixels: bool = False,
 ) -> Callable[[Function], Function]:
     """Register a function ``name(image, ..., out=None, num_threads=None)`` under its own name.
 
@@ -81,7 +83,7 @@ def register(
     """
 
     def add(function: Function) -> Function:
-        public = any_layout(function, joint_channels, remember or halo is not None)
+        public = any_layout(function, joint_channels, remember or halo is not None, refuses_pixels)
         signature = inspect.signature(public)
         border = signature.parameters.get("border")
         name = function.__name__
@@ -92,6 +94,7 @@ def register(
             output_dtype=output_dtype,
             default_border=None if border is None else border.default,
             joint_channels=joint_channels,
+            refuses_pixels=refuses_pixels,
             signature=signature,
             summary=inspect.cleandoc(function.__doc__ or "").partition("\n")[0],
         )

@@ -93,9 +93,9 @@ def _repeat(steps: list[Step], image: Array, out: Any) -> Array:
     return last.made_of(image, out)
 
 
-def between(call: Callable[[Any], Array], out: Any) -> Array:
-    """``call(out)``; an array between where kernels cannot write to `out`."""
-    if not _checks.needs_between(out):
+def between(call: Callable[[Any], Array], out: Any, whole: bool = False) -> Array:
+    """``call(out)``; an array between where kernels cannot write to `out`, or all is written as a `whole`."""
+    if out is None or not (whole or _checks.needs_between(out)):
         return call(out)
     result = call(None)  # an array like `out` may be far too large: what fits is known when there is a result
     written = _checks.fitting(out, result.shape, result.dtype)

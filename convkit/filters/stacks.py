@@ -28,7 +28,10 @@ PARAMETER = """    channel_axis : int, optional
 
 
 def any_layout(
-    function: Callable[..., Array], joint_channels: bool = False, remember: bool = False
+    function: Callable[..., Array],
+    joint_channels: bool = False,
+    remember: bool = False,
+    refuses_pixels: bool = False,
 ) -> Callable[..., Array]:
     """`function` with the parameter ``channel_axis``, for stacks, and with any `out`.
 
@@ -40,6 +43,8 @@ def any_layout(
         Whether channels see each other; else those that do not lie last are filtered as single planes.
     remember : bool
         Whether kernels alone make its result, and are chosen without a look at the pixels.
+    refuses_pixels : bool
+        Whether it may refuse an image for its pixels: nothing of a stack is then written before all is known.
 
     Returns
     -------
@@ -59,7 +64,7 @@ def any_layout(
             return asked(image, args, kwargs, out)
         stack = _checks.as_array(image, "image", np.dtype(np.float64))
         one = functools.partial(_call, function, args, kwargs)
-        return between(lambda to: _each(one, stack, channel_axis, to, joint_channels), out)
+        return between(lambda to: _each(one, stack, channel_axis, to, joint_channels), out, refuses_pixels)
 
     call.__doc__ = (function.__doc__ or "").replace("\n    Returns\n", f"{PARAMETER}\n    Returns\n", 1)
     signature = inspect.signature(function)

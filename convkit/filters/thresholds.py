@@ -95,7 +95,7 @@ def _limit(value: float, dtype: np.dtype[Any]) -> float | bool:
     return float(math.floor(value)) if low <= value < high else value < low
 
 
-@register(halo=None, output_dtype=_mask, remember=True)
+@register(halo=None, output_dtype=_mask, remember=True, refuses_pixels=True)
 def otsu(image: ArrayLike, *, out: Array | None = None, num_threads: int | None = None) -> Array:
     """Where an image is above the value that parts its pixels best, by Otsu's method: 255 there, 0 elsewhere.
 
@@ -146,12 +146,10 @@ Split: TypeAlias = Callable[[Any, Array, int], float]
 
 def _part(family: Any, find: Split, source: Array, target: Array, first: int, threads: int) -> None:
     """Mark the pixels of each channel's upper class, those above what `find` says."""
-    if source.ndim == 2:
-        family.Kernel(find(family, source, threads)).run(source, target, 0, threads)
-        return
-    for channel in range(source.shape[2]):
-        plane = source[..., channel]
-        family.Kernel(find(family, plane, threads)).run(plane, target[..., channel], 0, threads)
+    channels: list[Any] = [...] if source.ndim == 2 else [(..., i) for i in range(source.shape[2])]
+    kernels = [family.Kernel(find(family, source[channel], threads)) for channel in channels]
+    for kernel, channel in zip(kernels, channels, strict=True):  # nothing is written before all are found
+        kernel.run(source[channel], target[channel], 0, threads)
 
 
 def _part_of_integers(dtype: np.dtype[Any]) -> Split:

@@ -107,6 +107,33 @@ def test_images_of_a_stack_that_share_memory_are_refused():
         assert not out.any()
 
 
+@pytest.mark.parametrize("call", [ck.filters.otsu, ck.Pipeline("otsu"), ck.Pipeline("otsu | dilate(3)")])
+@pytest.mark.parametrize("axis", ["auto", None, 0, -1])
+def test_nothing_is_written_where_one_image_is_refused(call, axis):
+    stack = rng.random((8, 9, 3)).astype(np.float32)
+    out = np.full(stack.shape, 7, np.uint8)
+    assert call(stack, channel_axis=axis, out=out) is out
+    np.testing.assert_array_equal(out, call(stack, channel_axis=axis))
+    stack[-1, -1, -1] = np.nan
+    out[:] = 7
+    with pytest.raises(ValueError, match="image holds NaN"):
+        call(stack, channel_axis=axis, out=out)
+    assert (out == 7).all()
+
+
+@pytest.mark.parametrize("name", registry.names())
+def test_which_filters_refuse_pixels(call, name):
+    image = rng.standard_normal((9, 12)).astype(np.float32)
+    image[1, 2], image[3, 4], image[5, 6] = np.nan, np.inf, -np.inf
+    try:
+        call(image)
+    except ValueError:
+        refused = True
+    else:
+        refused = False
+    assert refused == registry.get(name).refuses_pixels
+
+
 @pytest.fixture
 def register(monkeypatch):
     """Register filters for the time of a test."""
