@@ -56,7 +56,8 @@ def canny(
         Lengths are √(dx² + dy²); otherwise |dx| + |dy|.
     sigma : float or (float, float), optional
         Smooth by `gaussian` first. Without, the result of a uint8 image is that of ``cv2.Canny``,
-        bit for bit.
+        bit for bit, but for thresholds of 2³¹ and more, and what IPP on one thread makes of an
+        aperture of 5.
     border, cval, num_threads
         As in `sobel`.
     out : ndarray, optional

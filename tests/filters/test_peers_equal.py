@@ -6,8 +6,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from convkit import filters as f
 from convkit.filters import registry
 
+cv2 = pytest.importorskip("cv2")
 bank = pytest.importorskip("benchmarks.bank", reason="not in a checkout")
 
 CALLS = 500
@@ -53,6 +55,45 @@ def test_differences_and_reasons_are_documented():
     text = DOCS.read_text("utf-8").partition("### Where OpenCV differs")[2].partition("\n## ")[0]
     rows = {line.split("|")[1].strip() for line in text.splitlines() if line.startswith("| ")}
     assert rows - {"what"} == set(bank.DIFFERENCES) | set(bank.WITHOUT_PEER)
+
+
+@pytest.fixture
+def without_ipp():
+    """OpenCV's own code, which its results on several threads are those of."""
+    used = cv2.ipp.useIPP()
+    cv2.ipp.setUseIPP(False)
+    yield
+    cv2.ipp.setUseIPP(used)
+
+
+def test_canny_of_aperture_5(without_ipp):
+    """A picture of which IPP finds a pixel more."""
+    image = 251 * (np.arange(5) == [[0], [1], [1], [2], [2], [3]]).astype(np.uint8)
+    expected = cv2.Canny(image, 200, 800, apertureSize=5, L2gradient=True)
+    np.testing.assert_array_equal(f.canny(image, 200, 800, aperture=5, l2=True), expected)
+
+
+@pytest.mark.parametrize(("aperture", "first"), [(3, 2.0**31), (5, 2.0**31), (7, 2.0**35)])
+def test_canny_with_thresholds_beyond_integers(without_ipp, aperture, first):
+    image = np.random.default_rng(8).integers(0, 256, (30, 40), np.uint8)
+    for high in (np.nextafter(first, 0), first, 1e300):
+        assert cv2.Canny(image, 100, high, apertureSize=aperture).any() == (high >= first)
+        assert not f.canny(image, 100, high, aperture=aperture).any()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_outside_of_floats(dtype, sign):
+    """Beside the image, which the only weight of the footprint misses, and over an infinite one."""
+    ours, theirs = (f.erode, cv2.erode) if sign > 0 else (f.dilate, cv2.dilate)
+    corner = np.zeros((5, 5), np.uint8)
+    corner[0, 0] = 1
+    for image, footprint in (
+        (np.ones((2, 3), dtype), corner),
+        (np.full((2, 3), sign * np.inf, dtype), np.ones((3, 3), np.uint8)),
+    ):
+        assert (ours(image, footprint) == sign * np.inf).all()
+        assert (theirs(image, footprint) == sign * np.finfo(dtype).max).all()
 
 
 @pytest.mark.parametrize("name", [name for name in registry.names() if name in bank.PEERS["opencv"]])
