@@ -3,8 +3,9 @@
 Bands of rows go through three lines of gradients and end as two bits for each pixel: a local maximum above the low
 threshold, and one above the high. 64 pixels lie in a word, so hysteresis floods a whole run of pixels at once: added
 to the mask of weak pixels, a strong one carries on to the end of its run; towards the other end, six doubling steps
-do. Sweeps down and up alternate until nothing changes, over rows whose neighbour changed: in each band, while it is near,
-and then from where bands meet.
+do. In each band, while it is near, a sweep down and one up reach most; contours that wind on are followed by a list of
+words that changed, since further sweeps would pass whole rows for each turn of them. Then they are followed from where
+bands meet.
 """
 from cpython.buffer cimport PyBUF_ANY_CONTIGUOUS, PyBuffer_Release, PyObject_GetBuffer
 from cython.parallel cimport prange, threadid
@@ -25,6 +26,7 @@ cdef enum:
     BAND = 64
     WEAK = 1
     STRONG = 2
+    NONE = -1
 
 cdef double TAN_22 = 0.41421356237309503  # of 22.5°, and of 67.5°
 cdef double TAN_67 = 2.414213562373095
@@ -32,7 +34,7 @@ cdef double TAN_67 = 2.414213562373095
 cdef struct Maps:  # a bit for each pixel, with a word of zeros on both sides
     uint64_t* weak
     uint64_t* strong
-    int32_t* changed  # the last sweep that changed a row
+    Py_ssize_t* listed  # of each word whose change has not been followed, 1 + the one listed before it or NONE; else 0
     Py_ssize_t words, step
 
 cdef struct Edges:
@@ -336,66 +338,90 @@ cdef inline bint is_reached(
     return found != 0
 
 
-cdef bint flood(uint64_t* strong, const uint64_t* near, const uint64_t* weak, Py_ssize_t words) noexcept nogil:
-    """Strong becomes what is weak and touches the row `near` or is connected along the row; whether any did."""
-    cdef Py_ssize_t i
+cdef inline uint64_t towards_zero(uint64_t seed, uint64_t weak) noexcept nogil:
+    """The seed, and what is weak below it, to the ends of runs."""
     cdef int k
-    cdef uint64_t seed, sum_, carry = 0, changed = 0, mask
+    for k in range(6):
+        seed |= weak & (seed >> (1 << k))
+        weak &= weak >> (1 << k)
+    return seed
+
+
+cdef void flood(uint64_t* strong, const uint64_t* near, const uint64_t* weak, Py_ssize_t words) noexcept nogil:
+    """Strong becomes what is weak and touches the row `near` or is connected along the row."""
+    cdef Py_ssize_t i
+    cdef uint64_t seed, sum_, carry = 0, mask
     for i in range(words):
         seed = strong[i] | (beside(near, i) & weak[i])
         sum_ = weak[i] + seed
         mask = sum_ < seed
         sum_ += carry
         carry = mask | (sum_ < carry)
-        seed |= (sum_ ^ weak[i]) & weak[i]
-        changed |= seed ^ strong[i]
-        strong[i] = seed
+        strong[i] = seed | ((sum_ ^ weak[i]) & weak[i])
     for i in range(words - 1, -1, -1):
         seed = strong[i] | (weak[i] & (strong[i + 1] << 63))
-        if seed == 0 or seed == weak[i]:
-            changed |= seed ^ strong[i]
-            strong[i] = seed
-            continue
-        mask = weak[i]
-        for k in range(6):
-            seed |= mask & (seed >> (1 << k))
-            mask &= mask >> (1 << k)
-        changed |= seed ^ strong[i]
-        strong[i] = seed
-    return changed != 0
+        strong[i] = seed if seed == 0 or seed == weak[i] else towards_zero(seed, weak[i])
 
 
-cdef bint sweep(const Maps* maps, Py_ssize_t top, Py_ssize_t bottom, int turn) noexcept nogil:
-    """Down the rows in even turns, up in odd ones; whether anything changed."""
-    cdef Py_ssize_t i, y, near, step = maps.step
-    cdef bint any_change = False
-    for i in range(bottom - top):
-        y = top + i if turn % 2 == 0 else bottom - 1 - i
-        near = max(y - 1, top) if turn % 2 == 0 else min(y + 1, bottom - 1)
-        if turn > 1 and maps.changed[near] < turn - 1:
-            continue
-        if turn and not is_reached(maps.strong + y * step, maps.strong + near * step, maps.weak + y * step, maps.words):
-            continue
-        if flood(maps.strong + y * step, maps.strong + near * step, maps.weak + y * step, maps.words):
-            maps.changed[y] = turn
-            any_change = True
-    return any_change
+cdef inline void reach(const Maps* maps, Py_ssize_t at, uint64_t seed, Py_ssize_t* last) noexcept nogil:
+    """Strong becomes what is weak and connected with the seed within word `at`, which is listed if it changed."""
+    cdef uint64_t weak = maps.weak[at]
+    seed &= weak & ~maps.strong[at]
+    if seed == 0:
+        return
+    maps.strong[at] |= towards_zero(seed | (((weak + seed) ^ weak) & weak), weak)
+    if maps.listed[at] == 0:
+        maps.listed[at] = last[0]
+        last[0] = at + 1
 
 
-cdef void connect(const Maps* maps, Py_ssize_t top, Py_ssize_t bottom, int turn) noexcept nogil:
-    sweep(maps, top, bottom, turn)
-    turn += 1
-    while sweep(maps, top, bottom, turn):
-        turn += 1
+cdef void reach_row(const Maps* maps, Py_ssize_t row, Py_ssize_t near, Py_ssize_t* last) noexcept nogil:
+    cdef Py_ssize_t i
+    if is_reached(maps.strong + row, maps.strong + near, maps.weak + row, maps.words):
+        for i in range(maps.words):
+            reach(maps, row + i, beside(maps.strong + near, i), last)
+
+
+cdef void follow(const Maps* maps, Py_ssize_t begin, Py_ssize_t end, Py_ssize_t last) noexcept nogil:
+    """From the words listed to all that is connected with them, in rows whose words are `begin` to `end`."""
+    cdef Py_ssize_t at, near
+    cdef uint64_t strong
+    cdef int k
+    while last != NONE:
+        at = last - 1
+        last = maps.listed[at]
+        maps.listed[at] = 0
+        strong = maps.strong[at]
+        for k in range(-1, 2):
+            near = at + k * maps.step
+            if begin <= near < end:
+                reach(maps, near - 1, strong << 63, &last)
+                reach(maps, near, strong | strong << 1 | strong >> 1, &last)
+                reach(maps, near + 1, strong >> 63, &last)
+
+
+cdef void connect(const Maps* maps, Py_ssize_t top, Py_ssize_t bottom) noexcept nogil:
+    """Between two rows; what the sweep up changes may touch rows that it has left, and is followed from there."""
+    cdef Py_ssize_t y, row, step = maps.step, last = NONE
+    for y in range(top, bottom):
+        row = y * step
+        flood(maps.strong + row, maps.strong + max(y - 1, top) * step, maps.weak + row, maps.words)
+    for y in range(bottom - 2, top - 1, -1):
+        row = y * step
+        if is_reached(maps.strong + row, maps.strong + row + step, maps.weak + row, maps.words):
+            flood(maps.strong + row, maps.strong + row + step, maps.weak + row, maps.words)
+            reach_row(maps, row + step, row, &last)
+    follow(maps, top * step, bottom * step, last)
 
 
 cdef void connect_bands(const Maps* maps, Py_ssize_t height) noexcept nogil:
     """Where bands, each connected, meet: from the rows on both sides on."""
-    cdef Py_ssize_t i
-    memset(maps.changed, 0, height * sizeof(int32_t))
+    cdef Py_ssize_t i, row, step = maps.step, last = NONE
     for i in range(1, ceil_div(height, BAND)):
-        maps.changed[i * BAND - 1] = maps.changed[i * BAND] = 2
-    connect(maps, 0, height, 2)
+        row = i * BAND * step
+        reach_row(maps, row, row - step, &last)
+        reach_row(maps, row - step, row, &last)
+    follow(maps, 0, height * step, last)
 
 
 cdef void draw_row(const Edges* edges, Py_ssize_t y, uint8_t* line) noexcept nogil:
@@ -416,22 +442,22 @@ cdef int execute(Edges* edges, int threads) except -1:
     cdef char* scratch
     maps.words = ceil_div(w.out_width, 64)
     maps.step = maps.words + 2
-    map_bytes = height * maps.step * 8
+    map_bytes = height * maps.step * sizeof(uint64_t)
     edges.line = ceil_div((w.out_width + w.columns + 1) * channels + 64, 64) * 64
     bytes_each = edges.line * (3 * 4 + 6 * 2 + w.rows + 1)
     threads = <int>min(threads, ceil_div(height, BAND))
-    memory = <char*>scratch_alloc(2 * map_bytes + height * 4 + 64 + threads * bytes_each)
+    memory = <char*>scratch_alloc(3 * map_bytes + 64 + threads * bytes_each)
     if memory == NULL:
         raise MemoryError(f"no memory for the edges of {height} rows")
-    memset(memory, 0, 2 * map_bytes + height * 4)
+    memset(memory, 0, 3 * map_bytes)
     maps.weak = <uint64_t*>memory + 1
     maps.strong = <uint64_t*>(memory + map_bytes) + 1
-    maps.changed = <int32_t*>(memory + 2 * map_bytes)
-    scratch = memory + ceil_div(2 * map_bytes + height * 4, 64) * 64
+    maps.listed = <Py_ssize_t*>(memory + 2 * map_bytes) + 1
+    scratch = memory + ceil_div(3 * map_bytes, 64) * 64
     memset(scratch, 0, threads * bytes_each)
     for i in prange(ceil_div(height, BAND), nogil=True, num_threads=threads, schedule="dynamic"):
         run_band(edges, i, scratch + threadid() * bytes_each)
-        connect(maps, i * BAND, min((i + 1) * BAND, height), 0)
+        connect(maps, i * BAND, min((i + 1) * BAND, height))
     with nogil:
         connect_bands(maps, height)
     w.channels = 1

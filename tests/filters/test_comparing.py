@@ -157,6 +157,21 @@ def test_edges_run_through_words_and_bands(isa, threads, height, width):
     np.testing.assert_array_equal(found, _reference.canny(image, 30, 600))
 
 
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("step", [8, 12, 21])
+def test_edges_wind_through_words_and_bands(isa, threads, step, turned):
+    """A comb, whose one contour runs up and down every tooth, strong only at the tip of the first."""
+    image = np.zeros((210, 333), np.uint8)
+    for x in range(5, 320, step):
+        image[5:-5, x : x + step // 2] = 60
+    image[-9:-5, 5:320] = 60
+    image[5:9, 5 : 5 + step // 2] = 100
+    image = image.T if turned else image
+    found = f.canny(image, 30, 380, num_threads=threads)
+    np.testing.assert_array_equal(found, _reference.canny(image, 30, 380))
+    np.testing.assert_array_equal(found, f.canny(image, 30, 30))
+
+
 def test_canny_after_a_blur(isa):
     image = rng.integers(0, 256, (40, 50), np.uint8)
     expected = f.canny(f.gaussian(image, 1.2, border="edge"), 20, 60)
