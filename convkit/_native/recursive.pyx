@@ -8,12 +8,11 @@ from cpython.buffer cimport PyBUF_RECORDS, PyBUF_RECORDS_RO, PyBuffer_Release, P
 from cython.parallel cimport prange, threadid
 from libc.math cimport rint
 from libc.stdint cimport int16_t, uint8_t, uint16_t
-from libc.string cimport memcpy, memset
 
 from convkit._native.arith cimport ceil_div
 from convkit._native.border cimport border_index
 from convkit._native.image cimport Grid, element, grid_of
-from convkit._native.simd cimport VL, real, scratch_alloc, scratch_free, vec, vec_load, vec_set, vec_store
+from convkit._native.simd cimport VL, scratch_alloc, scratch_free, vec, vec_load, vec_set, vec_store
 
 cdef enum:
     ORDER = 4
