@@ -69,7 +69,7 @@ cdef inline void run_over(
             y += step
 
 
-cdef inline void extend(const Filter* filter, double* x) noexcept nogil:
+cdef inline void extend(const Filter* filter, double* x, const double* base) noexcept nogil:
     """The lines around the image's, which begin at `x`; the outermost are there ORDER times more."""
     cdef Py_ssize_t n = filter.source.length, i, at, outside
     cdef int side, lane
@@ -79,7 +79,7 @@ cdef inline void extend(const Filter* filter, double* x) noexcept nogil:
             outside = n + outside if side else -1 - outside
             at = border_index(outside, n, filter.border)
             for lane in range(LANES):
-                x[(n + i if side else -1 - i) * LANES + lane] = x[at * LANES + lane] if at >= 0 else filter.cval
+                x[(n + i if side else -1 - i) * LANES + lane] = x[at * LANES + lane] if at >= 0 else filter.cval - base[lane]
 
 
 # ---- lanes ------------------------------------------------------------------------------------------
@@ -95,19 +95,25 @@ cdef inline bint find_lanes(const Lines* lines, Py_ssize_t first, Py_ssize_t* of
     return beside
 
 
-cdef inline void load_lanes(const element* data, const Lines* lines, Py_ssize_t first, double* x) noexcept nogil:
+cdef inline void load_lanes(
+    const element* data, const Lines* lines, Py_ssize_t first, double* x, double* base
+) noexcept nogil:
+    """Less their first pixel, `base`: rounding grows with numbers, and should with differences."""
     cdef Py_ssize_t offsets[LANES]
     cdef Py_ssize_t i, step = lines.step
+    cdef bint beside = find_lanes(lines, first, offsets)
     cdef int lane
-    if find_lanes(lines, first, offsets):
+    for lane in range(LANES):
+        base[lane] = <double>data[offsets[lane]]
+    if beside:
         data += offsets[0]
         for i in range(lines.length):
             for lane in range(LANES):
-                x[i * LANES + lane] = <double>data[i * step + lane]
+                x[i * LANES + lane] = <double>data[i * step + lane] - base[lane]
         return
     for i in range(lines.length):
         for lane in range(LANES):
-            x[i * LANES + lane] = <double>data[i * step + offsets[lane]]
+            x[i * LANES + lane] = <double>data[i * step + offsets[lane]] - base[lane]
 
 
 cdef inline element stored_as(double value, element* kind) noexcept nogil:
@@ -122,7 +128,9 @@ cdef inline element stored_as(double value, element* kind) noexcept nogil:
         return <element>min(max(rint(value), -32768.0), 32767.0)
 
 
-cdef inline void store_lanes(element* data, const Lines* lines, Py_ssize_t first, const double* y) noexcept nogil:
+cdef inline void store_lanes(
+    element* data, const Lines* lines, Py_ssize_t first, const double* y, const double* base
+) noexcept nogil:
     cdef Py_ssize_t offsets[LANES]
     cdef Py_ssize_t i, step = lines.step
     cdef Py_ssize_t used = min(<Py_ssize_t>LANES, lines.count * lines.grid.channels - first)
@@ -131,39 +139,39 @@ cdef inline void store_lanes(element* data, const Lines* lines, Py_ssize_t first
         data += offsets[0]
         for i in range(lines.length):
             for lane in range(LANES):
-                data[i * step + lane] = stored_as(y[i * LANES + lane], data)
+                data[i * step + lane] = stored_as(y[i * LANES + lane] + base[lane], data)
         return
     for i in range(lines.length):
         for lane in range(used):
-            data[i * step + offsets[lane]] = stored_as(y[i * LANES + lane], data)
+            data[i * step + offsets[lane]] = stored_as(y[i * LANES + lane] + base[lane], data)
 
 
-cdef void load(const Lines* lines, Py_ssize_t first, double* x) noexcept nogil:
+cdef void load(const Lines* lines, Py_ssize_t first, double* x, double* base) noexcept nogil:
     cdef const char* data = lines.grid.data
     if lines.grid.kind == c"B":
-        load_lanes(<const uint8_t*>data, lines, first, x)
+        load_lanes(<const uint8_t*>data, lines, first, x, base)
     elif lines.grid.kind == c"H":
-        load_lanes(<const uint16_t*>data, lines, first, x)
+        load_lanes(<const uint16_t*>data, lines, first, x, base)
     elif lines.grid.kind == c"h":
-        load_lanes(<const int16_t*>data, lines, first, x)
+        load_lanes(<const int16_t*>data, lines, first, x, base)
     elif lines.grid.kind == c"f":
-        load_lanes(<const float*>data, lines, first, x)
+        load_lanes(<const float*>data, lines, first, x, base)
     else:
-        load_lanes(<const double*>data, lines, first, x)
+        load_lanes(<const double*>data, lines, first, x, base)
 
 
-cdef void store(const Lines* lines, Py_ssize_t first, const double* y) noexcept nogil:
+cdef void store(const Lines* lines, Py_ssize_t first, const double* y, const double* base) noexcept nogil:
     cdef char* data = lines.grid.data
     if lines.grid.kind == c"B":
-        store_lanes(<uint8_t*>data, lines, first, y)
+        store_lanes(<uint8_t*>data, lines, first, y, base)
     elif lines.grid.kind == c"H":
-        store_lanes(<uint16_t*>data, lines, first, y)
+        store_lanes(<uint16_t*>data, lines, first, y, base)
     elif lines.grid.kind == c"h":
-        store_lanes(<int16_t*>data, lines, first, y)
+        store_lanes(<int16_t*>data, lines, first, y, base)
     elif lines.grid.kind == c"f":
-        store_lanes(<float*>data, lines, first, y)
+        store_lanes(<float*>data, lines, first, y, base)
     else:
-        store_lanes(<double*>data, lines, first, y)
+        store_lanes(<double*>data, lines, first, y, base)
 
 
 cdef void run_job(const Filter* filter, Py_ssize_t job, double* scratch) noexcept nogil:
@@ -171,14 +179,15 @@ cdef void run_job(const Filter* filter, Py_ssize_t job, double* scratch) noexcep
     cdef Py_ssize_t first = job * JOB, end = min(first + JOB, filter.source.count * filter.source.grid.channels)
     cdef double* x = scratch + around * LANES
     cdef double* y = x + (n + around) * LANES
+    cdef double base[LANES]
     while first < end:
-        load(&filter.source, first, x)
-        extend(filter, x)
+        load(&filter.source, first, x, base)
+        extend(filter, x, base)
         run_over(&filter.causal, x - filter.reach * LANES, y, filter.reach, n, LANES, False)
         # The anticausal filter begins with the number behind the one to which its result belongs.
         run_over(
             &filter.anticausal, x + (n + filter.reach) * LANES, y + (n - 1) * LANES, filter.reach, n, -LANES, True)
-        store(&filter.target, first, y)
+        store(&filter.target, first, y, base)
         first += LANES
 
 

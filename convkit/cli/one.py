@@ -21,7 +21,7 @@ SIDE = 256
 def check(chain: Pipeline) -> None:
     """Refuse arguments that are wrong for whatever image, as small ones of several kinds tell."""
     halo = chain.halo  # which needs no image
-    side = 1 + sum(halo) if halo else SIDE
+    side = 1 + sum(halo) if halo else SIDE + _left_off(chain)
     errors: list[Exception] = []
     for shape in ((1, 1), (side, side), (side, side, 3)):
         for dtype in (np.uint8, np.float32):
@@ -37,6 +37,11 @@ def check(chain: Pipeline) -> None:
                 )
             return
     raise errors[2]  # that of gray bytes: of one pixel, it may be about the size
+
+
+def _left_off(chain: Pipeline) -> int:
+    """Rows and columns, at most, by which a result is smaller than its image."""
+    return sum(sum(filter.left_off(filter.arguments(**arguments))) for filter, arguments in chain.stages)
 
 
 class Filtered(NamedTuple):

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from convkit import _checks, _dispatch, _threads
 from convkit._checks import Array
 from convkit.filters.edges import sobel
-from convkit.filters.registry import Arguments, register
+from convkit.filters.registry import Arguments, Halo, register
 from convkit.filters.smooth import gaussian
 from convkit.ops import window
 from convkit.ops.stencil import BORDERS, Border
@@ -24,7 +24,12 @@ def _uint8(image: np.dtype[Any], arguments: Arguments) -> np.dtype[Any]:
     return np.dtype(np.uint8)
 
 
-@register(halo=None, output_dtype=_uint8, joint_channels=True)
+def _margin(arguments: Arguments) -> Halo:
+    aperture = _checks.odd(arguments["aperture"], "aperture", 7)
+    return Halo.of((aperture, aperture))
+
+
+@register(halo=None, output_dtype=_uint8, margin=_margin, joint_channels=True)
 def canny(
     image: ArrayLike,
     low: float,

@@ -19,6 +19,7 @@ from convkit.filters.bands import Banded
 from convkit.filters.chain_report import Profile, size_of, step_lines, summary
 from convkit.filters.registry import Filter, Halo
 from convkit.filters.stacks import any_layout, told
+from convkit.ops import window
 
 STEPS_A_PIXEL = 10
 """Multiply-adds that a filter is taken to make for each pixel, to tell small work from large."""
@@ -179,9 +180,8 @@ class Pipeline:
                 ((filter, arguments),) = part.stages
                 complete = filter.arguments(**arguments)
                 now = filter.output_dtype(now, complete)
-                if filter.halo is not None and complete.get("border") == "valid":
-                    top, bottom, left, right = filter.halo(complete)
-                    size = (size[0] - top - bottom, size[1] - left - right, *size[2:])
+                top, bottom, left, right = filter.left_off(complete)
+                size = window.output_shape(size, (1 + top + bottom, 1 + left + right), "valid")
                 lines.append(f"{part}: alone ({part.why}), gives {now}")
             else:
                 size, now = part.plan.steps[-1].shape, part.plan.steps[-1].dtype

@@ -42,7 +42,8 @@ class Filter:
 
     `halo` maps the complete arguments (by name, defaults included, without the image) to a `Halo`; None means
     that the filter needs the whole image. `output_dtype` maps the image's dtype and the same arguments to the
-    dtype of the result. `default_border` is None where the filter has no border; `joint_channels` tells that
+    dtype of the result. `margin` maps them to what ``border="valid"`` leaves off, where that is not the halo.
+    `default_border` is None where the filter has no border; `joint_channels` tells that
     the channels of a pixel see each other, `refuses_pixels` that an image may be refused for its pixels.
     """
 
@@ -50,6 +51,7 @@ class Filter:
     function: Callable[..., Array]
     halo: HaloRule | None
     output_dtype: DtypeRule
+    margin: HaloRule | None
     default_border: str | None
     joint_channels: bool
     refuses_pixels: bool
@@ -64,6 +66,12 @@ class Filter:
         return dict(bound.arguments)
 
 
+    def left_off(self, arguments: Arguments) -> Halo:
+        """How many rows and columns the result of the complete `arguments` is smaller by, on each side."""
+        rule = self.margin or self.halo
+        return rule(arguments) if rule and arguments.get("border") == "valid" else Halo(0, 0, 0, 0)
+
+
 _filters: dict[str, Filter] = {}
 
 
@@ -71,6 +79,7 @@ def register(
     *,
     halo: HaloRule | None,
     output_dtype: DtypeRule,
+    margin: HaloRule | None = None,
     joint_channels: bool = False,
     remember: bool = False,
     refuses_pixels: bool = False,
@@ -92,6 +101,7 @@ def register(
             function=public,
             halo=halo,
             output_dtype=output_dtype,
+            margin=margin,
             default_border=None if border is None else border.default,
             joint_channels=joint_channels,
             refuses_pixels=refuses_pixels,

@@ -18,6 +18,9 @@ MAX_SIGMA = 500.0
 REACH = 5
 """Standard deviations of the border that are seen: 1.4e-4 of the weights lie beyond."""
 
+LEAST_SIGMA = 0.01
+"""Below, all weights but one are nothing."""
+
 WORK = 40
 """What a pixel costs along both axes, in multiply-adds."""
 
@@ -40,6 +43,7 @@ def recursion(sigma: float) -> Recursion:
     The coefficients are those of R. Deriche, "Recursively implementing the Gaussian and its derivatives",
     INRIA RR-1893, 1993.
     """
+    sigma = max(sigma, LEAST_SIGMA)
     weights, poles = [], []
     for a, b, decay, frequency in WAVES:
         fading, angle = math.exp(-decay / sigma), frequency / sigma

@@ -101,3 +101,11 @@ def test_one_thread_gives_the_same_bits(folder, capsys):
     for threads in ("1", "2"):
         run(capsys, "apply", "sobel", "in.png", "-o", f"{threads}.tiff", "--threads", threads)
     np.testing.assert_array_equal(ck.imread("1.tiff"), ck.imread("2.tiff"))
+
+
+def test_whole_images_may_lose_wide_margins(folder, capsys):
+    ck.imwrite("large.png", np.zeros((300, 310), np.uint8))
+    chain = "recursive_gaussian(26, border='valid')"
+    status, out, err = run(capsys, "apply", chain, "large.png", "-o", "out.png")
+    assert (status, err) == (0, "")
+    assert out.startswith("out.png: 50×40 uint8")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from convkit import _reference
+from convkit import Pipeline, _reference
 from convkit import filters as f
 
 RNG = np.random.default_rng(20)
@@ -36,11 +36,11 @@ def test_images_are_as_near(sigma):
 @pytest.mark.parametrize("border", [*BORDERS, "valid"])
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("sigma", [0.7, (4.0, 1.5), (2.0, 25.0)])
-def test_any_sigma_and_shape(isa, threads, sigma, dtype, border):
+def test_any_sigma_and_shape(isa, sigma, dtype, border):
     small = [(1, 1), (1, 40), (40, 1), (33, 150), (20, 9, 3)] if border != "valid" else []
     for shape in (*small, (43, 262), (41, 270, 19)):
         image = (RNG.random(shape) * 250).astype(dtype)
-        found = f.recursive_gaussian(image, sigma, border=border, cval=9, num_threads=threads)
+        found = f.recursive_gaussian(image, sigma, border=border, cval=9, num_threads=2)
         expected = _reference.recursive_gaussian(image, sigma, border, 9)
         assert found.dtype == dtype
         grown = max(1, np.max(sigma) / 10) ** 4
@@ -73,12 +73,37 @@ def test_a_result_of_integers_stays_in_their_range(isa):
     assert (np.diff(found[0].astype(int)) >= 0).all()
 
 
-def test_nan_is_all_of_its_channel(isa):
-    image = np.ones((9, 30, 2), np.float32)
-    image[4, 7, 1] = np.nan
-    found = f.recursive_gaussian(image, 2.0)
-    assert np.isnan(found[..., 1]).all()
-    assert np.isfinite(found[..., 0]).all()
+def test_one_pixel_spoils_its_channel(isa):
+    for value in (np.nan, np.inf, -np.inf):
+        image = np.ones((9, 30, 2), np.float32)
+        image[4, 7, 1] = value
+        found = f.recursive_gaussian(image, 2.0)
+        assert not np.isfinite(found[..., 1]).any()
+        assert np.isfinite(found[..., 0]).all()
+        assert not np.isnan(value) or np.isnan(found[..., 1]).all()
+
+
+def test_small_differences_between_large_numbers(isa):
+    image = RNG.random((60, 50))
+    for sigma in (30.0, 500.0):
+        found = f.recursive_gaussian(image + 2.0**20, sigma)
+        np.testing.assert_allclose(found - 2.0**20, f.recursive_gaussian(image, sigma), rtol=0, atol=1e-6)
+
+
+def test_the_smallest_sigma_keeps_the_image(isa):
+    image = RNG.random((5, 40))
+    for sigma in (1e-2, 1e-310):
+        np.testing.assert_array_equal(f.recursive_gaussian(image, sigma), image)
+
+
+@pytest.mark.parametrize("call", ["recursive_gaussian(3, border='valid')", "canny(50, 90, border='valid')"])
+def test_chains_know_what_valid_leaves(call):
+    chain = Pipeline(f"{call} | median(3) | box(3)")
+    image = np.zeros((70, 90), np.uint8)
+    height, width = chain(image).shape
+    assert f"gives {height}x{width} " in chain.explain(image.shape, np.uint8)
+    with pytest.raises(ValueError, match="leaves nothing"):
+        chain.explain((2, 90))
 
 
 @pytest.mark.parametrize(
