@@ -65,7 +65,6 @@ class Filter:
         del bound.arguments[next(iter(self.signature.parameters))]
         return dict(bound.arguments)
 
-
     def left_off(self, arguments: Arguments) -> Halo:
         """How many rows and columns the result of the complete `arguments` is smaller by, on each side."""
         rule = self.margin or self.halo
