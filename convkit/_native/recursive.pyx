@@ -79,7 +79,8 @@ cdef inline void extend(const Filter* filter, double* x, const double* base) noe
             outside = n + outside if side else -1 - outside
             at = border_index(outside, n, filter.border)
             for lane in range(LANES):
-                x[(n + i if side else -1 - i) * LANES + lane] = x[at * LANES + lane] if at >= 0 else filter.cval - base[lane]
+                x[(n + i if side else -1 - i) * LANES + lane] = (
+                    x[at * LANES + lane] if at >= 0 else filter.cval - base[lane])
 
 
 # ---- lanes ------------------------------------------------------------------------------------------
