@@ -7,6 +7,10 @@ cdef enum:
     ROUNDED_AT_ONCE = 4 * VL
 
 
+cdef inline Py_ssize_t size_of(char kind) noexcept nogil:
+    return 1 if kind == c"B" else 2
+
+
 cdef inline void store_rounded(char* to, char kind, const vec* v) noexcept nogil:
     """ROUNDED_AT_ONCE numbers as integers, halves to even, where machines have instructions for it (ROUNDS)."""
     if kind == c"B":
@@ -27,9 +31,7 @@ cdef inline void store_group(char* to, char kind, const real* line) noexcept nog
     store_rounded(to, kind, v)
 
 
-cdef inline void store_line_rounded(
-    char* to, char kind, Py_ssize_t itemsize, const real* line, Py_ssize_t n
-) noexcept nogil:
+cdef inline void store_line_rounded(char* to, char kind, const real* line, Py_ssize_t n) noexcept nogil:
     """The same of a line: the last ones twice, where they fill no group."""
     cdef real few[ROUNDED_AT_ONCE]
     cdef char integers[2 * ROUNDED_AT_ONCE]
@@ -38,9 +40,9 @@ cdef inline void store_line_rounded(
         memset(few, 0, sizeof(few))
         memcpy(few, line, n * sizeof(real))
         store_group(integers, kind, few)
-        memcpy(to, integers, n * itemsize)
+        memcpy(to, integers, n * size_of(kind))
         return
     while i < n:
         i = min(i, n - ROUNDED_AT_ONCE)
-        store_group(to + i * itemsize, kind, line + i)
+        store_group(to + i * size_of(kind), kind, line + i)
         i += ROUNDED_AT_ONCE

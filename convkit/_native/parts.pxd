@@ -3,6 +3,7 @@ from cpython.buffer cimport PyBUF_RECORDS, PyBUF_RECORDS_RO, PyBuffer_Release, P
 
 from convkit._native.border cimport BORDER_VALID
 from convkit._native.image cimport grid_of
+from convkit._native.integers cimport size_of
 from convkit._native.simd cimport (
     STENCIL_ROWS, STENCIL_VECTORS, stored, real, scratch_alloc, scratch_free
 )
@@ -32,7 +33,7 @@ cdef inline void sum_down(
             rows + part.down.row, ahead, &part.down, frame.channels, start, &target, n, STENCIL_ROWS, STENCIL_VECTORS)
         target.line += n
         if target.integers != NULL:
-            target.integers += n * (1 if target.kind == c"B" else 2)
+            target.integers += n * size_of(target.kind)
 
 
 cdef inline void sum_along(

@@ -62,7 +62,7 @@ cdef void store(
     """Write a line, rounded and saturated where the output holds integers."""
     cdef Py_ssize_t n = tile.pixels * frame.channels
     if ROUNDS and not half_up and grid.itemsize <= 2 and is_packed(grid):
-        store_line_rounded(place(grid, y, tile.x), grid.kind, grid.itemsize, line, n)
+        store_line_rounded(place(grid, y, tile.x), grid.kind, line, n)
         return
     if grid.kind == c"B":
         round_line(line, n, 0, 255, half_up)

@@ -1,6 +1,6 @@
 # Sums over taps: a tile of outputs, whose sums stay in registers while the rows under them pass by.
 from convkit._native.finish cimport Scaling, scaled
-from convkit._native.integers cimport store_line_rounded, store_rounded
+from convkit._native.integers cimport size_of, store_line_rounded, store_rounded
 from convkit._native.simd cimport (
     COLUMN_VECTORS, ROUNDS, SLIDES, STENCIL_ROWS, STENCIL_VECTORS, VL, stored, prefetch_far, prefetch_write, real,
     vec, vec_length, vec_load, vec_load_pixels, vec_pin, vec_set, vec_slide, vec_store, vec_store_part, vec_stream,
@@ -183,7 +183,7 @@ cdef inline void store_integers(
     const Target* to, Py_ssize_t x, const vec* sums, int row, const int height, const int width
 ) noexcept nogil:
     """A row of a tile as integers of the output."""
-    cdef Py_ssize_t itemsize = 1 if to.kind == c"B" else 2
+    cdef Py_ssize_t itemsize = size_of(to.kind)
     cdef char* row_start = to.integers + row * to.integers_step + x * itemsize
     cdef int v
     prefetch_write(<const real*>(row_start + height * to.integers_step))
@@ -275,8 +275,7 @@ cdef inline void sum_row(
         x = head if x < head < x + VL else x + VL
     if ROUNDS and n > 0 and to.integers != NULL and (width % 4 or n < width * VL):
         for r in range(to.rows):
-            store_line_rounded(
-                to.integers + r * to.integers_step, to.kind, 1 if to.kind == c"B" else 2, to.line + r * to.step, n)
+            store_line_rounded(to.integers + r * to.integers_step, to.kind, to.line + r * to.step, n)
 
 
 cdef inline void sum_rows(

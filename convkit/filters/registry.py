@@ -43,8 +43,8 @@ class Filter:
     `halo` maps the complete arguments (by name, defaults included, without the image) to a `Halo`; None means
     that the filter needs the whole image. `output_dtype` maps the image's dtype and the same arguments to the
     dtype of the result. `margin` maps them to what ``border="valid"`` leaves off, where that is not the halo.
-    `default_border` is None where the filter has no border; `joint_channels` tells that
-    the channels of a pixel see each other, `refuses_pixels` that an image may be refused for its pixels.
+    `default_border` is None where the filter has no border; `joint_channels` tells that the channels of a
+    pixel see each other, `refuses_pixels` that an image may be refused for its pixels.
     """
 
     name: str
