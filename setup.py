@@ -93,6 +93,7 @@ UNROLL = ("--param=max-completely-peeled-insns=16000", "--param=max-completely-p
 FAMILIES = [
     Family("convkit._kernels", flags=UNROLL),
     Family("convkit._native.winograd"),
+    Family("convkit._native.winograd_1d", reals=("f32",)),
     Family("convkit._native.broadcast", flags=UNROLL),
     Family("convkit._native.depthwise", reals=("f32",), flags=UNROLL),
     Family("convkit._native.depthwise", isas=UP_TO_AVX2, reals=("f64",), flags=UNROLL),

@@ -30,7 +30,7 @@ STORE = re.compile(r"^(?:v?mov\w+\s+%[xyz]mm\d+,|st[rp]\s)")
 VECTOR = re.compile(r"%[xyz]mm|\bq\d+\b")
 PLAN_TIME = ("transform_some",)
 """Functions that prepare weights: a plan runs them once."""
-KERNELS = re.compile(r"(_kernels|broadcast|winograd|depthwise)(_f64)?_avx")
+KERNELS = re.compile(r"(_kernels|broadcast|winograd|winograd_1d|depthwise)(_f64)?_avx")
 
 
 class Loop(NamedTuple):

@@ -26,6 +26,7 @@ ISAS = ("baseline", "avx2", "avx512")
 FAMILIES = {
     "kernels": "convkit._kernels",
     "winograd": "convkit._native.winograd",
+    "winograd_1d": "convkit._native.winograd_1d",
     "broadcast": "convkit._native.broadcast",
     "depthwise": "convkit._native.depthwise",
     "weave": "convkit._native.weave",

@@ -86,6 +86,13 @@ def test_no_loop_of_a_call_spills(spills, family, dtype, isa):
 
 
 @pytest.mark.parametrize("isa", ["avx2", "avx512"])
+def test_no_loop_down_the_columns_spills(spills, isa):
+    loops = built_loops(spills, "_native.winograd_1d", "", isa)
+    assert len(loops) >= 9  # transforms there and back, and tiles
+    assert not spills.spilling(loops)
+
+
+@pytest.mark.parametrize("isa", ["avx2", "avx512"])
 @pytest.mark.parametrize("dtype", ["", "_f64"])
 def test_the_tiles_of_the_gemm_leave_the_stack_alone(spills, dtype, isa):
     loops = built_loops(spills, "_kernels", dtype, isa)

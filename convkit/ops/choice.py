@@ -13,7 +13,7 @@ import numpy as np
 from convkit import _dispatch
 from convkit._checks import Array
 from convkit._threads import threads_for
-from convkit.ops import broadcast, depthwise, fft, taps, winograd
+from convkit.ops import broadcast, depthwise, fft, taps, winograd, winograd_1d
 from convkit.ops.costs import Work, predicted
 from convkit.ops.epilogue import PLAIN, Epilogue
 from convkit.ops.problem import Layer, Problem
@@ -49,11 +49,12 @@ ALGORITHMS: dict[str, Algorithm] = {
     "broadcast": broadcast,
     "depthwise": depthwise,
     "winograd": winograd,
+    "winograd_1d": winograd_1d,
     "fft": fft,
 }
 WORDS = ("auto", "direct", *ALGORITHMS, "autotune")
 LARGE = 1 << 62  # multiply-adds
-WIDER_BOUND = ("winograd", "fft")
+WIDER_BOUND = ("winograd", "winograd_1d", "fft")
 """Those whose error has a wider bound: they are taken where they gain at least a tenth of the time."""
 
 

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike
 
-Algorithm = Literal["auto", "direct", "autotune", "gemm", "broadcast", "depthwise", "winograd", "fft"]
+Algorithm = Literal[
+    "auto", "direct", "autotune", "gemm", "broadcast", "depthwise", "winograd", "winograd_1d", "fft"
+]
 PaddingMode = Literal["zeros", "constant", "reflect", "replicate", "circular"]
 Size = tuple[int, ...]
 Padding = int | Pair | tuple[int, int, int, int] | Literal["same", "valid"]
@@ -219,12 +221,13 @@ def conv2d(
         is added to in place.
     out : ndarray, optional
         Written and returned; of the output's shape and dtype, not overlapping the inputs.
-    algorithm : {"auto", "direct", "gemm", "broadcast", "depthwise", "winograd", "fft", "autotune"}
+    algorithm : str
         "gemm", "broadcast" (for maps of few pixels) and "depthwise" (groups of up to 32 channels) sum every
-        product as written, and "direct" takes the fastest of them; "winograd" (3×3, stride 1 or 2) and "fft"
-        (for large kernels) make fewer products, with the wider error bound of the Notes. "auto" takes the one
-        that is predicted to be the fastest, the preparation of the weights included, for one image: a batch
-        gives the bits of its images. "autotune" measures them, in a few milliseconds, the first time that the
+        product as written, and "direct" takes the fastest of them; "winograd" (3×3, stride 1 or 2),
+        "winograd_1d" (kernels of 2 to 7 rows for each of the stride's, few channels too) and "fft" (for large
+        kernels) make fewer products, with the wider error bound of the Notes. "auto" takes the one that is
+        predicted to be the fastest, the preparation of the weights included, for one image: a batch gives
+        the bits of its images. "autotune" measures them, in a few milliseconds, the first time that the
         process sees these sizes. Neither takes one with a wider bound for float64 or under
         ``options(precision="exact")``.
     num_threads : int, optional
@@ -255,7 +258,8 @@ def conv2d(
     §3.1); integers whose sums stay below 2²⁴ come out exact. Winograd's algorithm instead errs by up to
     2e-6 of the largest ``|x| ⊛ |w| + |bias|`` (1e-14 in float64), and a few times more where numbers of very
     different size meet in one tile; integers are not exact, and a NaN or Inf reaches the whole 4×4 tile of
-    outputs whose 6×6 pixels (9×9 with stride 2) it is among. Fourier transforms keep to the same bound; a
+    outputs whose 6×6 pixels (9×9 with stride 2) it is among; with "winograd_1d", the up to 7 outputs of a
+    column that are computed together. Fourier transforms keep to the same bound; a
     NaN or Inf reaches all outputs of its tile, up to the whole map.
 
     With an `activation` f and a `residual`, ``y = f(conv + bias + residual)``: "relu" max(0, x); "relu6"

@@ -63,7 +63,7 @@ def conv_transpose2d(
         Chooses `output_padding`: among the sizes that a convolution of this stride maps to the input's.
     activation, negative_slope, residual, out, num_threads
         As in `conv2d`.
-    algorithm : {"auto", "direct", "gemm", "broadcast", "depthwise", "winograd", "fft", "autotune"}
+    algorithm : str
         As in `conv2d` with stride 1, where this is a convolution with the kernel turned; with others, and
         where `padding` is more than the kernel adds, "auto", "direct" and "autotune" are one, and of the
         others "gemm" alone may be asked for.

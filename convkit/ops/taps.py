@@ -215,7 +215,7 @@ def work(problem: Problem, lanes: int) -> Work:
     }
 
 
-def packing(pixels: int, stride: int) -> Work:
+def packing(pixels: float, stride: int) -> Work:
     """The steps of packing so many pixels: rows as they are, by pairs, or pixel by pixel."""
     return {
         "packed": pixels * (stride == 1),

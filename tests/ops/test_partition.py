@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from convkit import _dispatch, _threads
-from convkit.ops import broadcast, depthwise, taps, winograd
+from convkit.ops import broadcast, depthwise, taps, winograd, winograd_1d
 from convkit.ops.epilogue import Epilogue
 from convkit.ops.problem import Layer, Problem
 from convkit.shapes import Axis
@@ -84,6 +84,23 @@ def winograd_stages(problem, threads):
     )
 
 
+def lines_of_tiles(problem, threads):
+    """Of the convolution down the columns: each with its unit's number."""
+    vertical, horizontal = problem.axes
+    return family("winograd_1d", problem).units(
+        *problem.arrays(),
+        winograd_1d.best_points(vertical, winograd_1d.depth(problem)),
+        vertical.kernel,
+        vertical.before,
+        taps.conv_taps(vertical, horizontal).columns,
+        vertical.stride,
+        horizontal.stride,
+        vertical.dilation,
+        problem.groups,
+        threads,
+    )
+
+
 def visits(problem, boxes):
     """How often each output is written; `boxes` are first elements, outputs, rows, columns and their step."""
     *_, height, width = problem.output_shape
@@ -151,12 +168,22 @@ def test_winograd_computes_every_output_once(isa):
         check_covered_once(problem, threads, boxes_of_stages(problem, stages))
 
 
+def test_lines_of_tiles_compute_every_output_once(isa):
+    for problem, threads in problems(10, winograd_1d.refusal):
+        rows = [
+            (first + row * problem.vertical.dilation * problem.horizontal.output, outputs, 1, columns, 1)
+            for _, first, outputs, count, columns in lines_of_tiles(problem, threads)
+            for row in range(count)
+        ]
+        check_covered_once(problem, threads, rows)
+
+
 def test_nothing_is_added_twice_into_a_residual(isa, monkeypatch):
     """The same through the kernels themselves: what is computed twice would be added twice to `out`."""
     monkeypatch.setattr(_threads, "force_threads", True)
     rng = np.random.default_rng(7)
     for _ in range(40):
-        module = [taps, broadcast, depthwise, winograd][rng.integers(4)]
+        module = [taps, broadcast, depthwise, winograd, winograd_1d][rng.integers(5)]
         steps = WINOGRAD if module is winograd else {}
         problem, threads = draw(rng, module.refusal, MOST_SUMMED, **steps)
         dtype = np.dtype(f"f{problem.itemsize}")
@@ -181,7 +208,7 @@ def test_nothing_is_added_twice_into_a_residual(isa, monkeypatch):
 # cannot be divided bounds it from below. These grains are
 #   GEMM: a row of outputs × a panel of output channels (of a map that is one row: a tile of it × a panel);
 #   depthwise: a row of a group (8 rows where it has fewer than 4 output channels);
-#   Winograd: a vector of tiles × a panel of output channels.
+#   Winograd: a vector of tiles × a panel of output channels; down the columns, a line of tiles × a panel.
 # Where there are ENOUGH grains for each thread, no layer may take more than WORST times as long as if all
 # threads were busy all the time, and layers on average no more than MEAN. Where there is one for each thread,
 # at most half of them may have nothing to do.
@@ -284,6 +311,21 @@ def test_winograd_is_balanced(isa):
         return grains / threads, units / threads, slowness, (problem, threads)
 
     check_balance([measure(*drawn) for drawn in problems(6, winograd.refusal, **WINOGRAD)])
+
+
+def test_lines_of_tiles_are_balanced(isa):
+    def measure(problem, threads):
+        costs = {}
+        for unit, _, outputs, _, columns in lines_of_tiles(problem, threads):
+            panels = ceil(outputs / PANEL[isa])
+            costs[unit] = costs.get(unit, 0) + panels * ceil(columns / LANES[isa])
+        maps = problem.images * problem.groups
+        points = winograd_1d.best_points(problem.vertical, winograd_1d.depth(problem))
+        grains = maps * winograd_1d.lines(problem.vertical, points) * ceil(problem.outputs / PANEL[isa])
+        slowness = makespan(costs.values(), threads) * threads / sum(costs.values())
+        return grains / threads, len(costs) / threads, slowness, (problem, threads)
+
+    check_balance([measure(*drawn) for drawn in problems(11, winograd_1d.refusal)])
 
 
 # ---- these tests can fail ------------------------------------------------------------------------------

@@ -1,0 +1,205 @@
+"""Winograd's convolution down the columns: fewer products than the sum as written, of few channels too."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from convkit import _dispatch
+from convkit._checks import Array, empty
+from convkit._threads import threads_for
+from convkit.ops.costs import Work
+from convkit.ops.epilogue import PLAIN, Epilogue
+from convkit.ops.problem import Layer, Problem, whole
+from convkit.ops.taps import BORDER_CODES, Taps, conv_taps, packing, reading, taps_of
+from convkit.shapes import Axis
+
+POINTS = (4, 6, 8)
+"""At which polynomials are evaluated: F(m, r) takes m + r - 1 of them."""
+
+
+def refusal(problem: Problem) -> str | None:
+    """Why `Winograd1dConv` cannot compute it; None where it can."""
+    axis = problem.vertical
+    if problem.itemsize != 4:
+        return "float64 numbers; expected float32"
+    planes = problem.channels * axis.stride * reading(problem.horizontal).phases
+    if planes > MOST_PLANES:
+        return f"{problem.channels} channels, {planes} planes of pixels; expected at most {MOST_PLANES}"
+    if (
+        2 <= kernel_taps(axis) <= 7
+        and (axis.stride == 1 or axis.dilation == 1)
+        and axis.dilation <= axis.output
+    ):
+        return None
+    return (
+        f"{axis.kernel} kernel rows, stride {axis.stride} and dilation {axis.dilation}; expected "
+        "2 to 7 rows for each of the stride's, and without stride a dilation of at most the output's size"
+    )
+
+
+MOST_PLANES = 2048
+"""Channels and phases of rows and columns, whose transformed pixels scratch has room for."""
+
+
+def kernel_taps(axis: Axis) -> int:
+    """The r of F(m, r): the kernel rows of the first phase."""
+    return -(-axis.kernel // axis.stride)
+
+
+def lines(axis: Axis, points: int) -> int:
+    """Lines of tiles, m rows each, that an image's outputs make."""
+    return axis.dilation * -(-axis.output // (axis.dilation * (points + 1 - kernel_taps(axis))))
+
+
+def depth(problem: Problem) -> int:
+    """Products that are summed at a point."""
+    vertical = problem.vertical
+    return problem.channels * min(vertical.stride, vertical.kernel) * reading(problem.horizontal).taps
+
+
+@lru_cache(maxsize=64)
+def best_points(vertical: Axis, products: int) -> int:
+    """How many points take least time, of so many `products` at each, whose sum is stored and read again."""
+    r = kernel_taps(vertical)
+    times = {
+        n: lines(vertical, n) * (n * (products + SUM) + (n + 1 - r) * n / 2) for n in POINTS if n + 1 - r >= 2
+    }
+    return min(times, key=times.__getitem__)
+
+
+SUM = 3
+"""What it takes to store and read a sum, in products."""
+
+
+def work(problem: Problem, lanes: int) -> Work:
+    """The steps of `Winograd1dConv`; `lanes`: the elements of a vector."""
+    vertical, horizontal = problem.axes
+    points, beside = best_points(vertical, depth(problem)), reading(horizontal)
+    rows = problem.images * problem.groups * lines(vertical, points)
+    outputs = whole(problem.outputs, 4)
+    pixel = 4 * points * problem.channels * vertical.stride * beside.phases
+    most = max(1, min(MOST_VECTORS, V_BYTES // (lanes * pixel))) * lanes
+    strips = -(-horizontal.output // most)
+    abreast = max(1, min(lines(vertical, points), most // (horizontal.output + beside.reach)))
+    pixels = whole(abreast * (horizontal.output + beside.reach) - beside.reach, lanes) / abreast
+    inputs = (
+        points - kernel_taps(vertical)
+    ) * vertical.stride + vertical.kernel  # rows under a line of tiles
+    packed_rows = problem.channels * rows * strips * beside.phases * inputs
+    packed = packed_rows * (horizontal.output / strips + beside.reach)
+    return {
+        "plan": 1,
+        "weights": problem.groups * outputs * problem.channels * points * vertical.stride * beside.taps,
+        "call": 1,
+        "products": rows * outputs * pixels * points * depth(problem),
+        "sums": rows * outputs * pixels * points,
+        "rows": packed_rows,
+        **packing(packed, horizontal.stride),
+        "outputs": problem.images * problem.groups * problem.outputs * problem.pixels,
+        "moved": problem.moved,
+    }
+
+
+V_BYTES = 1 << 18
+"""Of the transformed pixels of a unit of work, and its vectors of outputs."""
+
+MOST_VECTORS = 9
+
+
+class Winograd1dConv:
+    """Weights transformed once; `run` convolves a batch, from any number of threads."""
+
+    __slots__ = (
+        "bias",
+        "border",
+        "columns",
+        "cval",
+        "groups",
+        "kernels",
+        "points",
+        "vertical",
+        "weights",
+        "width",
+    )
+
+    def __init__(
+        self,
+        weight_gockk: Array,
+        bias: Array | None,
+        axes: tuple[Axis, Axis],
+        taps: Taps,
+        border: str = "constant",
+        cval: float = 0.0,
+        points: int = 6,
+        num_threads: int | None = None,
+    ) -> None:
+        groups, outputs, channels, rows = weight_gockk.shape[:4]
+        dtype = weight_gockk.dtype
+        self.kernels: Any = _dispatch.native().family("winograd_1d", dtype)
+        self.groups, self.cval, self.border, self.points = groups, cval, BORDER_CODES[border], points
+        self.vertical, self.width = axes[0], axes[1].stride
+        self.columns = taps.columns
+        self.bias = np.zeros(groups * outputs, dtype) if bias is None else bias.copy()
+        sizes = groups, outputs, channels, rows, len(taps.columns), self.vertical.stride, points
+        self.weights = empty((self.kernels.weight_count(*sizes),), dtype)
+        threads = threads_for(self.weights.size * 8, num_threads)
+        places = taps.places[1, : len(taps.columns)]  # those of the first row
+        self.kernels.transform_weights(
+            weight_gockk, places, self.vertical.stride, points, self.weights, threads
+        )
+
+    def run(
+        self, x_bchw: Array, y_bchw: Array, num_threads: int | None = None, epilogue: Epilogue = PLAIN
+    ) -> None:
+        """Write the convolution of `x_bchw` to `y_bchw`, whose shapes are already checked."""
+        axis = self.vertical
+        self.kernels.conv_rows(
+            x_bchw,
+            self.weights,
+            self.bias,
+            y_bchw,
+            self.points,
+            axis.kernel,
+            axis.before,
+            self.columns,
+            axis.stride,
+            self.width,
+            axis.dilation,
+            self.groups,
+            self.border,
+            self.cval,
+            threads_for(
+                y_bchw.size * (x_bchw.shape[1] // self.groups) * axis.kernel * len(self.columns), num_threads
+            ),
+            *epilogue,
+        )
+
+
+def workspace(problem: Problem, num_threads: int) -> int:
+    """Bytes of scratch for each thread."""
+    kernels = _dispatch.native().family("winograd_1d", f"f{problem.itemsize}")
+    vertical, horizontal = problem.axes
+    size: int = kernels.workspace_bytes(
+        *problem.arrays(),
+        best_points(vertical, depth(problem)),
+        vertical.kernel,
+        vertical.before,
+        conv_taps(vertical, horizontal).columns,
+        vertical.stride,
+        horizontal.stride,
+        vertical.dilation,
+        problem.groups,
+        num_threads,
+    )
+    return size
+
+
+def prepare(problem: Problem, layer: Layer, num_threads: int | None) -> Winograd1dConv:
+    """Weights transformed for a convolution."""
+    weight_gockk, bias, border, cval = layer
+    taps, _ = taps_of(problem, layer)
+    points = best_points(problem.vertical, depth(problem))
+    return Winograd1dConv(weight_gockk, bias, problem.axes, taps, border, cval, points, num_threads)
