@@ -60,7 +60,7 @@ cdef inline void transform_column(const Factors* factors, int fewer, int points,
 
 
 cdef inline void transform_panel(const real[:, :, :, :, :] weight_gockk, const Py_ssize_t[::1] columns, Py_ssize_t stride,
-                          int points, Py_ssize_t index, real* packed) noexcept nogil:
+                                 int points, Py_ssize_t index, real* packed) noexcept nogil:
     # Panel number `index` of all groups, to [point][channel][phase][column][GEMM_MR]. The weights at ∞ are the last taps.
     cdef Py_ssize_t panels = ceil_div(weight_gockk.shape[1], GEMM_MR), rows = weight_gockk.shape[3]
     cdef Py_ssize_t group = index // panels, first = index % panels * GEMM_MR, c, phase, j
