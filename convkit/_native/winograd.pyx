@@ -20,7 +20,7 @@ from libc.string cimport memset
 from convkit._native.arith cimport ceil_div, elements
 from convkit._native.copies cimport copy_run
 from convkit._native.epilogue cimport add_residual, make_epilogue
-from convkit._native.simd cimport (GEMM_MR, GEMM_NV, LINE, VL, prefetch_write, real, scratch_alloc, scratch_free, vec,
+from convkit._native.simd cimport (GEMM_MR, GEMM_NV, LINE, VL, prefetch, prefetch_far, real, scratch_alloc, scratch_free, vec,
                                    vec_load_part, vec_set)
 from convkit._native.winograd_conv cimport Conv, Copy, Lanes, Part, Step
 from convkit._native.winograd_partition cimport partition, set_scheme
@@ -84,12 +84,17 @@ cdef inline Py_ssize_t line_elements(const Conv* conv) noexcept nogil:
     return conv.n * (conv.span + conv.overlap) * VL
 
 
-cdef inline void gather(const Lanes* lanes, const real* x, Py_ssize_t step, real* lines) noexcept nogil:
+cdef inline void gather(const Lanes* lanes, const real* x, Py_ssize_t step, Py_ssize_t ahead, real* lines) noexcept nogil:
+    # What lies `ahead`, in a channel that is gathered later, is asked for: the processor does not foresee it.
     cdef Py_ssize_t i, j
     cdef const Copy* copy
     for i in range(lanes.x_copies):
         copy = lanes.x_copy + i
         if step == 1:
+            j = 0
+            while j < copy.count:
+                prefetch(x + ahead + copy.image + j)
+                j += LINE
             copy_run(lines + copy.line, x + copy.image, copy.count)
         else:
             for j in range(copy.count):
@@ -158,7 +163,7 @@ cdef void transform_vectors(const Conv* conv, const Unit* unit, const Part* part
             lines = unit.lines + 2 * vector * size
             x = unit.x + c * conv.x_channel
             for i in range(min(<Py_ssize_t>2, c1 - c)):
-                gather(lanes, x + i * conv.x_channel, conv.x_column * conv.dilation_w, lines + i * size)
+                gather(lanes, x + i * conv.x_channel, conv.x_column * conv.dilation_w, 2 * conv.x_channel, lines + i * size)
             for i in range(min(<Py_ssize_t>2, c1 - c)):
                 rows = rows_of(conv, lanes, x + i * conv.x_channel, lines + i * size)
                 transform_lanes(conv, &rows, unit.scratch, part.v + ((c - first + i) * part.vectors + vector) * VL,
@@ -191,7 +196,7 @@ cdef void transform_few(const Conv* conv, const Unit* unit, const Part* part, Py
     rows.kind, rows.step, rows.behind, rows.ends = SPREAD, conv.n * VL, NULL, NULL
     while c < c1:
         for i in range(min(<Py_ssize_t>VL, c1 - c)):
-            gather(part.lanes, unit.x + (c + i) * conv.x_channel, conv.x_column * conv.dilation_w, unit.lines)
+            gather(part.lanes, unit.x + (c + i) * conv.x_channel, conv.x_column * conv.dilation_w, conv.x_channel, unit.lines)
             for tile in range(part.few):
                 spread(conv, unit.lines, part.lanes, tile, unit.pixels + tile * positions + i)
         for tile in range(part.tiles):
@@ -297,7 +302,7 @@ cdef inline void prefetch_output(const Conv* conv, const Part* part, real* y) no
         to = y + part.y_copy[i].image
         end = to + part.y_copy[i].count
         while to < end:
-            prefetch_write(to)
+            prefetch_far(to)
             to += LINE
 
 
