@@ -29,7 +29,12 @@ def _ksize_halo(arguments: Arguments) -> Halo:
     return Halo.of((size, size))
 
 
-@register(halo=_ksize_halo, output_dtype=derivative_dtype)
+def _images(arguments: Arguments) -> int:
+    direction = arguments["direction"]
+    return 2 if isinstance(direction, str) and direction == "polar" else 1
+
+
+@register(halo=_ksize_halo, output_dtype=derivative_dtype, images=_images)
 def sobel(
     image: ArrayLike,
     direction: Direction = "magnitude",
@@ -98,7 +103,7 @@ def sobel(
     return _gradient(kernel, image, direction, border, cval, normalize, dtype, out, num_threads)
 
 
-@register(halo=_ksize_halo, output_dtype=derivative_dtype)
+@register(halo=_ksize_halo, output_dtype=derivative_dtype, images=_images)
 def scharr(
     image: ArrayLike,
     direction: Direction = "magnitude",
@@ -129,7 +134,7 @@ def scharr(
     return _gradient(coefficients.SCHARR, image, direction, border, cval, normalize, dtype, out, num_threads)
 
 
-@register(halo=_ksize_halo, output_dtype=derivative_dtype)
+@register(halo=_ksize_halo, output_dtype=derivative_dtype, images=_images)
 def prewitt(
     image: ArrayLike,
     direction: Direction = "magnitude",
@@ -221,7 +226,7 @@ def _gradient_stencil(kernel: Gradient, direction: Direction, normalize: bool) -
     return stencil.scaled(operation, divisor=float(np.abs(np.outer(*x)).sum()))
 
 
-@register(halo=gaussian_halo, output_dtype=derivative_dtype)
+@register(halo=gaussian_halo, output_dtype=derivative_dtype, images=_images)
 def gaussian_gradient(
     image: ArrayLike,
     sigma: float | tuple[float, float],

@@ -77,7 +77,8 @@ class Pipeline:
     Raises
     ------
     ValueError
-        No filters, a text that is no pipeline, an unknown filter, or an argument that is unknown or missing.
+        No filters, a text that is no pipeline, an unknown filter, an argument that is unknown or missing, or
+        ``direction="polar"`` before the last filter: no filter takes its two images.
     TypeError
         A stage that is no registered filter.
 
@@ -101,6 +102,8 @@ class Pipeline:
         found = tuple(_stages(stages))
         if not found:
             raise ValueError(f"a pipeline has at least one filter, e.g. {text.EXAMPLE}")
+        for stage in found[:-1]:
+            _refuse_several(stage)
         self.stages = found
         self._plan = functools.lru_cache(PLANS_KEPT)(self._make_plan)
         joint = any(stage.filter.joint_channels for stage in found)
@@ -299,6 +302,16 @@ def parse(chain: str) -> Pipeline:
     gaussian(sigma=1.4) | sobel(direction='x')
     """
     return Pipeline([Stage(*stage) for stage in text.read(chain)])
+
+
+def _refuse_several(stage: Stage) -> None:
+    """Refuse a filter before others that makes several images of one: they know no axis in front."""
+    images = stage.filter.images(stage.filter.arguments(**stage.arguments))
+    if images > 1:
+        raise ValueError(
+            f"{stage} makes {images} images of one, and the filter after it takes one: put it last, or pass "
+            "another direction, as 'magnitude' or 'angle'"
+        )
 
 
 def _alone(part: Part, image: Array, out: Array | None, num_threads: int | None) -> Array:

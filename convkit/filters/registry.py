@@ -18,6 +18,7 @@ from convkit.filters.stacks import any_layout
 Arguments: TypeAlias = Mapping[str, Any]
 HaloRule: TypeAlias = Callable[[Arguments], "Halo"]
 DtypeRule: TypeAlias = Callable[[np.dtype[Any], Arguments], np.dtype[Any]]
+CountRule: TypeAlias = Callable[[Arguments], int]
 Function = TypeVar("Function", bound=Callable[..., Array])
 
 
@@ -36,13 +37,18 @@ class Halo(NamedTuple):
         return cls(row, extent[0] - 1 - row, column, extent[1] - 1 - column)
 
 
+def _one(arguments: Arguments) -> int:
+    return 1
+
+
 @dataclass(frozen=True)
 class Filter:
     """A registered filter.
 
     `halo` maps the complete arguments (by name, defaults included, without the image) to a `Halo`; None means
     that the filter needs the whole image. `output_dtype` maps the image's dtype and the same arguments to the
-    dtype of the result. `margin` maps them to what ``border="valid"`` leaves off, where that is not the halo.
+    dtype of the result. `margin` maps them to what ``border="valid"`` leaves off, where that is not the halo;
+    `images` to how many images are made of one, of which several lie along an axis in front.
     `default_border` is None where the filter has no border; `joint_channels` tells that the channels of a
     pixel see each other, `refuses_pixels` that an image may be refused for its pixels.
     """
@@ -52,6 +58,7 @@ class Filter:
     halo: HaloRule | None
     output_dtype: DtypeRule
     margin: HaloRule | None
+    images: CountRule
     default_border: str | None
     joint_channels: bool
     refuses_pixels: bool
@@ -79,6 +86,7 @@ def register(
     halo: HaloRule | None,
     output_dtype: DtypeRule,
     margin: HaloRule | None = None,
+    images: CountRule = _one,
     joint_channels: bool = False,
     remember: bool = False,
     refuses_pixels: bool = False,
@@ -101,6 +109,7 @@ def register(
             halo=halo,
             output_dtype=output_dtype,
             margin=margin,
+            images=images,
             default_border=None if border is None else border.default,
             joint_channels=joint_channels,
             refuses_pixels=refuses_pixels,

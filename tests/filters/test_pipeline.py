@@ -116,6 +116,13 @@ def test_arrays_and_dtypes_come_back_from_text():
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(chain))(PHOTO), chain(PHOTO))
 
 
+@pytest.mark.parametrize("image", [PHOTO, PHOTO[..., 0]])
+def test_a_length_and_an_angle_come_last(image):
+    chain = Pipeline("box(3) | sobel('polar')")
+    np.testing.assert_array_equal(chain(image), one_by_one(chain, image))
+    assert chain(image).shape == (2, *image.shape)
+
+
 def test_halo():
     assert Pipeline("gaussian(1.4) | sobel(ksize=5) | filter2d([[1, 1]], anchor=(0, 1))").halo == (8, 8, 9, 8)
     assert Pipeline("box(1)").halo == (0, 0, 0, 0)
@@ -259,6 +266,14 @@ def test_many_threads_call_one_pipeline():
         ),
         ("sobel(num_threads=2)", ValueError, "takes no argument 'num_threads'"),
         ("sobel(channel_axis=0)", ValueError, "takes no argument 'channel_axis'"),
+        (
+            "sobel('polar') | box(3)",
+            ValueError,
+            r"sobel\(direction='polar'\) makes 2 images of one, .* takes one: put it last",
+        ),
+        ("gaussian(1) | scharr('polar') | canny(1, 2)", ValueError, "makes 2 images of one"),
+        ([partial(f.gaussian_gradient, sigma=1, direction="polar"), "box(3)"], ValueError, "put it last"),
+        ([Pipeline("prewitt('polar')"), Pipeline("prewitt('polar')")], ValueError, "'magnitude' or 'angle'"),
     ],
 )
 def test_what_is_no_pipeline(stages, error, message):
