@@ -470,14 +470,29 @@ def image(value: Any, name: str = "image") -> Array:
         raise TypeError(f"{name} is a {type(value).__name__} of arrays; expected one image: pass {name}[i]")
     array = as_array(value, name, np.dtype(np.float64))
     _refuse_other_dtypes(array.dtype, name)
-    if array.ndim not in (2, 3) or (
-        array.ndim == 3 and looks_channels_first(array.shape, MAX_BANDS) and not layout_told.get()
-    ):
+    if not _is_image(array.shape):
         raise ValueError(
             f"{name} has shape {array.shape}; expected an image, HW or HWC{image_hint(array.shape, name)}"
             f"{_axis_hint(array.shape)}"
         )
     return array
+
+
+def image_shape(value: Any, name: str) -> tuple[int, ...]:
+    """`value` as the shape of an HW or HWC image."""
+    expected = "an image's, (H, W) or (H, W, C)"
+    shape = numbers_of(value, name, expected)
+    if not _is_image(shape):
+        hint = f"{LOOKS_LIKE}CHW: pass {(*shape[1:], shape[0])}" if len(shape) == 3 else ""
+        raise ValueError(f"{name} is {shape}; expected {expected}{hint}")
+    return shape
+
+
+def _is_image(shape: tuple[int, ...]) -> bool:
+    """Whether an image of `shape` is taken for HW or HWC."""
+    return len(shape) == 2 or (
+        len(shape) == 3 and (layout_told.get() or not looks_channels_first(shape, MAX_BANDS))
+    )
 
 
 def _axis_hint(shape: tuple[int, ...]) -> str:

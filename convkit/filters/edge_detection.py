@@ -29,7 +29,7 @@ def _margin(arguments: Arguments) -> Halo:
     return Halo.of((aperture, aperture))
 
 
-@register(halo=None, output_dtype=_uint8, margin=_margin, joint_channels=True)
+@register(halo=None, output_dtype=_uint8, margin=_margin, joint_channels=True, one_plane=True)
 def canny(
     image: ArrayLike,
     low: float,

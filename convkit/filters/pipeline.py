@@ -19,7 +19,6 @@ from convkit.filters.bands import Banded
 from convkit.filters.chain_report import Profile, size_of, step_lines, summary
 from convkit.filters.registry import Filter, Halo
 from convkit.filters.stacks import any_layout, told
-from convkit.ops import window
 
 STEPS_A_PIXEL = 10
 """Multiply-adds that a filter is taken to make for each pixel, to tell small work from large."""
@@ -163,6 +162,11 @@ class Pipeline:
     ) -> str:
         """What would be done with images of `shape` and `dtype`: parts, bands, rows held, and why.
 
+        Raises
+        ------
+        ValueError, TypeError
+            What is no shape of an HW or HWC image, no dtype of one, or what the filters refuse.
+
         Examples
         --------
         >>> import convkit as ck
@@ -172,7 +176,7 @@ class Pipeline:
           box     reads 1 row above and 1 below, gives 480x640 uint8
           sobel   reads 1 row above and 1 below, gives 480x640 float32
         """
-        size = tuple(_checks.integer(n, "shape", 1) for n in shape)
+        size = _checks.image_shape(shape, "shape")
         now = _checks.image_dtype(dtype)
         lines = [f"{size_of(size)} {now}"]
         at = 0
@@ -183,9 +187,8 @@ class Pipeline:
                 ((filter, arguments),) = part.stages
                 complete = filter.arguments(**arguments)
                 now = filter.output_dtype(now, complete)
-                top, bottom, left, right = filter.left_off(complete)
-                size = window.output_shape(size, (1 + top + bottom, 1 + left + right), "valid")
-                lines.append(f"{part}: alone ({part.why}), gives {now}")
+                size = filter.output_shape(size, complete)
+                lines.append(f"{part}: alone ({part.why}), gives {size_of(size)} {now}")
             else:
                 size, now = part.plan.steps[-1].shape, part.plan.steps[-1].dtype
                 lines += [f"{part}: {summary(part.plan)}", *step_lines(part.plan)]

@@ -14,6 +14,7 @@ import numpy as np
 
 from convkit._checks import FLOATS, Array, image_dtype
 from convkit.filters.stacks import any_layout
+from convkit.ops import window
 
 Arguments: TypeAlias = Mapping[str, Any]
 HaloRule: TypeAlias = Callable[[Arguments], "Halo"]
@@ -50,7 +51,8 @@ class Filter:
     dtype of the result. `margin` maps them to what ``border="valid"`` leaves off, where that is not the halo;
     `images` to how many images are made of one, of which several lie along an axis in front.
     `default_border` is None where the filter has no border; `joint_channels` tells that the channels of a
-    pixel see each other, `refuses_pixels` that an image may be refused for its pixels.
+    pixel see each other, `one_plane` that all of them make an HW result, `refuses_pixels` that an image may
+    be refused for its pixels.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Filter:
     images: CountRule
     default_border: str | None
     joint_channels: bool
+    one_plane: bool
     refuses_pixels: bool
     signature: inspect.Signature
     summary: str
@@ -77,6 +80,15 @@ class Filter:
         rule = self.margin or self.halo
         return rule(arguments) if rule and arguments.get("border") == "valid" else Halo(0, 0, 0, 0)
 
+    def output_shape(self, shape: tuple[int, ...], arguments: Arguments) -> tuple[int, ...]:
+        """The shape of the result of the complete `arguments` on an HW or HWC image of `shape`."""
+        top, bottom, left, right = self.left_off(arguments)
+        kept = window.output_shape(shape, (1 + top + bottom, 1 + left + right), "valid")
+        if self.one_plane:
+            kept = kept[:2]
+        images = self.images(arguments)
+        return kept if images == 1 else (images, *kept)
+
 
 _filters: dict[str, Filter] = {}
 
@@ -88,6 +100,7 @@ def register(
     margin: HaloRule | None = None,
     images: CountRule = _one,
     joint_channels: bool = False,
+    one_plane: bool = False,
     remember: bool = False,
     refuses_pixels: bool = False,
 ) -> Callable[[Function], Function]:
@@ -112,6 +125,7 @@ def register(
             images=images,
             default_border=None if border is None else border.default,
             joint_channels=joint_channels,
+            one_plane=one_plane,
             refuses_pixels=refuses_pixels,
             signature=signature,
             summary=inspect.cleandoc(function.__doc__ or "").partition("\n")[0],

@@ -169,7 +169,7 @@ def test_a_filter_of_the_whole_image_splits(register):
     chain = Pipeline(["sobel | box(3)", less_its_mean, "box(5) | sobel"])
     assert "\nsobel | box(size=3): " in chain.explain()
     assert chain.halo is None
-    assert "less_its_mean: alone (needs the whole image), gives float32" in chain.explain()
+    assert "less_its_mean: alone (needs the whole image), gives 2160x3840 float32" in chain.explain()
     np.testing.assert_array_equal(chain(PHOTO), one_by_one(chain, PHOTO))
     assert [name for name, _ in chain.profile(PHOTO).stages][2] == "less_its_mean"
 
@@ -184,7 +184,7 @@ def test_a_filter_that_is_more_than_kernels_is_alone(register):
         return result
 
     chain = Pipeline([f.sobel, rest, partial(f.box, size=3)])
-    assert "rest: alone (is more than kernels of rows), gives float32" in chain.explain()
+    assert "rest: alone (is more than kernels of rows), gives 2160x3840 float32" in chain.explain()
     np.testing.assert_array_equal(chain(PHOTO, num_threads=3), one_by_one(chain, PHOTO))
 
 
@@ -220,6 +220,14 @@ def test_what_valid_leaves():
     assert "sobel   reads 0 rows above and 2 below, gives 14x24 float32" in told
     told = Pipeline("box(5, border='valid') | sobel(border='wrap') | box(3) | box(3)").explain((20, 30))
     assert told.endswith("gives 16x26 float32")
+
+
+def test_it_tells_the_axes_of_results():
+    told = Pipeline("canny(10, 30) | box(3) | sobel").explain((40, 50, 3))
+    assert "canny(low=10, high=30): alone (needs the whole image), gives 40x50 uint8" in told
+    assert "sobel   reads 1 row above and 1 below, gives 40x50 float32" in told
+    told = Pipeline("box(3) | scharr('polar', border='valid')").explain((40, 50, 3))
+    assert told.endswith("gives 2x38x48x3 float32")
 
 
 def test_plans_follow_options(monkeypatch):
@@ -289,7 +297,14 @@ def test_what_is_no_pipeline(stages, error, message):
         (lambda: Pipeline("sobel | box(3)")(PHOTO, out=PHOTO), TypeError, "out has dtype"),
         (lambda: Pipeline("sobel | box(3)")(PHOTO, num_threads=0), ValueError, "num_threads is 0"),
         (lambda: Pipeline("sobel | box(3)")(PHOTO[None]), ValueError, "channel_axis"),
-        (lambda: Pipeline("sobel | box(3)").explain((0, 3)), ValueError, "shape is 0"),
+        (lambda: Pipeline("sobel | box(3)").explain((0, 3)), ValueError, r"shape\[0\] is 0"),
+        (lambda: Pipeline("sobel").explain(10), TypeError, r"shape is 10; expected an image's, \(H, W\) or"),
+        (lambda: Pipeline("sobel").explain((10,)), ValueError, r"shape is \(10,\); expected an image's"),
+        (
+            lambda: Pipeline("sobel | box(3)").explain((3, 500, 400)),
+            ValueError,
+            r"shape is \(3, 500, 400\).*looks like CHW: pass \(500, 400, 3\)",
+        ),
     ],
 )
 def test_what_a_call_refuses(call, error, message):

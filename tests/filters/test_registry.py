@@ -36,6 +36,17 @@ def test_documented(name):
     assert ">>> import convkit as ck" in text
 
 
+@pytest.mark.parametrize("name", registry.names())
+def test_the_shape_of_a_result(draw, name):
+    found, rng = registry.get(name), np.random.default_rng(3)
+    for _ in range(20):
+        image, arguments = draw(rng, name)
+        if "direction" in arguments and rng.random() < 0.5:
+            arguments |= {"direction": "polar", "dtype": np.float64}
+        result = found.function(image, **arguments, channel_axis=-1 if image.ndim == 3 else None)
+        assert found.output_shape(image.shape, found.arguments(**arguments)) == result.shape
+
+
 def test_unknown_names():
     with pytest.raises(ValueError, match="no filter 'gausian'; did you mean gaussian"):
         registry.get("gausian")
