@@ -16,7 +16,8 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from convkit import _checks, _dispatch, _threads
 from convkit._checks import Array, Pair
-from convkit.ops import factors, rows
+from convkit.ops import factors, passes, rows
+from convkit.ops.passes import Passes
 from convkit.ops.rows import RowKernel
 
 Border: TypeAlias = Literal["constant", "edge", "reflect", "symmetric", "wrap", "valid"]
@@ -27,6 +28,9 @@ BORDERS: tuple[str, ...] = get_args(Border)
 EXACT_FLOAT32 = 2**24
 """Integers below this are float32 numbers, and so is every sum that stays below."""
 
+
+LONG = 2**13
+"""Products of a line from which on float32's roundings come near to 1e-5 of their sum."""
 
 FRACTIONS = 2**8
 """Room for the bits that a scale or an offset adds to an integer sum."""
@@ -142,14 +146,21 @@ def apply(
     polar = stencil.combine == "polar"
     source, result, code, fill = prepare(stencil.extent, image, border, cval, dtype, out, stack=2 * polar)
     work = result.size * stencil.work
+    large = passes.pays(stencil)
     element = accumulator(stencil, source.dtype, result.dtype)
+    if large:
+        stencil, element = _in_floats(stencil, element)
     family = _dispatch.native().family("narrow" if element == INT16 else "stencil", element)
     whole = source.dtype.kind in "iu" and stencil.integral  # the sums: they are divided or multiplied once
     if element != INT16 and (
         _is_shift(stencil.scale / stencil.divisor) or (result.dtype in _checks.FLOATS and not whole)
     ):
         stencil = folded(stencil)
-    kernel = row_kernel(family, stencil, code, fill)
+    if large:
+        run = Passes(family, element, stencil, code, BORDERS.index("valid"), fill).run
+        kernel = RowKernel.of(run, stencil.extent, stencil.anchor, border)
+    else:
+        kernel = row_kernel(family, stencil, code, fill)
     if not polar:
         return rows.execute(kernel, source, result, work, num_threads)
     kernel.run(source, result[0], 0, _threads.threads_for(work, num_threads), result[1])
@@ -183,6 +194,16 @@ def row_kernel(family: Any, operation: Any, code: int, fill: float) -> RowKernel
     """The kernel that a `family` makes of an `operation`, which has an extent and an anchor."""
     kernel = family.Kernel(operation, code, fill)
     return RowKernel.of(kernel.run, operation.extent, operation.anchor, BORDERS[code])
+
+
+def _in_floats(stencil: Stencil, element: np.dtype[Any]) -> tuple[Stencil, np.dtype[Any]]:
+    """A large `stencil` for kernels of floats, and what they sum in where small ones sum in `element`."""
+    float32, float64 = _checks.FLOATS
+    if stencil.fixed:  # its sums stay below 256 · 256 · 256, so that float32 holds each
+        return replace(stencil, fixed=False, half_up=True, divisor=256.0**2), float32
+    if element == INT16:
+        return stencil, float32
+    return stencil, float64 if max(stencil.extent) > LONG else element
 
 
 def accumulator(stencil: Stencil, image: np.dtype[Any], out: np.dtype[Any]) -> np.dtype[Any]:
