@@ -18,6 +18,9 @@ MAX_DIAMETER = 255
 LOWEST_POWER = -125
 """The lowest power of 2 that the kernel takes for a weight of integers."""
 
+STEEP = 1e30
+"""No weight is left at a distance of 1 or more, and at none of `MAX_DIAMETER` does a float32 overflow."""
+
 
 def _halo(arguments: Arguments) -> Halo:
     diameter = _checks.odd(arguments["diameter"], "diameter", MAX_DIAMETER)
@@ -82,8 +85,9 @@ def bilateral(
     size = _checks.odd(diameter, "diameter", MAX_DIAMETER)
     color, space = _checks.positive(sigma_color, "sigma_color"), _checks.positive(sigma_space, "sigma_space")
     unit = 1.0 if source.dtype in FLOATS else math.log(2)
-    taps = _taps(size, 1 / (2 * space * space * unit))
-    steepness = 1 / (2 * color * color * unit)
+    taps = _taps(size, _steepness(space, unit, STEEP))
+    sums = source.dtype if source.dtype in FLOATS else FLOATS[0]
+    steepness = _steepness(color, unit, float(np.finfo(sums).max))
     return window.run(
         ("bilateral", "bilateral"),
         source,
@@ -97,6 +101,12 @@ def bilateral(
         num_threads=num_threads,
         work=10 * len(taps),
     )
+
+
+def _steepness(sigma: float, unit: float, most: float) -> float:
+    """What a squared difference is multiplied with, at `most`: infinity times 0 would be NaN."""
+    width = 2 * sigma * sigma * unit  # 0 where it leaves the numbers
+    return min(1 / width, most) if width else most
 
 
 @lru_cache(maxsize=64)
