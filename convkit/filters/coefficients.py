@@ -9,6 +9,9 @@ import numpy as np
 
 from convkit._checks import Array
 
+REACH = 39
+"""Standard deviations from which on a Gaussian is 0 in float64."""
+
 
 @dataclass(frozen=True, eq=False)
 class Gradient:
@@ -61,20 +64,27 @@ def second_derivatives(ksize: int) -> tuple[tuple[Array, Array], tuple[Array, Ar
 def gaussian(sigma: float, radius: int) -> Array:
     """Samples of a Gaussian at -radius..radius, with a sum of 1."""
     x = np.arange(-radius, radius + 1, dtype=np.float64)
-    weights: Array = np.exp(-0.5 * (x / sigma) ** 2)
+    near = np.abs(x) < REACH * sigma
+    weights: Array = np.zeros(len(x))
+    weights[near] = np.exp(-0.5 * (x[near] / sigma) ** 2)
     return weights / float(weights.sum())
 
 
 def gaussian_derivative(sigma: float, radius: int, order: int) -> Array:
-    """The `order`-th derivative of `gaussian`, as a correlation: dⁿ/dxⁿ e^(-x²/2σ²) = qₙ(x) e^(-x²/2σ²).
+    """The `order`-th derivative of `gaussian`, as a correlation: qₙ(x/σ) e^(-x²/2σ²) / σⁿ.
 
-    qₙ₊₁ = qₙ′ − qₙ·x/σ², from q₀ = 1.
+    qₙ₊₁ = qₙ′ − qₙ·t, from q₀ = 1. A weight that no float64 holds is infinite.
     """
     q = np.polynomial.Polynomial([1.0])
     for _ in range(order):
-        q = q.deriv() - q * np.polynomial.Polynomial([0.0, sigma**-2])
-    x = np.arange(-radius, radius + 1, dtype=np.float64)
-    weights: Array = gaussian(sigma, radius) * q(-x)
+        q = q.deriv() - q * np.polynomial.Polynomial([0.0, 1.0])
+    weights = gaussian(sigma, radius)
+    near = weights > 0  # where t is no infinity
+    x = np.arange(-radius, radius + 1, dtype=np.float64)[near]
+    weights[near] *= q(-x / sigma)
+    with np.errstate(over="ignore"):
+        for _ in range(order):  # σⁿ may be 0
+            weights /= sigma
     return weights
 
 

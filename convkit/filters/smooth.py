@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from convkit import _checks
-from convkit._checks import Array, Pair
+from convkit._checks import FLOATS, Array, Pair
 from convkit.filters import coefficients
 from convkit.filters.registry import Arguments, Halo, derivative_dtype, keeps_dtype, register
 from convkit.filters.remember import remembered
@@ -147,6 +147,12 @@ def _planned(
         return stencil.scaled(stencil.separable((lines[0], lines[1])), fixed=True), result
     pairs = zip(sigmas, radii, orders, strict=True)
     down, along = (coefficients.gaussian_derivative(s, radius, n) for s, radius, n in pairs)
+    sizes = [float(np.abs(weights).sum()) for weights in (down, along)]
+    numbers = result if result in FLOATS else FLOATS[0]
+    if not max(*sizes, sizes[0] * sizes[1]) <= float(np.finfo(numbers).max):
+        raise ValueError(
+            f"sigma is {sigma!r}, so small that weights of order={order!r} leave {numbers}; pass a larger one"
+        )
     return stencil.separable((down, along)), result
 
 

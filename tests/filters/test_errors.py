@@ -49,6 +49,13 @@ def test_images(value, error, message):
         (lambda: f.gaussian(IMAGE, (1, 0)), ValueError, r"sigma\[1\] is 0"),
         (lambda: f.gaussian(IMAGE, 1e9), ValueError, "longer than 32767"),
         (lambda: f.gaussian(IMAGE, 1e308, truncate=1e308), ValueError, "longer than 32767"),
+        (
+            lambda: f.gaussian(IMAGE * 1.0, 1e-200, ksize=5, order=2),
+            ValueError,
+            "sigma is 1e-200, so small that weights of order=2 leave float64",
+        ),
+        (lambda: f.gaussian(IMAGE, 1e-30, ksize=5, order=(0, 2)), ValueError, "order=.* leave float32"),
+        (lambda: f.gaussian(IMAGE * 1.0, (1e-200, 1), ksize=5, order=(2, 1)), ValueError, "leave float64"),
         (lambda: f.gaussian(IMAGE, 1, truncate=0), ValueError, "truncate is 0"),
         (lambda: f.gaussian(IMAGE, 1, ksize=4), ValueError, "ksize is 4; expected an odd number"),
         (lambda: f.box(IMAGE, 0), ValueError, "size is 0; expected at least 1"),

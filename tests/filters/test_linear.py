@@ -33,6 +33,20 @@ def test_derivatives_of_a_gaussian(isa, order, dtype):
     np.testing.assert_allclose(found, expected, atol=1e-4 if found.dtype == F32 else 1e-11)
 
 
+@pytest.mark.parametrize("sigma", [1e-30, 1e-110, 1e-200, 5e-324])
+@pytest.mark.parametrize("ksize", [5, 31])
+def test_the_least_sigmas(sigma, ksize):
+    """All weights but one are 0, and that one may be a large number."""
+    image = RNG.random((10, 20))
+    np.testing.assert_array_equal(ck.filters.gaussian(image, sigma, ksize=ksize), image)
+    for order in (1, (0, 3), (3, 1)):
+        np.testing.assert_array_equal(ck.filters.gaussian(image, sigma, ksize=ksize, order=order), 0 * image)
+    if sigma >= 1e-110:
+        found = ck.filters.gaussian(image, sigma, ksize=ksize, order=(0, 2))
+        np.testing.assert_allclose(found, -image / sigma / sigma, rtol=1e-15)
+    np.testing.assert_array_equal(ck.filters.gaussian_gradient(image, sigma), 0 * image)
+
+
 def test_a_gaussian_in_another_dtype():
     image = RNG.integers(0, 256, (20, 30), np.uint8)
     exact = ck.filters.gaussian(image.astype(np.float64), 1.0)
