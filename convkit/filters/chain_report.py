@@ -11,8 +11,8 @@ from convkit.filters.bands import Banded
 class Profile:
     """Where the time of a chain went.
 
-    `stages` are the kernels with their seconds; `together` is what the chain took in all, `apart` what its
-    filters took one after another.
+    `stages` are the filters of the chain, each once, by name, with the seconds that its kernels took;
+    `together` is what the chain took in all, `apart` what its filters took one after another.
     """
 
     stages: tuple[tuple[str, float], ...]

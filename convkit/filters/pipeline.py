@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 import time
 from collections.abc import Callable, Iterable
@@ -52,6 +53,7 @@ class Part(NamedTuple):
 
     stages: tuple[Stage, ...]
     plan: Banded | None
+    counts: tuple[int, ...]  # how many of the plan's steps each stage is
     why: str  # it is alone
     stop: int  # the stage after the last one
 
@@ -219,7 +221,9 @@ class Pipeline:
             else:
                 plan, seconds = part.plan.timed()
                 now = plan.run(now)
-                spent += zip([step.name for step in plan.steps], seconds, strict=True)
+                left = iter(seconds)
+                for stage, count in zip(part.stages, part.counts, strict=True):
+                    spent.append((stage.filter.name, sum(itertools.islice(left, count))))
         together = time.perf_counter() - start
         start = time.perf_counter()
         now = source
@@ -253,6 +257,7 @@ class Pipeline:
         *_: Any,  # the scope's options and the build, which the kernels depend on
     ) -> Part:
         steps: list[bands.Step] = []
+        counts: list[int] = []
         image_bytes = math.prod(shape) * dtype.itemsize
         why = ""
         stop = start
@@ -263,13 +268,16 @@ class Pipeline:
             if not kernels:
                 break
             steps += kernels
+            counts.append(len(kernels))
             shape, dtype = steps[-1].shape, steps[-1].dtype
             stop += 1
         if stop > start + 1:
-            return Part(self.stages[start:stop], Banded(steps, image_bytes, threads), "", stop)
+            plan = Banded(steps, image_bytes, threads)
+            return Part(self.stages[start:stop], plan, tuple(counts), "", stop)
         if stop > start:
             why = "nothing beside it to share bands with"
-        return Part(self.stages[start : start + 1], None, why or "is more than kernels of rows", start + 1)
+        why = why or "is more than kernels of rows"
+        return Part(self.stages[start : start + 1], None, (), why, start + 1)
 
     def __str__(self) -> str:
         return " | ".join(map(str, self.stages))

@@ -212,6 +212,14 @@ def test_it_tells_what_it_does():
         assert "one by one" in str(profile)
 
 
+def test_a_profile_has_each_filter_once():
+    for text in ("closing(3) | box(3)", "box(3) | opening(3) | canny(1, 2) | closing(3)", "closing(3)"):
+        chain = Pipeline(text)
+        profile = chain.profile(PHOTO)
+        assert [name for name, _ in profile.stages] == [stage.filter.name for stage in chain.stages]
+        assert all(seconds > 0 for _, seconds in profile.stages)
+
+
 def test_what_valid_leaves():
     told = Pipeline("box(3, border='wrap') | box(5, border='valid') | sobel('x', border='valid')").explain(
         (20, 30)
