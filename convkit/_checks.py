@@ -425,6 +425,15 @@ def thread_count(value: Any) -> int:
     return number
 
 
+def one_of(value: Any, name: str, allowed: Sequence[int]) -> int:
+    """`value` as an int, if it is one of those `allowed`."""
+    number = integer(value, name)
+    if number not in allowed:
+        *most, last = allowed
+        raise ValueError(f"{name} is {number}; expected {', '.join(map(str, most))} or {last}")
+    return number
+
+
 _BYTES = {"": 1, "B": 1} | {
     prefix + unit: base**power
     for unit, base in (("B", 1000), ("iB", 1024))
@@ -508,10 +517,19 @@ def _axis_hint(shape: tuple[int, ...]) -> str:
 
 def _refuse_other_dtypes(dtype: np.dtype[Any], name: str) -> None:
     if dtype.kind not in "iuf" or dtype.newbyteorder("=") not in IMAGE_DTYPES:  # strings have no byte order
-        conversion = _CONVERSIONS.get(dtype.kind, "{name}.astype(np.float64)").format(name=name)
         raise TypeError(
-            f"{name} has dtype {dtype}; expected uint8, uint16, int16, float32 or float64: pass {conversion}"
+            f"{name} has dtype {dtype}; expected uint8, uint16, int16, float32 or float64"
+            f"{_conversion_hint(dtype, name)}"
         )
+
+
+def _conversion_hint(dtype: np.dtype[Any], name: str) -> str:
+    """What makes an image of an array of another dtype; empty for texts and bytes without a meaning."""
+    if dtype.names:
+        return f": pass one of its fields, as {name}[{dtype.names[0]!r}]"
+    if dtype.kind in "VSUT":
+        return ""
+    return f": pass {_CONVERSIONS.get(dtype.kind, '{name}.astype(np.float64)').format(name=name)}"
 
 
 def image_dtype(value: Any, name: str = "dtype") -> np.dtype[Any]:

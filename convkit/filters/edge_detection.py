@@ -16,6 +16,8 @@ from convkit.filters.smooth import gaussian
 from convkit.ops import window
 from convkit.ops.stencil import BORDERS, Border
 
+APERTURES = (3, 5, 7)
+
 LONGEST = 32767.0
 """What 16 bits hold: no gradient is longer."""
 
@@ -25,7 +27,7 @@ def _uint8(image: np.dtype[Any], arguments: Arguments) -> np.dtype[Any]:
 
 
 def _margin(arguments: Arguments) -> Halo:
-    aperture = _checks.odd(arguments["aperture"], "aperture", 7)
+    aperture = _checks.one_of(arguments["aperture"], "aperture", APERTURES)
     return Halo.of((aperture, aperture))
 
 
@@ -94,9 +96,7 @@ def canny(
     """
     source = _checks.image(image)
     limits = sorted(_checks.finite(value, name) for value, name in ((low, "low"), (high, "high")))
-    size = _checks.odd(aperture, "aperture", 7)
-    if size == 1:
-        raise ValueError("aperture is 1; expected 3, 5 or 7")
+    size = _checks.one_of(aperture, "aperture", APERTURES)
     squared = _checks.flag(l2, "l2")
     code = BORDERS.index(_checks.choice(border, "border", BORDERS))
     outside = _checks.fill_value(cval, source.dtype)

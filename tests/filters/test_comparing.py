@@ -227,6 +227,8 @@ def test_thresholds_between_and_beyond_pixels(isa, dtype):
         (lambda image: f.erode(image, [1, 0, 1]), ValueError, "footprint has shape .*expected 2-D"),
         (lambda image: f.erode(image, 3, cval=256), ValueError, "cval is 256"),
         (lambda image: f.dilate(image, 30, border="valid"), ValueError, "leaves nothing.*window is 30x30"),
+        (lambda image: f.canny(image, 1, 2, aperture=2), ValueError, "aperture is 2; expected 3, 5 or 7"),
+        (lambda image: f.canny(image, 1, 2, aperture=3.5), TypeError, "aperture is 3.5; expected an integer"),
         (lambda image: f.bilateral(image, 4, 1, 1), ValueError, "diameter is 4; expected an odd number"),
         (
             lambda image: f.bilateral(image, 5, 0, 1),
@@ -237,7 +239,7 @@ def test_thresholds_between_and_beyond_pixels(isa, dtype):
         (lambda image: f.canny(image, np.nan, 1), ValueError, "low is nan"),
         (lambda image: f.canny(image, 1, "2"), TypeError, "high is '2'; expected a number"),
         (lambda image: f.canny(image, 1, 2, aperture=1), ValueError, "aperture is 1; expected 3, 5 or 7"),
-        (lambda image: f.canny(image, 1, 2, aperture=9), ValueError, "aperture is 9"),
+        (lambda image: f.canny(image, 1, 2, aperture=9), ValueError, "aperture is 9; expected 3, 5 or 7"),
         (lambda image: f.canny(image, 1, 2, l2=1), TypeError, "l2 is 1; expected True or False"),
         (lambda image: f.threshold(image, np.inf), ValueError, "value is inf"),
         (lambda image: f.otsu(np.full((2, 2), np.nan)), ValueError, "image holds NaN or Inf"),
