@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import functools
 import importlib
-import importlib.util
 import os
+from importlib.machinery import EXTENSION_SUFFIXES
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,8 @@ from convkit.errors import ConvkitError, UnsupportedMachine
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
+
+FOLDER = os.path.dirname(__file__)
 
 ISAS = ("baseline", "avx2", "avx512")
 """Instruction sets from the plainest to the widest; index = the level that `cpu.machine_level` reports."""
@@ -59,7 +61,7 @@ FAMILIES = {
     "canny": "convkit._native.canny",
     "peak": "convkit._native.peak",
 }
-SUFFIX = {
+SUFFIX: dict[np.dtype[Any], str] = {
     np.dtype(np.float32): "",
     np.dtype(np.float64): "_f64",
     np.dtype(np.uint8): "_u8",
@@ -87,8 +89,12 @@ class Native:
 
 def _built_name(family: str, dtype: np.dtype[Any], isa: str) -> str:
     """That of `isa`, or of the next plainer one where `setup.py` has no build for it."""
-    plainer = [_module_name(family, dtype, name) for name in reversed(ISAS[: ISAS.index(isa) + 1])]
-    return next((name for name in plainer if importlib.util.find_spec(name) is not None), plainer[0])
+    names = [_module_name(family, dtype, name) for name in _and_plainer(isa)]
+    return next((name for name in names if name in _modules()), names[0])
+
+
+def _and_plainer(isa: str) -> tuple[str, ...]:
+    return ISAS[ISAS.index(isa) :: -1]
 
 
 def _module_name(family: str, dtype: np.dtype[Any], isa: str) -> str:
@@ -101,10 +107,14 @@ def cpu() -> ModuleType:
     try:
         return importlib.import_module("convkit._native.cpu")
     except ModuleNotFoundError as error:
-        raise ConvkitError(
-            f"the kernels of {os.path.dirname(__file__)} are not built; in a source folder Python finds the "
-            "sources before an installed convkit: run pip install -e . there, or start Python elsewhere"
-        ) from error
+        raise _nothing_built() from error
+
+
+def _nothing_built() -> ConvkitError:
+    return ConvkitError(
+        f"the kernels of {FOLDER} are not built; in a source folder Python finds the sources before an "
+        "installed convkit: run pip install -e . there, or start Python elsewhere"
+    )
 
 
 @functools.cache
@@ -116,21 +126,45 @@ def keys() -> ModuleType:
 @functools.cache
 def available() -> tuple[str, ...]:
     """The instruction sets that this machine has and this installation was built for."""
-    return tuple(isa for isa in ISAS[: cpu().machine_level() + 1] if _is_built(isa))
+    found = tuple(isa for isa in ISAS[: cpu().machine_level() + 1] if _is_built(isa))
+    if not found:
+        raise _nothing_built()
+    return found
 
 
 def _is_built(isa: str) -> bool:
-    name = _module_name("kernels", np.dtype(np.float32), isa)
-    return importlib.util.find_spec(name) is not None
+    """Whether there are kernels for `isa`, and of each family some for it or for a plainer one.
+
+    A build for other instruction sets alone leaves what an earlier one made, which may lack a family.
+    """
+    names = _modules()
+    return _module_name("kernels", np.dtype(np.float32), isa) in names and all(
+        any(_module_name(family, dtype, name) in names for dtype in SUFFIX for name in _and_plainer(isa))
+        for family in FAMILIES
+    )
+
+
+@functools.cache
+def _modules() -> frozenset[str]:
+    """The compiled modules of this installation: to list two folders takes less time than to ask for each."""
+    return frozenset(
+        f"{package}.{file.partition('.')[0]}"
+        for package, folder in (("convkit", FOLDER), ("convkit._native", os.path.join(FOLDER, "_native")))
+        for file in os.listdir(folder)
+        if file.endswith(tuple(EXTENSION_SUFFIXES))
+    )
 
 
 @functools.cache
 def load(isa: str) -> Native:
     """The build for `isa`; `UnsupportedMachine` where the machine or the installation lacks it."""
     if isa not in available():
-        known = "" if isa in ISAS else f" ({isa!r} is not one of {', '.join(ISAS)})"
+        if isa not in ISAS:
+            why = f"{isa!r} is not one of {', '.join(ISAS)}"
+        else:
+            why = f"this {'machine' if ISAS.index(isa) > cpu().machine_level() else 'build'} lacks it"
         raise UnsupportedMachine(
-            f"CONVKIT_ISA={isa} cannot run here{known}: this machine and build have "
+            f"CONVKIT_ISA={isa} cannot run here ({why}): this machine and build have "
             f"{', '.join(available())}; unset CONVKIT_ISA to take {available()[-1]}"
         )
     return Native(isa)
