@@ -20,8 +20,8 @@ from libc.string cimport memset
 from convkit._native.arith cimport ceil_div, elements
 from convkit._native.copies cimport copy_run
 from convkit._native.epilogue cimport add_residual, make_epilogue
-from convkit._native.simd cimport (GEMM_MR, GEMM_NV, LINE, VL, prefetch, prefetch_far, real, scratch_alloc, scratch_free, vec,
-                                   vec_load_part, vec_set)
+from convkit._native.simd cimport (GEMM_MR, GEMM_NV, LINE, VL, prefetch, prefetch_far, real, scratch_alloc, scratch_free,
+                                   vec, vec_load_part, vec_set)
 from convkit._native.winograd_conv cimport Conv, Copy, Lanes, Part, Step
 from convkit._native.winograd_partition cimport partition, set_scheme
 from convkit._native.winograd_places cimport locate, locate_output
@@ -196,7 +196,8 @@ cdef void transform_few(const Conv* conv, const Unit* unit, const Part* part, Py
     rows.kind, rows.step, rows.behind, rows.ends = SPREAD, conv.n * VL, NULL, NULL
     while c < c1:
         for i in range(min(<Py_ssize_t>VL, c1 - c)):
-            gather(part.lanes, unit.x + (c + i) * conv.x_channel, conv.x_column * conv.dilation_w, conv.x_channel, unit.lines)
+            gather(part.lanes, unit.x + (c + i) * conv.x_channel, conv.x_column * conv.dilation_w, conv.x_channel,
+                   unit.lines)
             for tile in range(part.few):
                 spread(conv, unit.lines, part.lanes, tile, unit.pixels + tile * positions + i)
         for tile in range(part.tiles):
@@ -294,7 +295,8 @@ cdef inline void scatter(const Conv* conv, const Part* part, const real* lines, 
 
 
 cdef inline void prefetch_output(const Conv* conv, const Part* part, real* y) noexcept nogil:
-    # Lines that are soon written come from memory otherwise: one output channel is far from the next.
+    # Lines that are soon written come from memory otherwise: one output channel is far from the next. Into the second
+    # cache, which waits for more of them at a time than the first.
     cdef Py_ssize_t i
     cdef real* to
     cdef real* end
