@@ -56,7 +56,8 @@ cdef struct Unit:
     real* y
     const real* weights
     const real* bias
-    Py_ssize_t line, lines, column, columns, vectors
+    Py_ssize_t line, lines, column, columns
+    Py_ssize_t runs, vectors    # over its pixels: one, or one along each line
     Py_ssize_t first_panel, end_panel
     real* planes
     real* v
@@ -217,6 +218,7 @@ cdef void multiply_panel(const Work* work, const Unit* unit, Py_ssize_t panel) n
     # Its sums at all points.
     cdef const real* weights = unit.weights + panel * panel_elements(work)
     cdef Py_ssize_t output = panel * GEMM_MR, end, outputs = min(work.conv.outputs - output, <Py_ssize_t>GEMM_MR)
+    cdef Py_ssize_t _
     cdef Tile tile
     cdef int point
     tile.addend, tile.addend_row, tile.addend_vector, tile.addend_step = unit.none, 0, 0, 0
@@ -236,7 +238,10 @@ cdef void multiply_panel(const Work* work, const Unit* unit, Py_ssize_t panel) n
             while output < end:
                 ask_for_output(work, unit, output)
                 output += 1
-        multiply_run(unit.vectors, tile)
+        for _ in range(unit.runs):
+            multiply_run(unit.vectors, tile)
+            tile.pixels += work.conv.planes.pitch
+            tile.y += work.conv.planes.pitch
         weights += tile.depth * GEMM_MR
 
 
@@ -323,6 +328,21 @@ cdef void restore_panel(const Work* work, const Unit* unit, Py_ssize_t panel) no
 
 # ---- the units of work ---------------------------------------------------------------------------------
 
+cdef inline Py_ssize_t run_vectors(const Conv* conv, Py_ssize_t lines, Py_ssize_t columns) noexcept nogil:
+    # Of one run over all lines and what lies between them.
+    return ceil_div((lines - 1) * conv.planes.pitch + columns, VL)
+
+
+cdef inline bint by_lines(const Conv* conv, Py_ssize_t lines, Py_ssize_t columns) noexcept nogil:
+    # Whether a run along each line has fewer.
+    return lines * ceil_div(columns, VL) < run_vectors(conv, lines, columns)
+
+
+cdef inline Py_ssize_t vectors_of(const Conv* conv, Py_ssize_t lines) noexcept nogil:
+    # Of a unit's products.
+    return min(run_vectors(conv, lines, conv.strip_columns), lines * ceil_div(conv.strip_columns, VL))
+
+
 cdef void locate(const Work* work, Py_ssize_t index, real* scratch, Unit* unit) noexcept nogil:
     cdef const Conv* conv = &work.conv
     cdef Py_ssize_t chunk = index % conv.chunks, group, image
@@ -334,7 +354,8 @@ cdef void locate(const Work* work, Py_ssize_t index, real* scratch, Unit* unit) 
     group, image = index % conv.groups, index // conv.groups
     unit.lines = min(work.band_lines, work.lines - unit.line)
     unit.columns = min(conv.strip_columns, conv.columns - unit.column)
-    unit.vectors = ceil_div((unit.lines - 1) * conv.planes.pitch + unit.columns, VL)
+    unit.runs = unit.lines if by_lines(conv, unit.lines, unit.columns) else 1
+    unit.vectors = ceil_div(unit.columns, VL) if unit.runs > 1 else run_vectors(conv, unit.lines, unit.columns)
     unit.first_panel = work.panels * chunk // conv.chunks
     unit.end_panel = work.panels * (chunk + 1) // conv.chunks
     unit.x = conv.x + image * conv.x_image + group * conv.channels * conv.planes.x_channel
@@ -379,10 +400,6 @@ cdef Py_ssize_t scratch_elements(const Work* work) noexcept nogil:
     cdef Unit unit
     locate(work, 0, <real*>0, &unit)
     return ceil_div(unit.none + VL - <real*>0, LINE) * LINE
-
-
-cdef inline Py_ssize_t vectors_of(const Conv* conv, Py_ssize_t lines) noexcept nogil:
-    return ceil_div((lines - 1) * conv.planes.pitch + conv.strip_columns, VL)
 
 
 cdef Py_ssize_t even_lines(const Work* work, Py_ssize_t maps, Py_ssize_t most, Py_ssize_t threads) noexcept nogil:
@@ -441,7 +458,7 @@ cdef Py_ssize_t lay_out(Work* work, Py_ssize_t* table) noexcept nogil:
     work.v_plane = odd_lines((work.band_lines - 1) * conv.planes.pitch + ceil_div(conv.planes.pitch, VL) * VL, sizeof(real))
     work.v_channel = work.row_phases * conv.planes.phases * work.v_plane
     work.v_point = odd_lines(conv.channels * work.v_channel, sizeof(real))
-    work.sums_row = odd_lines(vectors_of(conv, work.band_lines) * VL + VL, sizeof(real))
+    work.sums_row = odd_lines(run_vectors(conv, work.band_lines, conv.strip_columns) * VL + VL, sizeof(real))
     work.sums_point = GEMM_MR * work.sums_row
     for c in range(conv.channels):
         for phase in range(work.row_phases):

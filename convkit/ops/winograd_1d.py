@@ -84,7 +84,8 @@ def work(problem: Problem, lanes: int) -> Work:
     most = max(1, min(MOST_VECTORS, V_BYTES // (lanes * pixel))) * lanes
     strips = -(-horizontal.output // most)
     abreast = max(1, min(lines(vertical, points), most // (horizontal.output + beside.reach)))
-    pixels = whole(abreast * (horizontal.output + beside.reach) - beside.reach, lanes) / abreast
+    run = whole(abreast * (horizontal.output + beside.reach) - beside.reach, lanes)
+    pixels = min(run / abreast, whole(horizontal.output, lanes))
     inputs = (
         points - kernel_taps(vertical)
     ) * vertical.stride + vertical.kernel  # rows under a line of tiles
