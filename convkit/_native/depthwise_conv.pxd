@@ -32,5 +32,6 @@ cdef struct Conv:
     const vec_lanes* lanes                              # of a strip's vectors, before they are split: those inside
     Py_ssize_t units
     bint in_place                                       # sums are written to the output before they are finished
+    bint from_memory                                    # the output's lines, in rows of several: see `ask_for_output`
     bint by_twos                                        # and the input is read where it lies
     Epilogue epilogue

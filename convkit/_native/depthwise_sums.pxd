@@ -76,6 +76,19 @@ cdef inline void ask(const Conv* conv, Ahead* ahead, Py_ssize_t vectors) noexcep
     ahead.at = line - (conv.channels - 1) * conv.x_channel
 
 
+cdef inline void ask_for_output(const int OUTPUTS, const int ROWS, bint from_memory, const real* next,
+                                Py_ssize_t y_channel) noexcept nogil:
+    # As many lines as a tile has rows, of those that the next tiles store. What comes from memory waits in the second
+    # cache, which asks for more lines at a time than the first.
+    cdef int i, m
+    for m in range(OUTPUTS):
+        for i in range(ROWS * VL // LINE):
+            if from_memory:
+                prefetch_far(next + m * y_channel + i * LINE)
+            else:
+                prefetch_write(next + m * y_channel + i * LINE)
+
+
 cdef inline void sum_tiles(const int OUTPUTS, const int CHUNK, const int STRIDE, const int ROWS,
                            const Tile* tile) noexcept nogil:
     # ROWS output rows of OUTPUTS channels, a vector of columns at a time.
@@ -89,9 +102,8 @@ cdef inline void sum_tiles(const int OUTPUTS, const int CHUNK, const int STRIDE,
     while left > 0:
         if tile.ahead != NULL:
             ask(conv, tile.ahead, ROWS)
+        ask_for_output(OUTPUTS, ROWS, conv.from_memory, next, tile.y_channel)
         for m in range(OUTPUTS):
-            for i in range(ROWS * VL // LINE):
-                prefetch_write(next + m * tile.y_channel + i * LINE)
             for i in range(ROWS):
                 acc[m * ROWS + i] = vec_set(tile.bias[m])
         next += ROWS * VL
