@@ -33,7 +33,7 @@ cdef struct Plan:
     Frame frame
     Height height
     Py_ssize_t block  # pixels of a line that are summed first
-    Py_ssize_t area
+    Py_ssize_t divisor
     bint half_up
     bint in_place  # the output is of the sums' own type
     bint stream  # and written around the caches
@@ -109,9 +109,9 @@ cdef void sum_line(
 cdef void divide(const Plan* plan, real* line, Py_ssize_t n) noexcept nogil:
     cdef char kind = plan.frame.out.kind
     cdef Scaling by
-    by.scale, by.divisor, by.delta = 1, <real>plan.area, 0
+    by.scale, by.divisor, by.delta = 1, <real>plan.divisor, 0
     if kind == c"f" or kind == c"d":
-        by.scale, by.divisor = <real>1 / <real>plan.area, 1
+        by.scale, by.divisor = <real>1 / <real>plan.divisor, 1
         scale_line(line, n, &by)
         return
     scale_line(line, n, &by)
@@ -167,7 +167,7 @@ cdef void finish_line(
     cdef const Frame* frame = &plan.frame
     cdef Py_ssize_t n = pixels * frame.channels
     if plan.in_place and n >= VL:
-        sum_line(plan, line, blocks, 1 / <real>plan.area, <real*>place(&frame.out, y, x), n)
+        sum_line(plan, line, blocks, 1 / <real>plan.divisor, <real*>place(&frame.out, y, x), n)
         return
     sum_line(plan, line, blocks, 1, sums, n)
     divide(plan, sums, n)
@@ -277,6 +277,7 @@ cdef class Kernel:
 
     def __cinit__(self, box not None, int border, double cval):
         read_kernel(&self.plan.frame, box, border, cval)
+        self.plan.divisor = box.divisor
 
     def run(self, image not None, out not None, Py_ssize_t first, int threads):
         """Write the means of `image` into `out`: checked HW or HWC arrays of any strides (see `ops.rows`)."""
@@ -285,8 +286,7 @@ cdef class Kernel:
         memset(views, 0, sizeof(views))
         try:
             open_images(views, &plan.frame, image, out, first)
-            plan.area = plan.frame.rows * plan.frame.columns
-            plan.half_up = plan.frame.image.kind == c"B"
+            plan.half_up = plan.frame.out.kind == c"B"
             plan.in_place = (
                 plan.frame.out.kind == (c"f" if sizeof(real) == 4 else c"d")
                 and is_packed(&plan.frame.out)

@@ -307,6 +307,7 @@ def _extreme(
         out=out,
         num_threads=num_threads,
         work=2 + len(footprint.taps) // 2,
+        apart=not footprint.taps,
     )
 
 

@@ -11,19 +11,24 @@ from numpy.typing import ArrayLike
 
 from convkit import _checks, _dispatch
 from convkit._checks import Array, Pair
-from convkit.ops import rows, stencil, window
+from convkit.ops import passes, rows, stencil, window
+from convkit.ops.rows import RowKernel
 from convkit.ops.stencil import UINT8, Border, Stencil
 
 SMALL = 9
 """Up to this extent every pixel is added by itself: fewer steps than sums of sums."""
 
+LARGE = 2**21
+"""The area from which on sums go over the whole image twice: tiles would take megabytes, and no less time."""
+
 
 @dataclass(frozen=True)
 class Box:
-    """A rectangle of `extent`, whose pixel at `anchor` is the output's."""
+    """A rectangle of `extent`, whose pixel at `anchor` is the output's, and what its sums are divided by."""
 
     extent: Pair
     anchor: Pair
+    divisor: int
 
 
 def apply(
@@ -62,10 +67,21 @@ def apply(
             work=sum(size),
         )
     source, result, code, fill = stencil.prepare(size, source, **options)
-    box = Box(size, (size[0] // 2, size[1] // 2))
-    kernel = _dispatch.native().family("box", _checks.FLOATS[1] if integral else source.dtype)
-    bound = stencil.row_kernel(kernel, box, code, fill)
+    element = _checks.FLOATS[1] if integral else source.dtype
+    bound = _row_kernel(Box(size, (size[0] // 2, size[1] // 2), area), element, code, fill)
     return rows.execute(bound, source, result, result.size * sum(size), num_threads)
+
+
+def _row_kernel(box: Box, element: np.dtype[Any], code: int, fill: float) -> RowKernel:
+    """The kernel that sums numbers of dtype `element`, which hold all sums of integers."""
+    family = _dispatch.native().family("box", element)
+    (height, width), (row, column) = box.extent, box.anchor
+    if height * width < LARGE:
+        return stencil.row_kernel(family, box, code, fill)
+    down = family.Kernel(Box((height, 1), (row, 0), 1), code, fill)
+    along = family.Kernel(Box((1, width), (0, column), box.divisor), code, height * fill)
+    run = passes.in_turn(down.run, along.run, element)
+    return RowKernel.of(run, box.extent, box.anchor, stencil.BORDERS[code])
 
 
 @cache

@@ -1,7 +1,8 @@
 """Large separable kernels: all of the image down its columns, then along its rows.
 
 Where both sums are made tile by tile, a tile holds as many rows as the kernel, each longer than it. Of one
-larger than the image that is far more than the image, and most of what is summed lies outside.
+larger than the image that is far more than the image, and most of what is summed lies outside. So it is with
+means (`ops.box`), and where the least of a rectangle is found (`ops.window`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 
 from convkit import _checks
 from convkit._checks import Array
+from convkit.ops.rows import Run
 
 if TYPE_CHECKING:
     from convkit.ops.stencil import Stencil, Weights
@@ -28,6 +30,17 @@ def pays(stencil: Stencil) -> bool:
     """Whether `stencil` is separable, and large."""
     least = LARGE_FIXED if stencil.fixed else LARGE
     return stencil.extent[0] * stencil.extent[1] >= least and stencil.parts[0][1] is not None
+
+
+def in_turn(down: Run, along: Run, dtype: np.dtype[Any]) -> Run:
+    """A kernel of rows: one that goes `down` the columns, then one `along` the rows of what that wrote."""
+
+    def run(source: Array, target: Array, first: int, threads: int) -> None:
+        between = _checks.empty((target.shape[0], *source.shape[1:]), dtype)
+        down(source, between, first, threads)
+        along(between, target, 0, threads)
+
+    return run
 
 
 class Passes(NamedTuple):
@@ -69,9 +82,9 @@ class Passes(NamedTuple):
         plain = replace(self.stencil, combine="sum", scale=1.0, divisor=1.0, delta=0.0, half_up=False)
         vertical = replace(plain, parts=((down, None),), extent=(height, 1), anchor=(row, 0))
         horizontal = replace(plain, parts=((along, None),), extent=(1, width), anchor=(0, column))
-        between = _checks.empty((sums.shape[0], *source.shape[1:]), self.dtype)
-        self.family.Kernel(vertical, self.code, self.cval).run(source, between, first, threads)
         weights = down.values[down.values != 0]
         with np.errstate(all="ignore"):  # the constant may be infinite, or not a number
             outside = float((weights * self.cval).sum())
-        self.family.Kernel(horizontal, self.code, outside).run(between, sums, 0, threads)
+        columns = self.family.Kernel(vertical, self.code, self.cval)
+        lines = self.family.Kernel(horizontal, self.code, outside)
+        in_turn(columns.run, lines.run, self.dtype)(source, sums, first, threads)

@@ -8,9 +8,12 @@ import numpy as np
 
 from convkit import _checks, _dispatch
 from convkit._checks import Array, Pair
-from convkit.ops import rows
+from convkit.ops import passes, rows
 from convkit.ops.rows import RowKernel
 from convkit.ops.stencil import BORDERS
+
+LARGE = 2**18
+"""Pixels of a window from which on tiles may take megabytes."""
 
 
 def run(
@@ -24,11 +27,13 @@ def run(
     num_threads: int | None,
     work: int,
     anchor: Pair | None = None,
+    apart: bool = False,
 ) -> Array:
     """Call `kernel`, (family, entry), with the checked image `source` and what is special to it, `how`.
 
     The entry is a function, or a class of kernels that read everything but the images once.
-    `work` counts the steps that a pixel costs, in multiply-adds of `_threads`.
+    `work` counts the steps that a pixel costs, in multiply-adds of `_threads`. `apart`: what such a kernel
+    finds in a window is what it finds along the rows of what it finds down the columns.
     """
     code = BORDERS.index(_checks.choice(border, "border", BORDERS))
     result = _checks.output(out, output_shape(source.shape, extent, border), source.dtype, source)
@@ -45,8 +50,17 @@ def run(
 
     if isinstance(function, type):
         fill = function(*how, extent, (row, column), code, cval).run
+    if apart and _is_vast(extent, source.shape):
+        down = function(*how, (extent[0], 1), (row, 0), code, cval)
+        along = function(*how, (1, extent[1]), (0, column), code, cval)
+        fill = passes.in_turn(down.run, along.run, source.dtype)
     bound = RowKernel.of(fill, extent, (row, column), border)
     return rows.execute(bound, source, result, result.size * work, num_threads)
+
+
+def _is_vast(extent: Pair, shape: tuple[int, ...]) -> bool:
+    """Whether a window is far larger than the image: a tile would hold all of the rows that it covers."""
+    return extent[0] * extent[1] >= max(LARGE, 2 * shape[0] * shape[1])
 
 
 def output_shape(shape: tuple[int, ...], extent: Pair, border: str) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""Large separable kernels: the numbers of tiles, however far the kernel reaches beyond the image."""
+"""Large kernels and windows: the numbers of tiles, however far they reach beyond the image."""
 
 import sys
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import convkit as ck
-from convkit.ops import passes, stencil
+from convkit.ops import box, passes, stencil, window
 
 RNG = np.random.default_rng(0)
 BORDERS = ("constant", "edge", "reflect", "symmetric", "wrap")
@@ -80,6 +80,67 @@ def test_the_results_of_tiles(isa, threads, monkeypatch, name, dtype, border, sh
         assert np.abs(found.astype(int) - expected).max() <= 1
 
 
+def rounded_means(totals, area, dtype):
+    """The means of exact sums, as docs/semantics.md has integers rounded."""
+    if dtype == np.uint8:
+        return (2 * totals.astype(np.int64) + area) // (2 * area)
+    return np.rint(totals / area)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("border", BORDERS)
+@pytest.mark.parametrize("extent", [(32767, 32767), (24001, 700), (90, 32767), (32767, 100)])
+def test_means_larger_than_the_image(isa, dtype, border, extent):
+    image = image_of(dtype, (11, 14))
+    if np.dtype(dtype).kind == "i":
+        image -= 100
+    down, along = (np.ones(n) for n in extent)
+    anchor, area = (extent[0] // 2, extent[1] // 2), extent[0] * extent[1]
+    found = ck.filters.box(image, extent, border=border, cval=3)
+    totals = oracle(image, down, along, anchor, border, 3.0)
+    if np.dtype(dtype).kind != "f":
+        np.testing.assert_array_equal(found, rounded_means(totals, area, dtype))
+    else:
+        bound = totals / area  # pixels are positive
+        assert (np.abs(found - bound) <= (1e-5 if dtype == np.float32 else 1e-12) * bound).all()
+
+
+def found_along_axis(pick, image, extent, anchor, border, outside):
+    lines = [padded(c, anchor, extent - 1 - anchor, border, outside) for c in image.T]
+    return np.stack([pick(np.lib.stride_tricks.sliding_window_view(c, extent), 1) for c in lines], 1)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("border", BORDERS)
+@pytest.mark.parametrize("extent", [(32767, 32767), (24000, 700), (9, 32767), (32767, 10)])
+@pytest.mark.parametrize("name", ["minimum", "maximum"])
+def test_extremes_of_windows_larger_than_the_image(isa, dtype, border, extent, name):
+    image, pick = image_of(dtype, (11, 14)), np.min if name == "minimum" else np.max
+    found = getattr(ck.filters, name)(image, extent, border=border, cval=90)
+    down = found_along_axis(pick, image, extent[0], extent[0] // 2, border, 90)
+    expected = found_along_axis(pick, down.T, extent[1], extent[1] // 2, border, 90).T
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("name", ["box", "minimum", "maximum", "closing"])
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("border", stencil.BORDERS)
+@pytest.mark.parametrize("shape", [(5, 6), (5, 6, 3)])
+@pytest.mark.parametrize("size", [(14, 11), (30, 4)])
+def test_the_results_of_small_windows(isa, threads, monkeypatch, name, dtype, border, shape, size):
+    if border == "valid":
+        shape = (61, 30, *shape[2:])  # closing leaves something
+    image = image_of(dtype, shape)
+    if name != "box" and np.dtype(dtype).kind == "f":
+        image[1, 2], image[3, 3], image[4, 1] = np.nan, -0.0, np.inf
+    monkeypatch.setattr(box, "largest_area", lambda dtype: 0)
+    expected = getattr(ck.filters, name)(image, size, border=border, num_threads=1)
+    monkeypatch.setattr(box, "LARGE", 1)
+    monkeypatch.setattr(window, "_is_vast", lambda extent, shape: True)
+    found = getattr(ck.filters, name)(image.copy(order="F"), size, border=border, num_threads=threads)
+    assert found.tobytes() == expected.tobytes()
+
+
 MEASURE = """
 import resource
 
@@ -95,7 +156,7 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss is in other units")
-@pytest.mark.parametrize("dtype", ["uint8", "float32", "float64"])
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32", "float64"])
 @pytest.mark.parametrize(
     "call",
     [
@@ -103,6 +164,12 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
         "gaussian(image, 1.0, ksize=32767)",
         "sepfilter2d(image, np.full(32767, 1 / 32767), np.full(32767, 1 / 32767))",
         "gaussian_gradient(image, 3000.0)",
+        "box(image, 32767)",
+        "box(image, 6000)",
+        "minimum(image, 32767)",
+        "maximum(image, (9000, 32767), border='wrap')",
+        "erode(image, 32767)",
+        "closing(image, 32767)",
     ],
 )
 def test_memory_grows_with_the_kernels_length(run_python, dtype, call):
