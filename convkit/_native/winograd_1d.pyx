@@ -19,7 +19,7 @@ from libc.string cimport memset
 from convkit._native.arith cimport ceil_div, elements, odd_lines
 from convkit._native.conv cimport Conv
 from convkit._native.conv_offsets cimport Tables, find_phases
-from convkit._native.conv_partition cimport find_reach
+from convkit._native.conv_partition cimport begins_plane, find_reach
 from convkit._native.copies cimport copy_run
 from convkit._native.epilogue cimport finish_rows, make_epilogue
 from convkit._native.gemm cimport Tile, multiply
@@ -417,10 +417,13 @@ cdef Py_ssize_t even_lines(const Work* work, Py_ssize_t maps, Py_ssize_t most, P
 cdef void partition(Work* work, Py_ssize_t images, Py_ssize_t threads) noexcept nogil:
     # As many pixels as the caches hold transformed. Of few units each shares its panels among the threads.
     cdef Conv* conv = &work.conv
-    cdef Py_ssize_t most = MOST_VECTORS, vector, units
-    conv.strip_columns = conv.columns
-    vector = work.scheme.points * conv.channels * work.row_phases * conv.planes.phases * VL * <Py_ssize_t>sizeof(real)
+    cdef Py_ssize_t most = MOST_VECTORS, vector, units, planes = 0, i
+    conv.strip_columns = min(conv.columns, <Py_ssize_t>VL)      # the narrowest: its taps share the fewest planes
+    for i in range(conv.tap_columns):
+        planes += begins_plane(conv, i)
+    vector = work.scheme.points * conv.channels * work.row_phases * planes * VL * <Py_ssize_t>sizeof(real)
     most = max(<Py_ssize_t>1, min(most, (SUMS_BYTES - find_reach(conv) * vector // VL) // vector))
+    conv.strip_columns = conv.columns
     conv.strips = ceil_div(ceil_div(conv.columns, VL), most)
     conv.strip_columns = min(conv.columns, ceil_div(ceil_div(conv.columns, VL), conv.strips) * VL)
     conv.strips = ceil_div(conv.columns, conv.strip_columns)

@@ -30,7 +30,13 @@ EXACT_FLOAT32 = 2**24
 
 
 LONG = 2**13
-"""Products of a line from which on float32's roundings come near to 1e-5 of their sum."""
+"""Products of a line from which on sums of integers leave float32, whose roundings come near to a unit."""
+
+LONG_FLOATS = 2**10
+"""Products of an output from which on roundings of float32 images come near to 1e-5 of their sum."""
+
+VANISHING = 2.0**-150
+"""A weight below is 0 in float32, which must not meet an infinite pixel."""
 
 FRACTIONS = 2**8
 """Room for the bits that a scale or an offset adds to an integer sum."""
@@ -148,6 +154,8 @@ def apply(
     work = result.size * stencil.work
     large = passes.pays(stencil)
     element = accumulator(stencil, source.dtype, result.dtype)
+    if element == _checks.FLOATS[0]:
+        stencil = without_vanishing(stencil)
     if large:
         stencil, element = _in_floats(stencil, element)
     family = _dispatch.native().family("narrow" if element == INT16 else "stencil", element)
@@ -217,7 +225,7 @@ def accumulator(stencil: Stencil, image: np.dtype[Any], out: np.dtype[Any]) -> n
     if float64 in (image, out):
         return float64
     if image == float32:
-        return float32
+        return float64 if stencil.work > LONG_FLOATS else float32
     if stencil.integral:
         largest = stencil.gain * largest_pixel(image)
         if stencil.delta or not _is_shift(stencil.scale):
@@ -252,6 +260,26 @@ def scaled(stencil: Stencil, **changes: Any) -> Stencil:
     if all(getattr(stencil, name) == value for name, value in changes.items()):
         return stencil
     return replace(stencil, **changes)
+
+
+def without_vanishing(stencil: Stencil) -> Stencil:
+    """`stencil` without the weights that are none in float32."""
+    if not any(_vanishes(line.values).any() for part in stencil.parts for line in part if line is not None):
+        return stencil
+    parts = tuple(
+        (_trimmed(down), None if along is None else _trimmed(along)) for down, along in stencil.parts
+    )
+    return replace(stencil, parts=parts)
+
+
+def _vanishes(values: Array) -> Array:
+    small: Array = (np.abs(values) < VANISHING) & (values != 0)
+    return small
+
+
+def _trimmed(weights: Weights) -> Weights:
+    found = _weights(np.where(_vanishes(weights.values), 0, weights.values))
+    return found._replace(row=weights.row + found.row, column=weights.column + found.column)
 
 
 def folded(stencil: Stencil) -> Stencil:

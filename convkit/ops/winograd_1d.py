@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import Any
 
@@ -25,9 +26,11 @@ def refusal(problem: Problem) -> str | None:
     axis = problem.vertical
     if problem.itemsize != 4:
         return "float64 numbers; expected float32"
-    planes = problem.channels * axis.stride * reading(problem.horizontal).phases
-    if planes > MOST_PLANES:
-        return f"{problem.channels} channels, {planes} planes of pixels; expected at most {MOST_PLANES}"
+    if (size := least_scratch(problem)) > MOST_SCRATCH:
+        return (
+            f"{problem.channels} channels and a {axis.kernel}×{problem.horizontal.kernel} kernel, whose "
+            f"transformed pixels would take {size >> 20} MB; expected at most {MOST_SCRATCH >> 20}"
+        )
     if (
         2 <= kernel_taps(axis) <= 7
         and (axis.stride == 1 or axis.dilation == 1)
@@ -40,8 +43,29 @@ def refusal(problem: Problem) -> str | None:
     )
 
 
-MOST_PLANES = 2048
-"""Channels and phases of rows and columns, whose transformed pixels scratch has room for."""
+MOST_SCRATCH = 6 << 20
+"""Bytes of the transformed pixels of a unit of work."""
+
+
+def planes(axis: Axis) -> tuple[int, int]:
+    """Those that kernel columns read of a channel's rows, and how far they reach beyond a plane's outputs.
+
+    Columns of one phase share a plane where both see a pixel of the narrowest strip, four outputs.
+    """
+    beside = reading(axis)
+    apart = axis.dilation // math.gcd(axis.dilation, axis.stride)
+    shared = apart < min(axis.output, 4)
+    return (beside.phases, beside.reach) if shared else (beside.taps, 0)
+
+
+def least_scratch(problem: Problem) -> int:
+    """Bytes that the transformed pixels of a vector of outputs and its neighbours take, at most."""
+    count, reach = planes(problem.horizontal)
+    pixels = problem.channels * problem.vertical.stride * count * (3 * MOST_LANES + reach)
+    return problem.itemsize * POINTS[-1] * pixels
+
+
+MOST_LANES = 16
 
 
 def kernel_taps(axis: Axis) -> int:
@@ -80,17 +104,18 @@ def work(problem: Problem, lanes: int) -> Work:
     points, beside = best_points(vertical, depth(problem)), reading(horizontal)
     rows = problem.images * problem.groups * lines(vertical, points)
     outputs = whole(problem.outputs, 4)
-    pixel = 4 * points * problem.channels * vertical.stride * beside.phases
+    phases, reach = planes(horizontal)
+    pixel = 4 * points * problem.channels * vertical.stride * phases
     most = max(1, min(MOST_VECTORS, V_BYTES // (lanes * pixel))) * lanes
     strips = -(-horizontal.output // most)
-    abreast = max(1, min(lines(vertical, points), most // (horizontal.output + beside.reach)))
-    run = whole(abreast * (horizontal.output + beside.reach) - beside.reach, lanes)
+    abreast = max(1, min(lines(vertical, points), most // (horizontal.output + reach)))
+    run = whole(abreast * (horizontal.output + reach) - reach, lanes)
     pixels = min(run / abreast, whole(horizontal.output, lanes))
     inputs = (
         points - kernel_taps(vertical)
     ) * vertical.stride + vertical.kernel  # rows under a line of tiles
-    packed_rows = problem.channels * rows * strips * beside.phases * inputs
-    packed = packed_rows * (horizontal.output / strips + beside.reach)
+    packed_rows = problem.channels * rows * strips * phases * inputs
+    packed = packed_rows * (horizontal.output / strips + reach)
     return {
         "plan": 1,
         "weights": problem.groups * outputs * problem.channels * points * vertical.stride * beside.taps,

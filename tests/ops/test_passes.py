@@ -49,6 +49,30 @@ def test_kernels_larger_than_the_image(isa, dtype, border, extent):
     assert (np.abs(found - expected) <= (1e-5 if dtype == np.float32 else 1e-12) * bound).all()
 
 
+@pytest.mark.parametrize("extent", [(1, 1000), (1, 32767), (32767, 1), (511, 511), (2047, 2047), (8191, 300)])
+def test_equal_weights_on_equal_pixels(isa, extent):
+    """The worst of float32's roundings: all of them go one way."""
+    image = np.full((9, 11), 100.1, np.float32)
+    down, along = (np.full(n, 1 / n) for n in extent)
+    exact = float(image[0, 0])
+    assert np.abs(ck.filters.sepfilter2d(image, along, down) - exact).max() <= 1e-5 * exact
+    direct = ck.filters.filter2d(image, np.outer(down, along)[:31], method="direct")
+    assert np.abs(direct - exact * down[:31].sum()).max() <= 1e-5 * exact
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf])
+@pytest.mark.parametrize("sigma", [0.3, 0.5, (0.4, 5)])
+def test_weights_that_vanish_meet_no_infinite_pixel(isa, sigma, value):
+    """Of a Gaussian far out some weights are numbers of float64 alone: 0 times infinity would be NaN."""
+    image = np.ones((21, 21), np.float32)
+    image[10, 10] = value
+    y = ck.filters.gaussian(image, sigma, ksize=21)
+    assert not np.isnan(y).any()
+    assert y[10, 10] == value
+    outside = ck.filters.gaussian(np.ones((5, 5), np.float32), sigma, ksize=21, border="constant", cval=value)
+    assert not np.isnan(outside).any()
+
+
 OPERATIONS = {
     "one": lambda image, **more: ck.filters.sepfilter2d(image, np.arange(7), [0.5, 0, 1], scale=0.3, **more),
     "gaussian": lambda image, **more: ck.filters.gaussian(image, (1.3, 2.1), **more),
