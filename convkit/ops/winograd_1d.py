@@ -20,6 +20,21 @@ from convkit.shapes import Axis
 POINTS = (4, 6, 8)
 """At which polynomials are evaluated: F(m, r) takes m + r - 1 of them."""
 
+MOST_SCRATCH = 6 << 20
+"""Bytes that the transformed pixels of a unit of work may take."""
+
+MOST_LANES = 16
+"""Of any instruction set."""
+
+V_BYTES = 1 << 18
+"""Of the transformed pixels of a unit of work, as a rule."""
+
+MOST_VECTORS = 9
+"""Of its outputs, side by side."""
+
+SUM = 3
+"""What it takes to store and read a sum, in products."""
+
 
 def refusal(problem: Problem) -> str | None:
     """Why `Winograd1dConv` cannot compute it; None where it can."""
@@ -43,10 +58,6 @@ def refusal(problem: Problem) -> str | None:
     )
 
 
-MOST_SCRATCH = 6 << 20
-"""Bytes of the transformed pixels of a unit of work."""
-
-
 def planes(axis: Axis) -> tuple[int, int]:
     """Those that kernel columns read of a channel's rows, and how far they reach beyond a plane's outputs.
 
@@ -63,9 +74,6 @@ def least_scratch(problem: Problem) -> int:
     count, reach = planes(problem.horizontal)
     pixels = problem.channels * problem.vertical.stride * count * (3 * MOST_LANES + reach)
     return problem.itemsize * POINTS[-1] * pixels
-
-
-MOST_LANES = 16
 
 
 def kernel_taps(axis: Axis) -> int:
@@ -94,10 +102,6 @@ def best_points(vertical: Axis, products: int) -> int:
     return min(times, key=times.__getitem__)
 
 
-SUM = 3
-"""What it takes to store and read a sum, in products."""
-
-
 def work(problem: Problem, lanes: int) -> Work:
     """The steps of `Winograd1dConv`; `lanes`: the elements of a vector."""
     vertical, horizontal = problem.axes
@@ -111,10 +115,8 @@ def work(problem: Problem, lanes: int) -> Work:
     abreast = max(1, min(lines(vertical, points), most // (horizontal.output + reach)))
     run = whole(abreast * (horizontal.output + reach) - reach, lanes)
     pixels = min(run / abreast, whole(horizontal.output, lanes))
-    inputs = (
-        points - kernel_taps(vertical)
-    ) * vertical.stride + vertical.kernel  # rows under a line of tiles
-    packed_rows = problem.channels * rows * strips * phases * inputs
+    under = (points - kernel_taps(vertical)) * vertical.stride + vertical.kernel  # rows, of a line of tiles
+    packed_rows = problem.channels * rows * strips * phases * under
     packed = packed_rows * (horizontal.output / strips + reach)
     return {
         "plan": 1,
@@ -127,12 +129,6 @@ def work(problem: Problem, lanes: int) -> Work:
         "outputs": problem.images * problem.groups * problem.outputs * problem.pixels,
         "moved": problem.moved,
     }
-
-
-V_BYTES = 1 << 18
-"""Of the transformed pixels of a unit of work, and its vectors of outputs."""
-
-MOST_VECTORS = 9
 
 
 class Winograd1dConv:
