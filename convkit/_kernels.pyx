@@ -16,13 +16,13 @@ What an output adds up, and in which order, depends on the blocks of K alone, ne
 from cython.parallel cimport prange, threadid
 from libc.string cimport memset
 
-from convkit._native.arith cimport ceil_div, elements
+from convkit._native.arith cimport ceil_div
 from convkit._native.border cimport BORDER_CONSTANT, BORDER_REFLECT
-from convkit._native.conv cimport MEMORY_BYTES, Conv, channel_block, planes_elements, tile_elements, widest
+from convkit._native.conv cimport (MEMORY_BYTES, Conv, channel_block, finish_run, planes_elements, read_arrays,
+                                   tile_elements, widest)
 from convkit._native.conv_offsets cimport Tables, fill_tables, lay_out_tables
 from convkit._native.conv_partition cimport partition
 from convkit._native.conv_weights cimport Weights, find_weights, pack_panel
-from convkit._native.copies cimport copy_run
 from convkit._native.epilogue cimport finish_rows, make_epilogue
 from convkit._native.gemm cimport Tile, multiply
 from convkit._native.planes cimport pack_planes
@@ -413,17 +413,6 @@ cdef void multiply_block(const Conv* conv, Unit* unit, Py_ssize_t c0, Py_ssize_t
         pixel += pixels
 
 
-cdef inline void finish_run(const Conv* conv, real* y, real* sums, Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t i
-    if not conv.epilogue.plain:
-        finish_rows(&conv.epilogue, sums, 0, y, 0, 1, n)
-    if conv.y_column == 1:
-        copy_run(y, sums, n)
-    else:
-        for i in range(n):
-            y[i * conv.y_column] = sums[i]
-
-
 cdef void store_sums(const Conv* conv, const Unit* unit) noexcept nogil:
     # Finished, into an output of any strides, without what lies between the rows.
     cdef Py_ssize_t _, row
@@ -481,22 +470,12 @@ cdef Py_ssize_t set_up(Conv* conv, const real[:, :, :, :] x_bchw, real[:, :, :, 
     # Describes the convolution and cuts it; gives the number of units.
     cdef Py_ssize_t images = x_bchw.shape[0]
     memset(conv, 0, sizeof(Conv))
-    conv.groups = groups
-    conv.channels = x_bchw.shape[1] // groups
-    conv.outputs = y_bchw.shape[1] // groups
-    conv.rows, conv.columns = y_bchw.shape[2], y_bchw.shape[3]
+    read_arrays(conv, x_bchw, y_bchw, groups)
     conv.tap_rows, conv.tap_columns = tap_rows.shape[0], tap_columns.shape[0]
     conv.tap_row, conv.tap_column = &tap_rows[0], &tap_columns[0]
-    conv.x, conv.y = &x_bchw[0, 0, 0, 0], &y_bchw[0, 0, 0, 0]
-    conv.x_image = elements(x_bchw.strides[0])
-    conv.y_image, conv.y_channel = elements(y_bchw.strides[0]), elements(y_bchw.strides[1])
-    conv.y_row, conv.y_column = elements(y_bchw.strides[2]), elements(y_bchw.strides[3])
     conv.from_memory = x_bchw.shape[0] * x_bchw.shape[1] * x_bchw.shape[2] * x_bchw.shape[3] > \
         MEMORY_BYTES // <Py_ssize_t>sizeof(real)
     conv.block_channels = channel_block(conv.tap_rows * conv.tap_columns, conv.channels, conv.outputs)
-    conv.planes.height, conv.planes.width = x_bchw.shape[2], x_bchw.shape[3]
-    conv.planes.x_channel = elements(x_bchw.strides[1])
-    conv.planes.x_row, conv.planes.x_column = elements(x_bchw.strides[2]), elements(x_bchw.strides[3])
     conv.planes.border = border
     conv.planes.stride_h = stride_h if conv.rows > 1 else 1     # the stride of one row may be any number
     conv.planes.stride_w = stride_w if conv.columns > 1 else 1

@@ -1,6 +1,7 @@
 # What the core convolution knows of its work, and how it is cut.
-from convkit._native.arith cimport even_parts
-from convkit._native.epilogue cimport Epilogue
+from convkit._native.arith cimport elements, even_parts
+from convkit._native.copies cimport copy_run
+from convkit._native.epilogue cimport Epilogue, finish_rows
 from convkit._native.planes cimport Planes
 from convkit._native.simd cimport GEMM_DEPTH, GEMM_MR, GEMM_NV, GEMM_WIDE, VL, real
 
@@ -41,6 +42,20 @@ cdef struct Conv:
     Epilogue epilogue
 
 
+cdef inline void read_arrays(Conv* conv, const real[:, :, :, :] x_bchw, real[:, :, :, :] y_bchw,
+                             Py_ssize_t groups) noexcept:
+    # Sizes, places and strides.
+    conv.groups, conv.channels, conv.outputs = groups, x_bchw.shape[1] // groups, y_bchw.shape[1] // groups
+    conv.rows, conv.columns = y_bchw.shape[2], y_bchw.shape[3]
+    conv.x, conv.y = &x_bchw[0, 0, 0, 0], &y_bchw[0, 0, 0, 0]
+    conv.x_image = elements(x_bchw.strides[0])
+    conv.y_image, conv.y_channel = elements(y_bchw.strides[0]), elements(y_bchw.strides[1])
+    conv.y_row, conv.y_column = elements(y_bchw.strides[2]), elements(y_bchw.strides[3])
+    conv.planes.height, conv.planes.width = x_bchw.shape[2], x_bchw.shape[3]
+    conv.planes.x_channel = elements(x_bchw.strides[1])
+    conv.planes.x_row, conv.planes.x_column = elements(x_bchw.strides[2]), elements(x_bchw.strides[3])
+
+
 cdef inline Py_ssize_t channel_block(Py_ssize_t taps, Py_ssize_t channels, Py_ssize_t outputs) noexcept nogil:
     # Channels of a block of K: all taps of some, about GEMM_DEPTH products. A tile's pixels of it stay in the L1 cache
     # while all panels pass over them; partial sums keep rounding errors small.
@@ -62,3 +77,15 @@ cdef inline Py_ssize_t tile_elements(const Conv* conv) noexcept nogil:
     if not (conv.narrow or conv.direct):
         return 0
     return conv.block_channels * conv.tap_rows * conv.tap_columns * conv.tile_vectors * VL + VL
+
+
+cdef inline void finish_run(const Conv* conv, real* y, real* sums, Py_ssize_t n) noexcept nogil:
+    # n sums of a row, to their places in an output of any strides.
+    cdef Py_ssize_t i
+    if not conv.epilogue.plain:
+        finish_rows(&conv.epilogue, sums, 0, y, 0, 1, n)
+    if conv.y_column == 1:
+        copy_run(y, sums, n)
+    else:
+        for i in range(n):
+            y[i * conv.y_column] = sums[i]

@@ -38,7 +38,7 @@ cdef enum:
     WIDE_STRIP_BYTES = 65536    # of the L2 cache, where many outputs read one tile's part of it
     START = 1000                # products of vectors in the time that a unit of work takes to begin
     LONG_ROW = 64               # of an output
-    MEMORY_BYTES = 1 << 20      # of outputs from which on no cache near this core keeps them
+    OUTPUT_BYTES = 1 << 20      # of all outputs, from which on the second cache does not keep them
 
 
 cdef struct Strip:              # of one unit's outputs
@@ -446,7 +446,7 @@ cdef void set_up(Conv* conv, const real[:, :, :, :] x_bchw, real[:, :, :, :] y_b
     conv.epilogue = make_epilogue(activation, slope, residual, conv.y, conv.y_column)
     conv.in_place = conv.y_column == 1 and not adds_in_place(&conv.epilogue)
     conv.from_memory = (conv.columns >= LONG_ROW
-                        and y_bchw.shape[0] * y_bchw.shape[1] * conv.rows * conv.columns * sizeof(real) > MEMORY_BYTES)
+                        and y_bchw.shape[0] * y_bchw.shape[1] * conv.rows * conv.columns * sizeof(real) > OUTPUT_BYTES)
     conv.by_twos = (conv.in_place and conv.outputs == conv.channels == 1 and border == BORDER_CONSTANT
                     and kernel == (3, 3) and stride == (2, 2) and dilation == (1, 1)
                     and conv.x_column == 1 and conv.width <= APART and conv.columns >= VL)

@@ -16,12 +16,11 @@ takes every d-th row; it has no vertical stride.
 from cython.parallel cimport prange, threadid
 from libc.string cimport memset
 
-from convkit._native.arith cimport ceil_div, elements, odd_lines
-from convkit._native.conv cimport Conv
+from convkit._native.arith cimport ceil_div, odd_lines
+from convkit._native.conv cimport Conv, finish_run, read_arrays
 from convkit._native.conv_offsets cimport Tables, find_phases
 from convkit._native.conv_partition cimport begins_plane, find_reach
-from convkit._native.copies cimport copy_run
-from convkit._native.epilogue cimport finish_rows, make_epilogue
+from convkit._native.epilogue cimport make_epilogue
 from convkit._native.gemm cimport Tile, multiply
 from convkit._native.planes cimport pack_planes
 from convkit._native.simd cimport (GEMM_MR, GEMM_NV, LINE, SUMS_BYTES, VL, prefetch_far, real, scratch_alloc, scratch_free,
@@ -39,7 +38,7 @@ cdef enum:
 cdef struct Work:
     Conv conv                   # sizes, strides, the horizontal taps, and planes of the rows under one line of tiles
     Scheme scheme
-    Py_ssize_t kernel_rows, row_phases, stride, dilation, top
+    Py_ssize_t kernel_rows, stride, dilation, top
     Py_ssize_t panels
     Py_ssize_t lines            # of tiles, of an image
     Py_ssize_t depth            # products at a point
@@ -145,7 +144,7 @@ cdef void transform_line(const Work* work, const Unit* unit, const real* x, Py_s
     for plane in range(conv.planes.phases):
         memset(unit.planes + plane * conv.planes.plane + conv.planes.slots * conv.planes.pitch, 0,
                (slots - conv.planes.slots) * conv.planes.pitch * sizeof(real))
-    for phase in range(work.row_phases):
+    for phase in range(work.stride):
         for plane in range(conv.planes.phases):
             transform_phase(work, sees_infinity(work.kernel_rows, work.stride, phase),
                             unit.planes + plane * conv.planes.plane + phase * conv.planes.pitch,
@@ -290,26 +289,9 @@ cdef inline Py_ssize_t rows_row(const Work* work) noexcept nogil:
     return ceil_div(work.conv.strip_columns, VL) * VL
 
 
-cdef void finish_line(const Work* work, const Unit* unit, Py_ssize_t rows, real* y, Py_ssize_t y_row) noexcept nogil:
-    # Restored rows, to an output of any strides.
-    cdef const Conv* conv = &work.conv
-    cdef Py_ssize_t _, j
-    cdef real* line = unit.rows
-    for _ in range(rows):
-        if not conv.epilogue.plain:
-            finish_rows(&conv.epilogue, line, 0, y, 0, 1, unit.columns)
-        if conv.y_column == 1:
-            copy_run(y, line, unit.columns)
-        else:
-            for j in range(unit.columns):
-                y[j * conv.y_column] = line[j]
-        line += rows_row(work)
-        y += y_row
-
-
 cdef void restore_panel(const Work* work, const Unit* unit, Py_ssize_t panel) noexcept nogil:
     cdef const Conv* conv = &work.conv
-    cdef Py_ssize_t first = panel * GEMM_MR, o, line, rows, y_row = conv.y_row * work.dilation
+    cdef Py_ssize_t first = panel * GEMM_MR, o, line, row, rows, y_row = conv.y_row * work.dilation
     cdef const real* sums
     cdef real* y
     cdef vec bias
@@ -323,7 +305,8 @@ cdef void restore_panel(const Work* work, const Unit* unit, Py_ssize_t panel) no
                 restore_rows(work, sums, bias, rows, y, y_row, unit.columns)
             else:
                 restore_rows(work, sums, bias, rows, unit.rows, rows_row(work), ceil_div(unit.columns, VL) * VL)
-                finish_line(work, unit, rows, y, y_row)
+                for row in range(rows):
+                    finish_run(conv, y + row * y_row, unit.rows + row * rows_row(work), unit.columns)
 
 
 # ---- the units of work ---------------------------------------------------------------------------------
@@ -421,7 +404,7 @@ cdef void partition(Work* work, Py_ssize_t images, Py_ssize_t threads) noexcept 
     conv.strip_columns = min(conv.columns, <Py_ssize_t>VL)      # the narrowest: its taps share the fewest planes
     for i in range(conv.tap_columns):
         planes += begins_plane(conv, i)
-    vector = work.scheme.points * conv.channels * work.row_phases * planes * VL * <Py_ssize_t>sizeof(real)
+    vector = work.scheme.points * conv.channels * work.stride * planes * VL * <Py_ssize_t>sizeof(real)
     most = max(<Py_ssize_t>1, min(most, (SUMS_BYTES - find_reach(conv) * vector // VL) // vector))
     conv.strip_columns = conv.columns
     conv.strips = ceil_div(ceil_div(conv.columns, VL), most)
@@ -441,7 +424,7 @@ cdef Py_ssize_t lay_out(Work* work, Py_ssize_t* table) noexcept nogil:
     cdef Py_ssize_t c, phase, j, k = 0, at_infinity = 0, place
     cdef Py_ssize_t slots = (work.scheme.m - 1) * work.stride + work.kernel_rows
     cdef Py_ssize_t phases = phases_at_infinity(work.kernel_rows, work.stride)
-    work.depth = conv.channels * work.row_phases * conv.tap_columns
+    work.depth = conv.channels * work.stride * conv.tap_columns
     work.depth_at_infinity = conv.channels * phases * conv.tap_columns
     if table == NULL:
         return slots + 3 * conv.tap_columns + work.depth + work.depth_at_infinity
@@ -459,12 +442,12 @@ cdef Py_ssize_t lay_out(Work* work, Py_ssize_t* table) noexcept nogil:
     conv.planes.channel = conv.planes.phases * conv.planes.plane
     # Whole vectors are written at a line's end: the next line's are written later, and the last one's lie in its plane.
     work.v_plane = odd_lines((work.band_lines - 1) * conv.planes.pitch + ceil_div(conv.planes.pitch, VL) * VL, sizeof(real))
-    work.v_channel = work.row_phases * conv.planes.phases * work.v_plane
+    work.v_channel = work.stride * conv.planes.phases * work.v_plane
     work.v_point = odd_lines(conv.channels * work.v_channel, sizeof(real))
     work.sums_row = odd_lines(run_vectors(conv, work.band_lines, conv.strip_columns) * VL + VL, sizeof(real))
     work.sums_point = GEMM_MR * work.sums_row
     for c in range(conv.channels):
-        for phase in range(work.row_phases):
+        for phase in range(work.stride):
             for j in range(conv.tap_columns):
                 place = c * work.v_channel + (phase * conv.planes.phases + tables.phase[j]) * work.v_plane + tables.shift[j]
                 work.offset[k] = place
@@ -482,21 +465,12 @@ cdef Py_ssize_t set_up(Work* work, const real[:, :, :, :] x_bchw, real[:, :, :, 
     # Describes the convolution and cuts it; gives the number of units.
     cdef Conv* conv = &work.conv
     memset(work, 0, sizeof(Work))
-    conv.groups, conv.channels, conv.outputs = groups, x_bchw.shape[1] // groups, y_bchw.shape[1] // groups
-    conv.rows, conv.columns = y_bchw.shape[2], y_bchw.shape[3]
+    read_arrays(conv, x_bchw, y_bchw, groups)
     conv.tap_columns, conv.tap_column = tap_columns.shape[0], &tap_columns[0]
-    conv.x, conv.y = &x_bchw[0, 0, 0, 0], &y_bchw[0, 0, 0, 0]
-    conv.x_image = elements(x_bchw.strides[0])
-    conv.y_image, conv.y_channel = elements(y_bchw.strides[0]), elements(y_bchw.strides[1])
-    conv.y_row, conv.y_column = elements(y_bchw.strides[2]), elements(y_bchw.strides[3])
-    conv.planes.height, conv.planes.width = x_bchw.shape[2], x_bchw.shape[3]
-    conv.planes.x_channel = elements(x_bchw.strides[1])
-    conv.planes.x_row, conv.planes.x_column = elements(x_bchw.strides[2]), elements(x_bchw.strides[3])
     conv.planes.border, conv.planes.stride_h = border, 1
     conv.planes.stride_w = stride_w if conv.columns > 1 else 1      # the stride of one column may be any number
     conv.planes.phases = min(conv.planes.stride_w, conv.tap_columns)
     work.kernel_rows, work.stride, work.dilation, work.top = kernel_rows, stride_h, dilation, top
-    work.row_phases = stride_h
     work.scheme = make_scheme(points, points + 1 - <int>ceil_div(kernel_rows, stride_h))
     work.lines = dilation * ceil_div(ceil_div(conv.rows, dilation), work.scheme.m)
     work.panels = ceil_div(conv.outputs, GEMM_MR)

@@ -88,8 +88,7 @@ def lines(axis: Axis, points: int) -> int:
 
 def depth(problem: Problem) -> int:
     """Products that are summed at a point."""
-    vertical = problem.vertical
-    return problem.channels * min(vertical.stride, vertical.kernel) * reading(problem.horizontal).taps
+    return problem.channels * problem.vertical.stride * reading(problem.horizontal).taps
 
 
 @lru_cache(maxsize=64)

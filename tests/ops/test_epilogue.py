@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from placing import LAYOUTS, placed
 
 import convkit as ck
 from convkit import _checks, _dispatch, _reference
@@ -187,26 +188,6 @@ def test_as_defined(isa, case, activation):
         y = case(x, activation=activation, residual=residual)
         function_error = error_bound(activation, (sums + residual).astype(x.dtype))
         assert (np.abs(y - exact) <= STEEPEST.get(activation, 1) * bound + 2 * function_error).all()
-
-
-def placed(array, layout):
-    """The same values elsewhere in memory."""
-    if layout == "hwc":
-        return np.ascontiguousarray(array.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
-    if layout == "flipped":
-        return np.ascontiguousarray(array[..., ::-1, ::-1])[..., ::-1, ::-1]
-    if layout == "slices":
-        room = np.full([2 * n for n in array.shape], 7, array.dtype)
-        room[::2, ::2, ::2, ::2] = array
-        return room[::2, ::2, ::2, ::2]
-    if layout == "fortran":
-        return np.asfortranarray(array)
-    if layout == "swapped":
-        return array.astype(array.dtype.newbyteorder())
-    return array.copy()
-
-
-LAYOUTS = ["plain", "hwc", "flipped", "slices", "fortran"]
 
 
 @pytest.mark.parametrize("layout", [*LAYOUTS, "swapped"])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from placing import placed
 
 import convkit as ck
 from convkit import _reference, shapes
@@ -93,19 +94,9 @@ def test_tiles(threads, channels, outputs, groups, size, kernel):
 @pytest.mark.parametrize("layout", ["hwc", "flipped", "slices"])
 def test_strides_in_memory(layout):
     """Input and output lie anywhere in memory, and nothing is written between the output's pixels."""
-
-    def placed(array):
-        if layout == "hwc":
-            return np.ascontiguousarray(array.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
-        if layout == "flipped":
-            return np.ascontiguousarray(array[:, ::-1, ::-1, ::-1])[:, ::-1, ::-1, ::-1]
-        room = np.full([2 * n for n in array.shape], 7.0, array.dtype)
-        room[::2, ::2, ::2, ::2] = array
-        return room[::2, ::2, ::2, ::2]
-
     x, weight, case = normal(2, 3, 40, 70), normal(5, 3, 11, 8), (None, (1, 2), (5, 5, 4, 4), (1, 1))
-    y = placed(np.full((2, 5, 40, 36), np.nan, np.float32))
-    run(placed(x), weight, *case, y=y)
+    y = placed(np.full((2, 5, 40, 36), np.nan, np.float32), layout)
+    run(placed(x, layout), weight, *case, y=y)
     np.testing.assert_array_equal(y, run(x, weight, *case))
     if layout == "slices":
         assert (y.base[1::2] == 7).all()

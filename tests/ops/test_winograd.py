@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from placing import placed
 
 import convkit as ck
 from convkit import _reference, shapes
@@ -122,22 +123,10 @@ def test_many_channels(isa, channels, stride):
 @pytest.mark.parametrize(("stride", "dilation"), [(1, 1), (1, 2), (2, 1)])
 def test_strides(isa, threads, layout, stride, dilation):
     """Input and output lie anywhere in memory, and nothing is written between the output's pixels."""
-
-    def placed(array):
-        if layout == "hwc":
-            return np.ascontiguousarray(array.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
-        if layout == "flipped":
-            return np.ascontiguousarray(array[:, ::-1, ::-1, ::-1])[:, ::-1, ::-1, ::-1]
-        if layout == "slices":
-            room = np.full([2 * n for n in array.shape], 7.0, array.dtype)
-            room[::2, ::2, ::2, ::2] = array
-            return room[::2, ::2, ::2, ::2]
-        return np.asfortranarray(array)
-
     x, weight = normal(2, 4, 19 * stride, 70 * stride), normal(9, 4, 3, 3)
     case = {"padding": dilation, "dilation": dilation, "stride": stride}
-    y = placed(np.full((2, 9, 19, 70), np.nan, np.float32))
-    run(placed(x), weight, **case, threads=threads, y=y)
+    y = placed(np.full((2, 9, 19, 70), np.nan, np.float32), layout)
+    run(placed(x, layout), weight, **case, threads=threads, y=y)
     check(y, x, weight, **case)
     np.testing.assert_array_equal(y, run(x, weight, **case))
     if layout == "slices":
