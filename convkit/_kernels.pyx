@@ -13,7 +13,7 @@ each panel goes along an output row instead, and stores it in place (`by_lines`)
 
 What an output adds up, and in which order, depends on the blocks of K alone, never on the units or the threads.
 """
-from cython.parallel cimport prange, threadid
+from cython.parallel cimport prange
 from libc.string cimport memset
 
 from convkit._native.arith cimport ceil_div
@@ -26,6 +26,7 @@ from convkit._native.conv_weights cimport Weights, find_weights, pack_panel
 from convkit._native.epilogue cimport finish_rows, make_epilogue
 from convkit._native.gemm cimport Tile, multiply
 from convkit._native.planes cimport pack_planes
+from convkit._native.shares cimport run_units
 from convkit._native.simd cimport (GEMM_MR, GEMM_NV, GEMM_WIDE, VL, prefetch_far, real, scratch_alloc, scratch_free,
                                    vec_load, vec_load_part, vec_store, vec_store_part)
 
@@ -429,10 +430,11 @@ cdef void store_sums(const Conv* conv, const Unit* unit) noexcept nogil:
         sums += conv.sums_row
 
 
-cdef void run_unit(const Conv* conv, Py_ssize_t index, real* scratch) noexcept nogil:
+cdef void run_unit(const void* work, Py_ssize_t index, char* scratch) noexcept nogil:
+    cdef const Conv* conv = <const Conv*>work
     cdef Unit unit
     cdef Py_ssize_t c = 0
-    locate(conv, index, scratch, &unit)
+    locate(conv, index, <real*>scratch, &unit)
     while c < conv.channels:
         multiply_block(conv, &unit, c, min(conv.block_channels, conv.channels - c))
         c += conv.block_channels
@@ -533,12 +535,7 @@ def conv_taps(const real[:, :, :, :] x_bchw not None, const real[::1] weights no
     with nogil:
         for u in range(num_threads):
             clear(&conv, scratch + u * thread_scratch)
-        if num_threads == 1:    # no team: also what a forked child must do
-            for u in range(units):
-                run_unit(&conv, u, scratch)
-        else:
-            for u in prange(units, num_threads=num_threads, schedule="dynamic"):
-                run_unit(&conv, u, scratch + threadid() * thread_scratch)
+        run_units(run_unit, &conv, units, num_threads, <char*>scratch, thread_scratch * sizeof(real))
         scratch_free(table)
         scratch_free(scratch)
 

@@ -10,7 +10,6 @@ pass.
 
 What an output adds up, and in which order, depends on the blocks of K alone, never on the units or the threads.
 """
-from cython.parallel cimport prange, threadid
 from libc.string cimport memset
 
 from convkit._native.arith cimport ceil_div, elements, even_parts
@@ -20,6 +19,7 @@ from convkit._native.broadcast_runs cimport find_reading, find_rows, longest
 from convkit._native.broadcast_sums cimport Tile, sum_tiles
 from convkit._native.epilogue cimport finish_rows, make_epilogue
 from convkit._native.planes cimport pack_planes
+from convkit._native.shares cimport run_units
 from convkit._native.simd cimport (GEMM_MR, GEMM_NV, GEMM_WIDE, LINE, PLANES_BYTES, SUMS_BYTES, VL, real, scratch_alloc,
                                    scratch_free, vec, vec_load, vec_store, vec_store_part, vec_transpose)
 
@@ -322,10 +322,11 @@ cdef void store_sums(const Conv* conv, const Unit* unit) noexcept nogil:
                 pixel += VL
 
 
-cdef void run_unit(const Conv* conv, Py_ssize_t index, real* scratch) noexcept nogil:
+cdef void run_unit(const void* work, Py_ssize_t index, char* scratch) noexcept nogil:
+    cdef const Conv* conv = <const Conv*>work
     cdef Unit unit
     cdef Py_ssize_t c = 0
-    locate(conv, index, scratch, &unit)
+    locate(conv, index, <real*>scratch, &unit)
     while c < conv.channels:
         sum_block(conv, &unit, c, min(conv.block_channels, conv.channels - c))
         c += conv.block_channels
@@ -468,7 +469,7 @@ def conv_taps(const real[:, :, :, :] x_bchw not None, const real[::1] weights no
     cdef Py_ssize_t units = set_up(&conv, x_bchw, y_bchw, tap_rows, tap_columns, stride_h, stride_w, groups, border, cval,
                                    num_threads)
     cdef Py_ssize_t* table = make_tables(&conv)
-    cdef Py_ssize_t u, thread_scratch = ceil_div(scratch_elements(&conv), LINE) * LINE
+    cdef Py_ssize_t thread_scratch = ceil_div(scratch_elements(&conv), LINE) * LINE
     cdef real* scratch
     conv.epilogue = make_epilogue(activation, slope, residual, conv.y, conv.y_column)
     conv.weights, conv.bias = &weights[0], &bias[0]
@@ -478,12 +479,7 @@ def conv_taps(const real[:, :, :, :] x_bchw not None, const real[::1] weights no
         scratch_free(table)
         raise MemoryError("no memory for the scratch of a convolution")
     with nogil:
-        if num_threads == 1:    # no team: also what a forked child must do
-            for u in range(units):
-                run_unit(&conv, u, scratch)
-        else:
-            for u in prange(units, num_threads=num_threads, schedule="dynamic"):
-                run_unit(&conv, u, scratch + threadid() * thread_scratch)
+        run_units(run_unit, &conv, units, num_threads, <char*>scratch, thread_scratch * sizeof(real))
         scratch_free(table)
         scratch_free(scratch)
 

@@ -20,7 +20,6 @@ one chain of multiply-adds, wherever its strip, tile or vector starts.
 Depthwise layers wait for memory. While the tiles of a strip are summed they ask for the input of the next strip, and
 for the output lines of the next tiles.
 """
-from cython.parallel cimport prange, threadid
 from libc.string cimport memset
 
 from convkit._native.arith cimport ceil_div, elements
@@ -30,6 +29,7 @@ from convkit._native.depthwise_conv cimport APART, PITCH, Conv
 from convkit._native.depthwise_strip cimport pack_strip
 from convkit._native.depthwise_sums cimport Ahead, Panel, Tile, Vectors, ask, sum_panel, sum_tiles
 from convkit._native.epilogue cimport adds_in_place, finish_rows, make_epilogue
+from convkit._native.shares cimport run_units
 from convkit._native.simd cimport (LINE, STRIP_CHUNK, STRIP_ROWS, STRIP_ROWS_PAIR, STRIP_VECTORS_4, STRIP_VECTORS_8, VL,
                                    lanes_between, real, scratch_alloc, scratch_free, vec_lanes, vec_set, vec_store)
 
@@ -295,7 +295,9 @@ cdef void run_by_twos(const Conv* conv, const Unit* unit, real* outside) noexcep
     sum_by_twos(&map, unit.row, unit.end, &conv.epilogue)
 
 
-cdef void run_unit(const Conv* conv, Py_ssize_t index, real* scratch) noexcept nogil:
+cdef void run_unit(const void* work, Py_ssize_t index, char* own) noexcept nogil:
+    cdef const Conv* conv = <const Conv*>work
+    cdef real* scratch = <real*>own
     cdef Unit unit = locate(conv, index), next = locate(conv, index + 1)
     cdef Py_ssize_t row = unit.row
     cdef Py_ssize_t at, column
@@ -471,12 +473,11 @@ def depthwise(const real[:, :, :, :] x_bchw not None, const real[::1] weights no
     cdef Conv conv
     set_up(&conv, x_bchw, y_bchw, groups, kernel, stride, dilation, before, border, num_threads, activation, slope,
            residual)
-    cdef Py_ssize_t u, chunk, columns = conv.strips * conv.vectors * conv.stride_w
+    cdef Py_ssize_t u, columns = conv.strips * conv.vectors * conv.stride_w
     cdef Py_ssize_t thread_scratch = scratch_elements(&conv)
     cdef Py_ssize_t* tables
     cdef real* scratch
     num_threads = <int>min(<Py_ssize_t>num_threads, conv.units)
-    chunk = max(conv.units // (8 * num_threads), <Py_ssize_t>1)
     conv.weights, conv.bias = &weights[0], &bias[0]
     conv.border, conv.cval = border, cval
     tables = <Py_ssize_t*>scratch_alloc((conv.taps + conv.products + columns * VL) * sizeof(Py_ssize_t)
@@ -497,12 +498,7 @@ def depthwise(const real[:, :, :, :] x_bchw not None, const real[::1] weights no
     with nogil:
         for u in range(num_threads):
             scratch[u * thread_scratch] = 0
-        if num_threads == 1:    # no team: also what a forked child must do
-            for u in range(conv.units):
-                run_unit(&conv, u, scratch)
-        else:
-            for u in prange(conv.units, num_threads=num_threads, schedule="dynamic", chunksize=chunk):
-                run_unit(&conv, u, scratch + threadid() * thread_scratch)
+        run_units(run_unit, &conv, conv.units, num_threads, <char*>scratch, thread_scratch * sizeof(real))
     scratch_free(tables)
     scratch_free(scratch)
 

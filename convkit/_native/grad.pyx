@@ -13,11 +13,11 @@ offset from a pixel's place. Sums wait in scratch from chunk to chunk, and are t
 The chunks depend on the sizes alone, and every weight is summed by one thread, chunk after chunk: no bit depends on
 the number of threads, or on the blocks.
 """
-from cython.parallel cimport prange, threadid
 from libc.string cimport memset
 
 from convkit._native.arith cimport ceil_div, elements, even_parts
 from convkit._native.lines cimport Line, Run, lay_line, pack_lines
+from convkit._native.shares cimport run_units
 from convkit._native.simd cimport (GRAD_MR, VL, real, scratch_alloc, scratch_free, vec, vec_load, vec_load_part, vec_set,
                                    vec_store, vec_store_part, vec_transpose)
 
@@ -236,7 +236,7 @@ cdef void write_sums(const Grad* grad, const real* sums, Py_ssize_t outputs, Py_
         first += width
 
 
-cdef void run_unit(const Grad* grad, Py_ssize_t unit, Thread* thread) noexcept nogil:
+cdef void sum_unit(const Grad* grad, Py_ssize_t unit, Thread* thread) noexcept nogil:
     cdef Py_ssize_t group, output, outputs, first, weights, channel, channels, index, down, across
     cdef const real* x
     cdef const real* g
@@ -334,10 +334,10 @@ cdef Py_ssize_t lay_out(const Grad* grad, char* at, Thread* thread) noexcept nog
     return ceil_div(<char*>(thread.lines + grad.chunk_images * grad.block_channels * grad.plane + VL) - at, 64) * 64
 
 
-cdef void run_units(const Grad* grad, Py_ssize_t unit, char* scratch) noexcept nogil:
+cdef void run_unit(const void* work, Py_ssize_t unit, char* scratch) noexcept nogil:
     cdef Thread thread
-    lay_out(grad, scratch, &thread)
-    run_unit(grad, unit, &thread)
+    lay_out(<const Grad*>work, scratch, &thread)
+    sum_unit(<const Grad*>work, unit, &thread)
 
 
 def weight_gradient(const real[:, :, :, :] x_bchw not None, const real[:, :, :, :] g_bchw not None,
@@ -394,11 +394,6 @@ def weight_gradient(const real[:, :, :, :] x_bchw not None, const real[:, :, :, 
         scratch_free(starts)
         raise MemoryError("no memory for the scratch of a weight gradient")
     with nogil:
-        if num_threads == 1:    # no team: also what a forked child must do
-            for u in range(units):
-                run_units(&grad, u, scratch)
-        else:
-            for u in prange(units, num_threads=num_threads, schedule="dynamic"):
-                run_units(&grad, u, scratch + threadid() * size)
+        run_units(run_unit, &grad, units, num_threads, scratch, size)
         scratch_free(starts)
         scratch_free(scratch)

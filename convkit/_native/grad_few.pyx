@@ -7,11 +7,11 @@ gradients meets the input pixels of every tap, read by shifted loads from the ba
 A unit of work is a group × block of its output channels × block of its input channels, over all images: every weight is
 summed by one thread, band after band, and bands depend on the sizes alone.
 """
-from cython.parallel cimport prange, threadid
 from libc.string cimport memset
 
 from convkit._native.arith cimport ceil_div, elements, even_parts
 from convkit._native.lines cimport Line, Run, lay_line, pack_lines
+from convkit._native.shares cimport run_units
 from convkit._native.simd cimport (VL, real, scratch_alloc, scratch_free, vec, vec_load, vec_load_part, vec_store)
 
 cdef enum:
@@ -33,6 +33,7 @@ cdef struct Grad:
     Line down, across
     Py_ssize_t band, pitch
     Py_ssize_t block_outputs, output_blocks, block_channels, channel_blocks
+    Py_ssize_t* offset          # of each tap, in the lines
 
 
 cdef struct Tile:
@@ -119,11 +120,12 @@ cdef void add_band(const Grad* grad, Tile* tile, Py_ssize_t outputs) noexcept no
         tile.sums += tile.sums_output
 
 
-cdef void run_unit(const Grad* grad, Py_ssize_t unit, real* scratch, const Py_ssize_t* offset) noexcept nogil:
+cdef void run_unit(const void* work, Py_ssize_t unit, char* scratch) noexcept nogil:
+    cdef const Grad* grad = <const Grad*>work
     cdef Py_ssize_t group, output, outputs, channel, channels, image, index, row, c, k
     cdef Py_ssize_t sums_output = grad.block_channels * grad.taps * VL
-    cdef real* sums = scratch
-    cdef real* lines = scratch + grad.block_outputs * sums_output
+    cdef real* sums = <real*>scratch
+    cdef real* lines = sums + grad.block_outputs * sums_output
     cdef real* y
     cdef const real* x
     cdef const real* g
@@ -140,7 +142,7 @@ cdef void run_unit(const Grad* grad, Py_ssize_t unit, real* scratch, const Py_ss
     x = grad.x + (group * grad.channels + channel) * grad.x_channel
     g = grad.g + (group * grad.outputs + output) * grad.g_channel
     tile.g_channel, tile.g_row, tile.lines, tile.pitch = grad.g_channel, grad.g_row, lines, grad.pitch
-    tile.offset, tile.columns, tile.sums_output = offset, grad.columns, sums_output
+    tile.offset, tile.columns, tile.sums_output = grad.offset, grad.columns, sums_output
     for image in range(grad.images):
         for index in range(ceil_div(grad.rows, grad.band)):
             row = index * grad.band
@@ -169,9 +171,8 @@ def weight_gradient(const real[:, :, :, :] x_bchw not None, const real[:, :, :, 
     Columns of both lie side by side.
     """
     cdef Grad grad
-    cdef Py_ssize_t u, r, s, size, units, row_bytes
+    cdef Py_ssize_t r, s, size, units, row_bytes
     cdef Py_ssize_t* starts
-    cdef Py_ssize_t* offset
     cdef real* scratch
     memset(&grad, 0, sizeof(Grad))
     grad.images, grad.groups = x_bchw.shape[0], groups
@@ -190,8 +191,8 @@ def weight_gradient(const real[:, :, :, :] x_bchw not None, const real[:, :, :, 
     if starts == NULL:
         raise MemoryError("no memory for the tables of a weight gradient")
     grad.down.start, grad.across.start = starts, starts + grad.kernel_h
-    offset = grad.across.start + grad.kernel_w
-    grad.down.run = <Run*>(offset + grad.taps)
+    grad.offset = grad.across.start + grad.kernel_w
+    grad.down.run = <Run*>(grad.offset + grad.taps)
     grad.across.run = grad.down.run + grad.kernel_h
     lay_line(&grad.across, grad.kernel_w, dilation[1], grad.columns)
     grad.pitch = grad.across.length + VL - grad.across.length % VL
@@ -202,7 +203,7 @@ def weight_gradient(const real[:, :, :, :] x_bchw not None, const real[:, :, :, 
     lay_line(&grad.down, grad.kernel_h, dilation[0], grad.band)
     for r in range(grad.kernel_h):
         for s in range(grad.kernel_w):
-            offset[r * grad.kernel_w + s] = grad.down.start[r] * grad.pitch + grad.across.start[s]
+            grad.offset[r * grad.kernel_w + s] = grad.down.start[r] * grad.pitch + grad.across.start[s]
     grad.block_outputs = min(grad.outputs, <Py_ssize_t>4)
     grad.output_blocks = ceil_div(grad.outputs, grad.block_outputs)
     size = grad.block_outputs * grad.taps * VL * <Py_ssize_t>sizeof(real)
@@ -219,11 +220,6 @@ def weight_gradient(const real[:, :, :, :] x_bchw not None, const real[:, :, :, 
         scratch_free(starts)
         raise MemoryError("no memory for the scratch of a weight gradient")
     with nogil:
-        if num_threads == 1:    # no team: also what a forked child must do
-            for u in range(units):
-                run_unit(&grad, u, scratch, offset)
-        else:
-            for u in prange(units, num_threads=num_threads, schedule="dynamic"):
-                run_unit(&grad, u, scratch + threadid() * size, offset)
+        run_units(run_unit, &grad, units, num_threads, <char*>scratch, size * sizeof(real))
         scratch_free(starts)
         scratch_free(scratch)

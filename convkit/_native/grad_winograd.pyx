@@ -22,12 +22,12 @@ a map of its own, column phases take turns in a line. Threads meet twice, one of
 Which way, chunks and stretches depend on the sizes alone, and every weight is summed chunk after chunk: no bit depends
 on the number of threads.
 """
-from cython.parallel cimport prange, threadid
 from libc.string cimport memset
 
 from convkit._native.arith cimport ceil_div, elements, even_parts
 from convkit._native.border cimport BORDER_CONSTANT, border_index
 from convkit._native.grad_winograd_products cimport Products, multiply_position
+from convkit._native.shares cimport run_units
 from convkit._native.simd cimport (GEMM_MR, LINE, VL, prefetch, real, scratch_alloc, scratch_free, vec, vec_load,
                                    vec_load_part, vec_set, vec_store, vec_store_part, vec_transpose)
 from convkit._native.winograd_tile cimport ROOT_HALF, ROOT_TWO, forward
@@ -75,12 +75,16 @@ cdef struct Grad:
     Py_ssize_t weights                                  # of all groups
     real* gradients                                     # as y, whose is that of the first stretch
     Py_ssize_t gradient_size
-    real* tiles                                         # [group, chunk, or thread][x, g][part][position][tile][channel]
+    real* tiles                                         # [group][chunk][x, g][part][position][tile][channel]
     Py_ssize_t chunk_size
-    real* sums                                          # [thread][part][position][output][channel]
-    Py_ssize_t position, sums_size                      # of a part: from one position to the next; of a thread
-    real* pixels                                        # [thread][line][column][channel] of a vector of channels
-    Py_ssize_t pixels_size
+    Py_ssize_t position, sums_size, pixels_size         # of a part: from one position to the next; of a thread
+    Py_ssize_t shares                                   # of the weights, whose gradients are added
+
+
+cdef struct Own:                # scratch of a thread
+    real* sums                  # [part][position][output][channel]
+    real* pixels                # [line][column][channel] of a vector of channels
+    real* tiles                 # as those of one chunk, where they are not shared
 
 
 cdef struct Chunk:
@@ -254,18 +258,25 @@ cdef Py_ssize_t find_chunk(const Grad* grad, Py_ssize_t index, Chunk* chunk) noe
     return chunk.maps * chunk.rows * chunk.columns * grad.dilation_w
 
 
+cdef inline Own own_scratch(const Grad* grad, char* scratch) noexcept nogil:
+    cdef Own own
+    own.sums = <real*>scratch
+    own.pixels = own.sums + grad.sums_size
+    own.tiles = own.pixels + grad.pixels_size
+    return own
+
+
 cdef Py_ssize_t gradient_tiles(const Grad* grad) noexcept nogil:
     # Where those of the output's gradient begin.
     return grad.x.parts * POSITIONS * grad.x.position
 
 
-cdef void transform_vector(const Grad* grad, const Block* block, Py_ssize_t index, Py_ssize_t vector, real* tiles,
-                           Py_ssize_t thread) noexcept nogil:
+cdef void transform_vector(const Grad* grad, const Block* block, Py_ssize_t index, Py_ssize_t vector, real* scratch,
+                           real* tiles) noexcept nogil:
     # A vector of channels, of input or output, in one chunk.
     cdef Py_ssize_t inputs = ceil_div(block.channels, VL) * VL, c = vector * VL, channels, channel, m, count
     cdef const Source* source = &grad.x
     cdef const real* pixels
-    cdef real* scratch = grad.pixels + thread * grad.pixels_size
     cdef Chunk chunk
     channels, channel = block.channels, block.group * grad.channels + block.channel
     if c >= inputs:
@@ -377,32 +388,34 @@ cdef void find_block(const Grad* grad, Py_ssize_t index, Block* block) noexcept 
     block.group = index // output_blocks
 
 
-cdef void sum_stretch(const Grad* grad, Py_ssize_t unit, Py_ssize_t thread) noexcept nogil:
+cdef void sum_stretch(const void* work, Py_ssize_t unit, char* scratch) noexcept nogil:
     # The gradient of a block by a stretch.
+    cdef const Grad* grad = <const Grad*>work
+    cdef Own own = own_scratch(grad, scratch)
     cdef Py_ssize_t stretch = unit % grad.stretches, first = stretch * grad.chunks // grad.stretches, chunk, i
-    cdef real* tiles = grad.tiles + thread * grad.chunk_size
     cdef real* y = grad.y if stretch == 0 else grad.gradients + (stretch - 1) * grad.gradient_size
     cdef Block block
     cdef Part part
     find_block(grad, unit // grad.stretches, &block)
     for chunk in range(first, (stretch + 1) * grad.chunks // grad.stretches):
         for i in range(vectors_of(&block)):
-            transform_vector(grad, &block, chunk, i, tiles, thread)
+            transform_vector(grad, &block, chunk, i, own.pixels, own.tiles)
         for i in range(grad.parts):
             if find_part(grad, &block, i, &part):
-                part.sums = grad.sums + thread * grad.sums_size + i * POSITIONS * grad.position
-                multiply_part(grad, &part, chunk, 1, tiles, chunk > first)
+                part.sums = own.sums + i * POSITIONS * grad.position
+                multiply_part(grad, &part, chunk, 1, own.tiles, chunk > first)
     for i in range(grad.parts):
         if find_part(grad, &block, i, &part):
-            part.sums = grad.sums + thread * grad.sums_size + i * POSITIONS * grad.position
+            part.sums = own.sums + i * POSITIONS * grad.position
             write_sums(grad, &block, &part, y)
 
 
-cdef void add_gradients(const Grad* grad, Py_ssize_t unit, Py_ssize_t units) noexcept nogil:
+cdef void add_gradients(const void* work, Py_ssize_t share, char* scratch) noexcept nogil:
     # Those of all stretches, at a share of the weights.
-    cdef Py_ssize_t vectors = ceil_div(grad.weights, VL), i = unit * vectors // units * VL, stretch, count
+    cdef const Grad* grad = <const Grad*>work
+    cdef Py_ssize_t vectors = ceil_div(grad.weights, VL), i = share * vectors // grad.shares * VL, stretch, count
     cdef vec sum
-    while i < (unit + 1) * vectors // units * VL:
+    while i < (share + 1) * vectors // grad.shares * VL:
         count = min(grad.weights - i, <Py_ssize_t>VL)
         sum = vec_load_part(grad.y + i, count)
         for stretch in range(grad.stretches - 1):
@@ -413,48 +426,28 @@ cdef void add_gradients(const Grad* grad, Py_ssize_t unit, Py_ssize_t units) noe
 
 # ---- units of work: few tiles --------------------------------------------------------------------------
 
-cdef void transform_shared(const Grad* grad, Py_ssize_t unit, Py_ssize_t thread) noexcept nogil:
+cdef void transform_shared(const void* work, Py_ssize_t unit, char* scratch) noexcept nogil:
+    cdef const Grad* grad = <const Grad*>work
     cdef Block block
     cdef Py_ssize_t vectors, chunk
     find_block(grad, 0, &block)
     vectors = vectors_of(&block)
     chunk = unit // vectors
     block.group = chunk // grad.chunks
-    transform_vector(grad, &block, chunk % grad.chunks, unit % vectors, grad.tiles + chunk * grad.chunk_size, thread)
+    transform_vector(grad, &block, chunk % grad.chunks, unit % vectors, own_scratch(grad, scratch).pixels,
+                     grad.tiles + chunk * grad.chunk_size)
 
 
-cdef void multiply_shared(const Grad* grad, Py_ssize_t unit, Py_ssize_t thread) noexcept nogil:
+cdef void multiply_shared(const void* work, Py_ssize_t unit, char* scratch) noexcept nogil:
     # The weights of a part.
+    cdef const Grad* grad = <const Grad*>work
     cdef Block block
     cdef Part part
     find_block(grad, unit // grad.parts, &block)
     if find_part(grad, &block, unit % grad.parts, &part):
-        part.sums = grad.sums + thread * grad.sums_size
+        part.sums = own_scratch(grad, scratch).sums
         multiply_part(grad, &part, 0, grad.chunks, grad.tiles + block.group * grad.chunks * grad.chunk_size, False)
         write_sums(grad, &block, &part, grad.y)
-
-
-cdef void run_unit(const Grad* grad, int phase, Py_ssize_t unit, Py_ssize_t units, Py_ssize_t thread) noexcept nogil:
-    if grad.shared and phase == 0:
-        transform_shared(grad, unit, thread)
-    elif grad.shared:
-        multiply_shared(grad, unit, thread)
-    elif phase == 0:
-        sum_stretch(grad, unit, thread)
-    else:
-        add_gradients(grad, unit, units)
-
-
-cdef Py_ssize_t count_units(const Grad* grad, int phase, Py_ssize_t threads) noexcept nogil:
-    cdef Block block
-    find_block(grad, 0, &block)
-    if grad.shared and phase == 0:
-        return grad.groups * grad.chunks * vectors_of(&block)
-    if grad.shared:
-        return grad.groups * grad.parts
-    if phase == 0:
-        return grad.blocks * grad.stretches
-    return threads if grad.stretches > 1 else 0
 
 
 # ---- sizes ---------------------------------------------------------------------------------------------
@@ -530,13 +523,31 @@ cdef void plan(Grad* grad, Py_ssize_t threads) noexcept nogil:
                         * grad.dilation_w * VL)
 
 
+cdef Py_ssize_t own_elements(const Grad* grad) noexcept nogil:
+    # Of a thread's scratch.
+    return ceil_div(grad.sums_size + grad.pixels_size + (0 if grad.shared else grad.chunk_size), LINE) * LINE
+
+
 cdef Py_ssize_t lay_out(Grad* grad, Py_ssize_t threads, char* at) noexcept nogil:
-    # The bytes of the scratch.
-    grad.tiles = <real*>at
-    grad.sums = grad.tiles + (grad.groups * grad.chunks if grad.shared else threads) * grad.chunk_size
-    grad.pixels = grad.sums + threads * grad.sums_size
-    grad.gradients = grad.pixels + threads * grad.pixels_size
+    # The bytes of the scratch, of which the threads' own is the first.
+    grad.tiles = <real*>at + threads * own_elements(grad)
+    grad.gradients = grad.tiles + (grad.groups * grad.chunks * grad.chunk_size if grad.shared else 0)
     return <char*>(grad.gradients + (grad.stretches - 1) * grad.gradient_size) - at
+
+
+# ---- the whole -----------------------------------------------------------------------------------------
+
+cdef void run(const Grad* grad, int threads, char* scratch) noexcept nogil:
+    cdef Py_ssize_t own_bytes = own_elements(grad) * sizeof(real)
+    cdef Block block
+    if grad.shared:
+        find_block(grad, 0, &block)
+        run_units(transform_shared, grad, grad.groups * grad.chunks * vectors_of(&block), threads, scratch, own_bytes)
+        run_units(multiply_shared, grad, grad.groups * grad.parts, threads, scratch, own_bytes)
+        return
+    run_units(sum_stretch, grad, grad.blocks * grad.stretches, threads, scratch, own_bytes)
+    if grad.stretches > 1:
+        run_units(add_gradients, grad, grad.shares, threads, scratch, own_bytes)
 
 
 cdef void describe(Source* source, const real[:, :, :, :] pixels_bchw) noexcept nogil:
@@ -555,8 +566,6 @@ def weight_gradient(const real[:, :, :, :] x_bchw not None, const real[:, :, :, 
     Columns of both lie side by side.
     """
     cdef Grad grad
-    cdef Py_ssize_t u, units
-    cdef int phase
     cdef char* scratch
     memset(&grad, 0, sizeof(Grad))
     grad.images, grad.groups = x_bchw.shape[0], groups
@@ -570,18 +579,12 @@ def weight_gradient(const real[:, :, :, :] x_bchw not None, const real[:, :, :, 
     grad.x.beyond = 2
     grad.x.end_h = grad.g.height + grad.x.beyond * grad.dilation_h
     grad.x.end_w = grad.g.width + grad.x.beyond * grad.dilation_w
+    grad.shares = num_threads
     plan(&grad, num_threads)
     scratch = <char*>scratch_alloc(lay_out(&grad, num_threads, NULL))
     if scratch == NULL:
         raise MemoryError("no memory for the scratch of a weight gradient")
     with nogil:
         lay_out(&grad, num_threads, scratch)
-        for phase in range(2):
-            units = count_units(&grad, phase, num_threads)
-            if num_threads == 1:    # no team: also what a forked child must do
-                for u in range(units):
-                    run_unit(&grad, phase, u, units, 0)
-            elif units > 0:
-                for u in prange(units, num_threads=num_threads, schedule="dynamic"):
-                    run_unit(&grad, phase, u, units, threadid())
+        run(&grad, num_threads, scratch)
         scratch_free(scratch)

@@ -14,12 +14,13 @@ of rows are resolved once for each unit (`locate`), into lists of copies that ho
 
 A dilation of d is d·d convolutions without, of every d-th row and column: just more images. It has no stride.
 """
-from cython.parallel cimport prange, threadid
+from cython.parallel cimport prange
 from libc.string cimport memset
 
 from convkit._native.arith cimport ceil_div, elements
 from convkit._native.copies cimport copy_run
 from convkit._native.epilogue cimport add_residual, make_epilogue
+from convkit._native.shares cimport run_units
 from convkit._native.simd cimport (GEMM_MR, GEMM_NV, LINE, VL, prefetch, prefetch_far, real, scratch_alloc, scratch_free,
                                    vec, vec_load_part, vec_set)
 from convkit._native.winograd_conv cimport Conv, Copy, Lanes, Part, Step
@@ -377,11 +378,6 @@ cdef void restore(const Conv* conv, const Unit* unit, Py_ssize_t first, Py_ssize
 
 # ---- the units of work ---------------------------------------------------------------------------------
 
-cdef struct Scratch:             # of all threads, and the elements of each
-    real* begin
-    Py_ssize_t elements
-
-
 cdef void number_parts(Unit* unit) noexcept nogil:
     cdef Part* part
     cdef int i
@@ -433,8 +429,7 @@ cdef Py_ssize_t scratch_elements(const Conv* conv) noexcept nogil:
     return ceil_div(lay_out(conv, &unit, <real*>0), LINE) * LINE
 
 
-cdef void locate_unit(const Conv* conv, Py_ssize_t index, Py_ssize_t thread, const Scratch* scratch,
-                      Unit* unit) noexcept nogil:
+cdef void locate_unit(const Conv* conv, Py_ssize_t index, real* scratch, Unit* unit) noexcept nogil:
     cdef Py_ssize_t block = index % conv.blocks, group = index // conv.blocks
     cdef Py_ssize_t tile = conv.vectors * block // conv.blocks, vector, tiles
     cdef Part* part
@@ -445,7 +440,7 @@ cdef void locate_unit(const Conv* conv, Py_ssize_t index, Py_ssize_t thread, con
     unit.y = conv.y + group * conv.outputs * conv.y_channel
     unit.weights = conv.weights + group * conv.panels * GEMM_MR * conv.channels * conv.matrices
     unit.bias = conv.bias + group * conv.outputs
-    lay_out(conv, unit, scratch.begin + thread * scratch.elements)
+    lay_out(conv, unit, scratch)
     tile *= VL
     for i in range(unit.parts):
         part = &unit.part[i]
@@ -474,17 +469,19 @@ cdef void run_panels(const Conv* conv, const Unit* unit, Py_ssize_t panel, Py_ss
         panel += panels
 
 
-cdef void run_alone(const Conv* conv, Py_ssize_t index, Py_ssize_t thread, const Scratch* scratch) noexcept nogil:
+cdef void run_alone(const void* work, Py_ssize_t index, char* scratch) noexcept nogil:
+    cdef const Conv* conv = <const Conv*>work
     cdef Unit unit
-    locate_unit(conv, index, thread, scratch, &unit)
+    locate_unit(conv, index, <real*>scratch, &unit)
     run_panels(conv, &unit, 0, conv.panels)
 
 
-cdef void run_shared(const Conv* conv, Py_ssize_t index, Py_ssize_t thread, const Scratch* scratch) noexcept nogil:
+cdef void run_shared(const void* work, Py_ssize_t index, char* scratch) noexcept nogil:
     # One chunk of a shared unit's panels.
+    cdef const Conv* conv = <const Conv*>work
     cdef Py_ssize_t number = index // conv.chunks, chunk = index % conv.chunks
     cdef Unit unit
-    locate_unit(conv, conv.alone + number, thread, scratch, &unit)
+    locate_unit(conv, conv.alone + number, <real*>scratch, &unit)
     run_panels(conv, &unit, conv.panels * chunk // conv.chunks, conv.panels * (chunk + 1) // conv.chunks)
 
 
@@ -515,8 +512,8 @@ def conv3x3(const real[:, :, :, :] x_bchw not None, const real[::1] weights not 
     `y_bchw`'s strides, or is it.
     """
     cdef Conv conv
-    cdef Scratch scratch
-    cdef Py_ssize_t u
+    cdef Py_ssize_t thread_bytes
+    cdef char* scratch
     conv.groups = groups
     conv.channels = x_bchw.shape[1] // groups
     conv.outputs = y_bchw.shape[1] // groups
@@ -532,22 +529,14 @@ def conv3x3(const real[:, :, :, :] x_bchw not None, const real[::1] weights not 
     conv.weights, conv.bias = &weights[0], &bias[0]
     conv.epilogue = make_epilogue(activation, slope, residual, conv.y, conv.y_column * dilation_w)
     set_up(&conv, m, stride, x_bchw.shape[0], num_threads)
-    scratch.elements = scratch_elements(&conv)
-    scratch.begin = <real*>scratch_alloc(num_threads * scratch.elements * sizeof(real))
-    if scratch.begin == NULL:
+    thread_bytes = scratch_elements(&conv) * sizeof(real)
+    scratch = <char*>scratch_alloc(num_threads * thread_bytes)
+    if scratch == NULL:
         raise MemoryError("no memory for the scratch of a convolution")
     with nogil:
-        if num_threads == 1:    # no team: also what a forked child must do
-            for u in range(conv.alone):
-                run_alone(&conv, u, 0, &scratch)
-        else:
-            if conv.alone:
-                for u in prange(conv.alone, num_threads=num_threads, schedule="dynamic"):
-                    run_alone(&conv, u, threadid(), &scratch)
-            if conv.shared:
-                for u in prange(conv.shared * conv.chunks, num_threads=num_threads, schedule="dynamic"):
-                    run_shared(&conv, u, threadid(), &scratch)
-        scratch_free(scratch.begin)
+        run_units(run_alone, &conv, conv.alone, num_threads, scratch, thread_bytes)
+        run_units(run_shared, &conv, conv.shared * conv.chunks, num_threads, scratch, thread_bytes)
+        scratch_free(scratch)
 
 
 cdef list written(const Conv* conv, const Unit* unit, Py_ssize_t panel, Py_ssize_t end):
@@ -570,7 +559,7 @@ def units(int m, int stride, Py_ssize_t images, Py_ssize_t groups, Py_ssize_t ou
     `dilation_w` apart.
     """
     cdef Conv conv
-    cdef Scratch scratch
+    cdef real* scratch
     cdef Unit unit
     cdef Py_ssize_t u, i, vectors
     memset(&conv, 0, sizeof(Conv))
@@ -579,13 +568,12 @@ def units(int m, int stride, Py_ssize_t images, Py_ssize_t groups, Py_ssize_t ou
     conv.y_image, conv.y_channel = groups * outputs * rows * columns, rows * columns
     conv.y_row, conv.y_column = columns, 1
     set_up(&conv, m, stride, images, num_threads)
-    scratch.elements = scratch_elements(&conv)
-    scratch.begin = <real*>scratch_alloc(scratch.elements * sizeof(real))
-    if scratch.begin == NULL:
+    scratch = <real*>scratch_alloc(scratch_elements(&conv) * sizeof(real))
+    if scratch == NULL:
         raise MemoryError("no memory for the tables of a convolution")
     alone, chunks = [], []
     for u in range(conv.alone + conv.shared):
-        locate_unit(&conv, u, 0, &scratch, &unit)
+        locate_unit(&conv, u, scratch, &unit)
         vectors = unit.vectors + (unit.few > 0)
         if u < conv.alone:
             alone.append((vectors, written(&conv, &unit, 0, conv.panels)))
@@ -593,5 +581,5 @@ def units(int m, int stride, Py_ssize_t images, Py_ssize_t groups, Py_ssize_t ou
         for i in range(conv.chunks):
             chunks.append((vectors, written(&conv, &unit, conv.panels * i // conv.chunks,
                                             conv.panels * (i + 1) // conv.chunks)))
-    scratch_free(scratch.begin)
+    scratch_free(scratch)
     return alone, chunks

@@ -13,7 +13,7 @@ rows of the output.
 Every output is one chain of sums at each point, in one order: neither units nor threads change a bit. A dilation of d
 takes every d-th row; it has no vertical stride.
 """
-from cython.parallel cimport prange, threadid
+from cython.parallel cimport prange
 from libc.string cimport memset
 
 from convkit._native.arith cimport ceil_div, odd_lines
@@ -23,6 +23,7 @@ from convkit._native.conv_partition cimport begins_plane, find_reach
 from convkit._native.epilogue cimport make_epilogue
 from convkit._native.gemm cimport Tile, multiply
 from convkit._native.planes cimport pack_planes
+from convkit._native.shares cimport run_units
 from convkit._native.simd cimport (GEMM_MR, GEMM_NV, LINE, SUMS_BYTES, VL, prefetch_far, real, scratch_alloc, scratch_free,
                                    vec, vec_load, vec_set, vec_store)
 from convkit._native.winograd_1d_lines cimport (MOST_PAIRS, MOST_POINTS, Scheme, add_pairs, forward, inverse,
@@ -361,10 +362,11 @@ cdef void clear(const Work* work, real* scratch) noexcept nogil:
     memset(unit.none, 0, VL * sizeof(real))
 
 
-cdef void run_unit(const Work* work, Py_ssize_t index, real* scratch) noexcept nogil:
+cdef void run_unit(const void* given, Py_ssize_t index, char* scratch) noexcept nogil:
+    cdef const Work* work = <const Work*>given
     cdef Unit unit
     cdef Py_ssize_t panel
-    locate(work, index, scratch, &unit)
+    locate(work, index, <real*>scratch, &unit)
     transform(work, &unit)
     for panel in range(unit.first_panel, unit.end_panel):
         multiply_panel(work, &unit, panel)
@@ -515,12 +517,7 @@ def conv_rows(const real[:, :, :, :] x_bchw not None, const real[::1] weights no
     with nogil:
         for u in range(num_threads):
             clear(&work, scratch + u * thread_scratch)
-        if num_threads == 1:    # no team: also what a forked child must do
-            for u in range(units):
-                run_unit(&work, u, scratch)
-        else:
-            for u in prange(units, num_threads=num_threads, schedule="dynamic"):
-                run_unit(&work, u, scratch + threadid() * thread_scratch)
+        run_units(run_unit, &work, units, num_threads, <char*>scratch, thread_scratch * sizeof(real))
         scratch_free(table)
         scratch_free(scratch)
 
