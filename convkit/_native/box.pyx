@@ -6,7 +6,6 @@ away again: each output is summed in one order, wherever a tile starts, and a Na
 Images of the sums' own type are read where they lie, and what the border adds on either side is copied from the sums of
 columns.
 """
-from cython.parallel cimport prange, threadid
 from libc.math cimport sqrt
 from libc.string cimport memset
 
@@ -17,6 +16,7 @@ from convkit._native.fours cimport BLOCK, EARLIER, ROWS, Group, Height, clear, p
 from convkit._native.image cimport is_packed, place, store_line
 from convkit._native.parts cimport close_images, open_images, read_kernel
 from convkit._native.rounding cimport round_line
+from convkit._native.shares cimport run_units
 from convkit._native.simd cimport (
     VL, stored, real, scratch_alloc, scratch_free, stream_fence, vec, vec_load, vec_set, vec_store,
     vec_stream
@@ -203,7 +203,8 @@ cdef void find_rows(
                 load_bordered(frame, row, x, wide, own + (row & OWN - 1) * frame.line_step)
 
 
-cdef void run_tile(const Plan* plan, Py_ssize_t index, char* scratch) noexcept nogil:
+cdef void run_tile(const void* work, Py_ssize_t index, char* scratch) noexcept nogil:
+    cdef const Plan* plan = <const Plan*>work
     cdef const Frame* frame = &plan.frame
     cdef Py_ssize_t top = index // frame.strips * frame.band, left = index % frame.strips * frame.strip
     cdef Py_ssize_t height = min(frame.band, frame.out_height - top), pixels = min(frame.strip, frame.out_width - left)
@@ -242,7 +243,7 @@ cdef void run_tile(const Plan* plan, Py_ssize_t index, char* scratch) noexcept n
 
 cdef int execute(Plan* plan, int threads) except -1:
     cdef Frame* frame = &plan.frame
-    cdef Py_ssize_t tiles, i, bytes_each
+    cdef Py_ssize_t tiles, bytes_each
     cdef char* scratch
     frame.lines, frame.window = 1, frame.columns  # strips are as wide as the ring allows: memory is faster along rows
     cut(frame, threads)
@@ -259,12 +260,7 @@ cdef int execute(Plan* plan, int threads) except -1:
     if scratch == NULL:
         raise MemoryError(f"no {threads * bytes_each} bytes for a box of {frame.rows}x{frame.columns}")
     with nogil:
-        if threads == 1:
-            for i in range(tiles):
-                run_tile(plan, i, scratch)
-        else:
-            for i in prange(tiles, num_threads=threads, schedule="dynamic"):
-                run_tile(plan, i, scratch + threadid() * bytes_each)
+        run_units(run_tile, plan, tiles, threads, scratch, bytes_each)
     scratch_free(scratch)
     return 0
 

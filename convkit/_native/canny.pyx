@@ -8,13 +8,13 @@ words that changed, since further sweeps would pass whole rows for each turn of 
 bands meet.
 """
 from cpython.buffer cimport PyBUF_ANY_CONTIGUOUS, PyBuffer_Release, PyObject_GetBuffer
-from cython.parallel cimport prange, threadid
 from libc.math cimport fabsf
 from libc.stdint cimport int16_t, int32_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memset
 
 from convkit._native.arith cimport ceil_div
 from convkit._native.pixel cimport key, pixel
+from convkit._native.shares cimport run_units
 from convkit._native.simd cimport bits_to_bytes, bytes_to_bits, scratch_alloc, scratch_free
 from convkit._native.window cimport Tile, Window, close_window, load_row, open_window, store_row
 
@@ -297,7 +297,7 @@ cdef void float_band(const Edges* edges, Tile tile, char* scratch) noexcept nogi
             pack(code, edges.maps.weak + row, edges.maps.strong + row, edges.maps.words)
 
 
-cdef void run_band(const Edges* edges, Py_ssize_t index, char* scratch) noexcept nogil:
+cdef void find_band(const Edges* edges, Py_ssize_t index, char* scratch) noexcept nogil:
     cdef Tile tile
     cdef int16_t* l1 = NULL
     cdef int32_t* l2 = NULL
@@ -424,12 +424,19 @@ cdef void connect_bands(const Maps* maps, Py_ssize_t height) noexcept nogil:
     follow(maps, 0, height * step, last)
 
 
-cdef void draw_row(const Edges* edges, Py_ssize_t y, uint8_t* line) noexcept nogil:
+cdef void run_band(const void* work, Py_ssize_t index, char* scratch) noexcept nogil:
+    cdef const Edges* edges = <const Edges*>work
+    find_band(edges, index, scratch)
+    connect(&edges.maps, index * BAND, min((index + 1) * BAND, edges.window.out_height))
+
+
+cdef void draw_row(const void* work, Py_ssize_t y, char* line) noexcept nogil:
+    cdef const Edges* edges = <const Edges*>work
     cdef Py_ssize_t i
     cdef Tile tile
     tile.left, tile.pixels = 0, edges.window.out_width
     for i in range(edges.maps.words):
-        bits_to_bytes(edges.maps.strong[y * edges.maps.step + i], line + 64 * i)
+        bits_to_bytes(edges.maps.strong[y * edges.maps.step + i], <uint8_t*>line + 64 * i)
     store_row(&edges.window, tile, y, <pixel*>line)
 
 
@@ -437,7 +444,7 @@ cdef void draw_row(const Edges* edges, Py_ssize_t y, uint8_t* line) noexcept nog
 cdef int execute(Edges* edges, int threads) except -1:
     cdef Window* w = &edges.window
     cdef Maps* maps = &edges.maps
-    cdef Py_ssize_t bytes_each, map_bytes, height = w.out_height, i, channels = w.channels
+    cdef Py_ssize_t bytes_each, map_bytes, height = w.out_height, channels = w.channels
     cdef char* memory
     cdef char* scratch
     maps.words = ceil_div(w.out_width, 64)
@@ -455,14 +462,11 @@ cdef int execute(Edges* edges, int threads) except -1:
     maps.listed = <Py_ssize_t*>(memory + 2 * map_bytes) + 1
     scratch = memory + ceil_div(3 * map_bytes, 64) * 64
     memset(scratch, 0, threads * bytes_each)
-    for i in prange(ceil_div(height, BAND), nogil=True, num_threads=threads, schedule="dynamic"):
-        run_band(edges, i, scratch + threadid() * bytes_each)
-        connect(maps, i * BAND, min((i + 1) * BAND, height))
     with nogil:
+        run_units(run_band, edges, ceil_div(height, BAND), threads, scratch, bytes_each)
         connect_bands(maps, height)
-    w.channels = 1
-    for i in prange(height, nogil=True, num_threads=threads, schedule="static"):
-        draw_row(edges, i, <uint8_t*>(scratch + threadid() * bytes_each))
+        w.channels = 1
+        run_units(draw_row, edges, height, threads, scratch, bytes_each)
     scratch_free(memory)
     return 0
 

@@ -5,13 +5,13 @@ side by side in float64. A line is extended by its border, and at both ends by i
 filters come to is known.
 """
 from cpython.buffer cimport PyBUF_RECORDS, PyBUF_RECORDS_RO, PyBuffer_Release, PyObject_GetBuffer
-from cython.parallel cimport prange, threadid
 from libc.math cimport rint
 from libc.stdint cimport int16_t, uint8_t, uint16_t
 
 from convkit._native.arith cimport ceil_div
 from convkit._native.border cimport border_index
 from convkit._native.image cimport Grid, element, grid_of
+from convkit._native.shares cimport run_units
 from convkit._native.simd cimport VL, scratch_alloc, scratch_free, vec, vec_load, vec_set, vec_store
 
 cdef enum:
@@ -175,10 +175,11 @@ cdef void store(const Lines* lines, Py_ssize_t first, const double* y, const dou
         store_lanes(<double*>data, lines, first, y, base)
 
 
-cdef void run_job(const Filter* filter, Py_ssize_t job, double* scratch) noexcept nogil:
+cdef void run_job(const void* work, Py_ssize_t job, char* scratch) noexcept nogil:
+    cdef const Filter* filter = <const Filter*>work
     cdef Py_ssize_t n = filter.source.length, around = filter.reach + ORDER
     cdef Py_ssize_t first = job * JOB, end = min(first + JOB, filter.source.count * filter.source.grid.channels)
-    cdef double* x = scratch + around * LANES
+    cdef double* x = <double*>scratch + around * LANES
     cdef double* y = x + (n + around) * LANES
     cdef double base[LANES]
     while first < end:
@@ -228,7 +229,7 @@ def run(
     """
     cdef Py_buffer views[2]
     cdef Filter filter
-    cdef Py_ssize_t jobs, i, each
+    cdef Py_ssize_t jobs, each
     cdef double* scratch
     read_recursion(&filter.causal, causal, poles)
     read_recursion(&filter.anticausal, anticausal, poles)
@@ -243,8 +244,8 @@ def run(
         scratch = <double*>scratch_alloc(threads * each * sizeof(double))
         if scratch == NULL:
             raise MemoryError(f"no memory for lines of {filter.source.length} pixels")
-        for i in prange(jobs, nogil=True, num_threads=threads, schedule="dynamic"):
-            run_job(&filter, i, scratch + threadid() * each)
+        with nogil:
+            run_units(run_job, &filter, jobs, threads, <char*>scratch, each * sizeof(double))
         scratch_free(scratch)
     finally:
         PyBuffer_Release(&views[1])

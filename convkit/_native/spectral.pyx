@@ -6,12 +6,12 @@ vectors, and then, turned and transposed, along what were lanes (the two steps o
 Cooley and J. Tukey, 1965). Columns go through both transforms and the product at one go, a vector at a time.
 """
 from cpython.buffer cimport PyBUF_RECORDS, PyBUF_RECORDS_RO, PyBuffer_Release, PyObject_GetBuffer
-from cython.parallel cimport prange, threadid
 from libc.math cimport cos, pi, sin
 from libc.string cimport memset
 
 from convkit._native.arith cimport ceil_div
 from convkit._native.image cimport Grid, grid_of, place, store_line
+from convkit._native.shares cimport run_units
 from convkit._native.simd cimport (
     LINE, VL, prefetch, prefetch_write, real, scratch_alloc, scratch_free, stored, vec, vec_load, vec_set, vec_store,
     vec_transpose,
@@ -127,6 +127,7 @@ cdef struct Job:  # two tiles
 
 
 cdef struct Cut:  # of an image
+    const Plan* plan
     Frame frame
     Py_ssize_t step_rows, step_columns  # outputs of a tile
     Py_ssize_t down, across  # tiles
@@ -240,17 +241,17 @@ cdef inline bint take_row(const Plan* plan, const real* row, real* lines) noexce
     return finite
 
 
-cdef bint run_job(const Plan* plan, const Cut* cut, Py_ssize_t index, real* tile) noexcept nogil:
-    """Whether all of two tiles is finite."""
-    cdef Job job
+cdef void run_job(const void* work, Py_ssize_t index, char* scratch) noexcept nogil:
+    """Two tiles. Scratch begins with whether all of this thread's are finite."""
+    cdef const Cut* cut = <const Cut*>work
+    cdef const Plan* plan = cut.plan
+    cdef Job job = job_of(cut, index)
+    cdef bint* finite = <bint*>scratch
+    cdef real* tile = <real*>scratch + LINE
     cdef real* lines = tile + plan.rows * plan.pitch
     cdef real* row
     cdef Py_ssize_t y
-    cdef bint finite = True
     cdef int k
-    if index >= cut.jobs:
-        return True
-    job = job_of(cut, index)
     for y in range(plan.rows):
         row = tile + y * plan.pitch
         ask_for_row(cut, &job, y + AHEAD)
@@ -266,11 +267,10 @@ cdef bint run_job(const Plan* plan, const Cut* cut, Py_ssize_t index, real* tile
             if y < rows_of(cut, &job, k):
                 ask_for_line(&job.out[k], job.y[k] + y, job.x[k], pixels_of(cut, &job, k), True)
         transform_row_back(plan, row)
-        finite &= take_row(plan, row, lines)
+        finite[0] &= take_row(plan, row, lines)
         for k in range(job.count):
             if y < rows_of(cut, &job, k):
                 store_line(&job.out[k], job.y[k] + y, job.x[k], pixels_of(cut, &job, k), lines + k * plan.columns)
-    return finite
 
 
 cdef inline Py_ssize_t scratch_elements(const Plan* plan) noexcept nogil:
@@ -347,10 +347,12 @@ cdef class Spectrum:
         cdef Py_buffer source, target
         cdef const Plan* plan = &self.plan
         cdef Cut cut
-        cdef Py_ssize_t part, i, each = APART * ceil_div(scratch_elements(plan) * <Py_ssize_t>sizeof(real), 64) * 64
+        cdef Py_ssize_t i, each = scratch_elements(plan) * <Py_ssize_t>sizeof(real)
         cdef char* scratch
         cdef bint finite = True
+        each = 64 + APART * ceil_div(each, 64) * 64
         memset(&cut, 0, sizeof(cut))
+        cut.plan = plan
         cut.step_rows, cut.step_columns = steps
         cut.frame.first_row, cut.frame.first_column = origin
         cut.frame.border, cut.frame.cval = border, <stored>cval
@@ -369,9 +371,12 @@ cdef class Spectrum:
             scratch = <char*>scratch_alloc(threads * each)
             if scratch == NULL:
                 raise MemoryError(f"no memory for tiles of {plan.rows}x{plan.columns}")
-            part = ceil_div(cut.jobs, threads)  # what runs at once lies so far apart: tiles side by side share lines
-            for i in prange(threads * part, nogil=True, num_threads=threads, schedule="dynamic"):
-                finite &= run_job(plan, &cut, i % threads * part + i // threads, <real*>(scratch + threadid() * each))
+            with nogil:
+                for i in range(threads):
+                    (<bint*>(scratch + i * each))[0] = True
+                run_units(run_job, &cut, cut.jobs, threads, scratch, each)
+                for i in range(threads):
+                    finite &= (<bint*>(scratch + i * each))[0]
             scratch_free(scratch)
         finally:
             PyBuffer_Release(&target)

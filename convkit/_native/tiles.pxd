@@ -4,11 +4,10 @@
 # rows are read where they lie, and only what the border adds at either end is copied; else the last rows that the
 # kernel covers are kept in a ring, as pixels, with what the border adds. So sums never ask where the image ends,
 # and each output is summed in one order wherever a band, a strip or a vector happens to start.
-from cython.parallel cimport prange, threadid
-
 from convkit._native.arith cimport odd_lines
 from convkit._native.border cimport BORDER_VALID, border_index
 from convkit._native.image cimport Grid, is_packed, load_line, place
+from convkit._native.shares cimport run_units
 from convkit._native.simd cimport (
     STENCIL_ROWS, STENCIL_VECTORS, VL, stored, prefetch_far, real, scratch_alloc, scratch_free, stream_fence
 )
@@ -52,6 +51,11 @@ cdef struct Tile:
     real* lines
 
 ctypedef void (*RowsFunction)(const void* plan, const Frame* frame, Tile* tile) noexcept nogil
+
+cdef struct Tiles:  # all of a frame
+    const void* plan
+    const Frame* frame
+    RowsFunction run_rows
 
 
 # ---- borders ----------------------------------------------------------------------------------------
@@ -157,9 +161,9 @@ cdef inline const stored* find_row(
     return <const stored*>place(&frame.image, y, tile.x + frame.first_column + tile.before)
 
 
-cdef inline void run_tile(
-    const void* plan, const Frame* frame, RowsFunction run_rows, Py_ssize_t index, char* scratch
-) noexcept nogil:
+cdef inline void run_tile(const void* work, Py_ssize_t index, char* scratch) noexcept nogil:
+    cdef const Tiles* tiles = <const Tiles*>work
+    cdef const Frame* frame = tiles.frame
     cdef Py_ssize_t top = index // frame.strips * frame.band
     cdef Py_ssize_t bottom = min(top + frame.band, frame.out_height)
     cdef Py_ssize_t reach = frame.rows + STENCIL_ROWS - 1, y = top, k, row, ready, wide, beyond
@@ -205,7 +209,7 @@ cdef inline void run_tile(
             for k in range(STENCIL_ROWS):
                 row = min(ready + k, bottom + frame.first_row + frame.rows - 2)
                 tile.rows[reach + k] = find_row(frame, &tile, row, outside)
-        run_rows(plan, frame, &tile)
+        tiles.run_rows(tiles.plan, frame, &tile)
         y += STENCIL_ROWS
     if frame.stream:
         stream_fence()
@@ -258,9 +262,11 @@ cdef inline void make_tall(Frame* frame, int threads) noexcept:
 
 cdef inline int run_tiles(const void* plan, Frame* frame, RowsFunction run_rows, int threads) except -1:
     """Call `run_rows` for all rows of all tiles."""
-    cdef Py_ssize_t tiles, i, bytes_each
+    cdef Tiles all
+    cdef Py_ssize_t tiles, bytes_each
     cdef char* scratch
     cut(frame, threads)
+    all.plan, all.frame, all.run_rows = plan, frame, run_rows
     tiles = (frame.out_height + frame.band - 1) // frame.band * frame.strips
     threads = <int>min(threads, tiles)
     bytes_each = table_bytes(frame) + frame.lines * STENCIL_ROWS * frame.line_step * <Py_ssize_t>sizeof(real)
@@ -271,11 +277,6 @@ cdef inline int run_tiles(const void* plan, Frame* frame, RowsFunction run_rows,
     if scratch == NULL:
         raise MemoryError(f"no {threads * bytes_each} bytes for a kernel of {frame.rows}x{frame.columns}")
     with nogil:
-        if threads == 1:
-            for i in range(tiles):
-                run_tile(plan, frame, run_rows, i, scratch)
-        else:
-            for i in prange(tiles, num_threads=threads, schedule="dynamic"):
-                run_tile(plan, frame, run_rows, i, scratch + threadid() * bytes_each)
+        run_units(run_tile, &all, tiles, threads, scratch, bytes_each)
     scratch_free(scratch)
     return 0

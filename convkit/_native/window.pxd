@@ -4,12 +4,12 @@
 # columns that its border adds on either side. So the filters never ask where the image ends, what its strides are,
 # or how its floats compare, and the bits of the output cannot depend on how it was cut.
 from cpython.buffer cimport PyBUF_RECORDS, PyBUF_RECORDS_RO, PyBuffer_Release, PyObject_GetBuffer
-from cython.parallel cimport prange, threadid
 from libc.string cimport memcpy, memset
 
 from convkit._native.arith cimport ceil_div, odd_lines
 from convkit._native.border cimport BORDER_VALID, border_index
 from convkit._native.pixel cimport KL, PIXEL_IS_KEY, key, key_of, pixel
+from convkit._native.shares cimport run_units
 from convkit._native.simd cimport real, scratch_alloc, scratch_free
 
 cdef enum:
@@ -42,6 +42,11 @@ cdef struct Tile:
     Py_ssize_t top, bottom, left, pixels
 
 ctypedef void (*TileFunction)(const Window* w, const void* how, Tile tile, key* scratch) noexcept nogil
+
+cdef struct Tiles:  # all of a window's
+    const Window* window
+    TileFunction function
+    const void* how
 
 
 cdef inline bint is_packed(const Grid* grid, Py_ssize_t channels) noexcept nogil:
@@ -172,15 +177,15 @@ cdef inline Py_ssize_t whole_line(const Window* w, Py_ssize_t lines) noexcept:
     return line if line * lines * <Py_ssize_t>sizeof(key) <= FAR_BYTES else 0
 
 
-cdef inline void run_tile(
-    const Window* w, TileFunction function, const void* how, Py_ssize_t index, key* scratch
-) noexcept nogil:
+cdef inline void run_tile(const void* work, Py_ssize_t index, char* scratch) noexcept nogil:
+    cdef const Tiles* tiles = <const Tiles*>work
+    cdef const Window* w = tiles.window
     cdef Tile tile
     tile.top = index // w.strips * w.band
     tile.bottom = min(tile.top + w.band, w.out_height)
     tile.left = index % w.strips * w.strip
     tile.pixels = min(w.strip, w.out_width - tile.left)
-    function(w, how, tile, scratch)
+    tiles.function(w, tiles.how, tile, <key*>scratch)
 
 
 cdef inline int run_tiles(
@@ -188,9 +193,11 @@ cdef inline int run_tiles(
     Py_ssize_t line=0,
 ) except -1:
     """Call `function` on every tile, each thread with `lines` lines and `extra_bytes` bytes of scratch."""
-    cdef Py_ssize_t tiles, i, bytes_each
+    cdef Tiles all
+    cdef Py_ssize_t tiles, bytes_each
     cdef char* scratch
     cut(w, lines, line, threads)
+    all.window, all.function, all.how = w, function, how
     tiles = ceil_div(w.out_height, w.band) * w.strips
     threads = <int>min(threads, tiles)
     bytes_each = ceil_div(lines * w.line * <Py_ssize_t>sizeof(key) + extra_bytes, 64) * 64
@@ -199,12 +206,7 @@ cdef inline int run_tiles(
         raise MemoryError(f"no {threads * bytes_each} bytes for windows of {w.rows}x{w.columns}")
     memset(scratch, 0, threads * bytes_each)
     with nogil:
-        if threads == 1:
-            for i in range(tiles):
-                run_tile(w, function, how, i, <key*>scratch)
-        else:
-            for i in prange(tiles, num_threads=threads, schedule="dynamic"):
-                run_tile(w, function, how, i, <key*>(scratch + threadid() * bytes_each))
+        run_units(run_tile, &all, tiles, threads, scratch, bytes_each)
     scratch_free(scratch)
     return 0
 

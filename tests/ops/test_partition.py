@@ -1,7 +1,7 @@
 """The partition of work for 2 to 64 threads: every output is computed once, and all threads are busy."""
 
 import heapq
-from itertools import chain
+from itertools import chain, pairwise
 from math import ceil, prod
 
 import numpy as np
@@ -203,9 +203,27 @@ def test_nothing_is_added_twice_into_a_residual(isa, monkeypatch):
         assert together.tobytes() == alone.tobytes(), (module, problem, threads)
 
 
+def test_threads_share_what_is_cut_into_fewer_shares(isa, monkeypatch):
+    """More threads than shares, and more units than threads; again, what is computed twice is added twice."""
+    monkeypatch.setattr(_threads, "force_threads", True)
+    rng = np.random.default_rng(8)
+    axes = [Axis(name, 5, 3, 1, 1, 1, 1) for name in ("height", "width")]
+    problem = Problem(1, 300, 1, 1, *axes, 4)
+    assert len(depthwise_units(problem, 200)) >= 200
+    x, weight, residual = (
+        rng.integers(-3, 4, shape).astype("f4")
+        for shape in (problem.input_shape, (300, 1, 1, 3, 3), problem.output_shape)
+    )
+    convolution = depthwise.prepare(problem, Layer(weight, None, "constant", 0.0), 1)
+    alone, together = residual.copy(), residual.copy()
+    convolution.run(x, alone, 1, Epilogue(residual=alone))
+    convolution.run(x, together, 200, Epilogue(residual=together))
+    assert together.tobytes() == alone.tobytes()
+
+
 # ---- balance -------------------------------------------------------------------------------------------
-# Threads take the next unit when they are done with one, so that the time is that of list scheduling. What
-# cannot be divided bounds it from below. These grains are
+# Threads take the next unit when they are done with one, of their own share or of another's, so that the
+# time is that of list scheduling. What cannot be divided bounds it from below. These grains are
 #   GEMM: a row of outputs × a panel of output channels (of a map that is one row: a tile of it × a panel);
 #   depthwise: a row of a group (8 rows where it has fewer than 4 output channels);
 #   Winograd: a vector of tiles × a panel of output channels; down the columns, a line of tiles × a panel.
@@ -225,11 +243,20 @@ RESTORE = 20  # of an output
 
 
 def makespan(costs, threads):
-    """The time until the last thread is done, if each takes the next unit when it is idle."""
-    busy = [0.0] * threads
-    for cost in costs:
-        heapq.heapreplace(busy, busy[0] + cost)
-    return max(busy)
+    """The time until the last thread is done. Each takes the units of its own share, then those of others."""
+    threads = max(1, min(threads, len(costs)))
+    bounds = [len(costs) * t // threads for t in range(threads + 1)]
+    shares = [costs[first:end][::-1] for first, end in pairwise(bounds)]
+    idle = [(0.0, thread) for thread in range(threads)]
+    done = 0.0
+    while idle:
+        time, thread = heapq.heappop(idle)
+        share = next((s for s in shares[thread:] + shares[:thread] if s), None)
+        if share is None:
+            done = max(done, time)
+        else:
+            heapq.heappush(idle, (time + share.pop(), thread))
+    return done
 
 
 def check_balance(rows):
@@ -322,7 +349,7 @@ def test_lines_of_tiles_are_balanced(isa):
         maps = problem.images * problem.groups
         points = winograd_1d.best_points(problem.vertical, winograd_1d.depth(problem))
         grains = maps * winograd_1d.lines(problem.vertical, points) * ceil(problem.outputs / PANEL[isa])
-        slowness = makespan(costs.values(), threads) * threads / sum(costs.values())
+        slowness = makespan([*costs.values()], threads) * threads / sum(costs.values())
         return grains / threads, len(costs) / threads, slowness, (problem, threads)
 
     check_balance([measure(*drawn) for drawn in problems(11, winograd_1d.refusal)])
