@@ -5,7 +5,8 @@ rows of a strip, with their borders, into its thread's scratch, and then sums th
 them at a time in registers, every tap by shifted loads:
 
 * one output or two: ROWS rows by one vector. A vector that was loaded once feeds every row of the tile that lies
-  under the kernel: of ROWS + CHUNK - 1 loads come ROWS · CHUNK products, for CHUNK kernel rows.
+  under the kernel: of ROWS + CHUNK - 1 loads come ROWS · CHUNK products, for CHUNK kernel rows. Under a dilated kernel
+  the tile's rows lie so far apart that one's kernel rows lie on another's.
 * 4 outputs or 8: some vectors anywhere in the strip. A loaded vector feeds every output.
 
 A depthwise 3×3 kernel of stride 2 reads the input where it lies, and sums its taps row by row (`by_twos`). Under
@@ -39,6 +40,7 @@ cdef enum:
     START = 1000                # products of vectors in the time that a unit of work takes to begin
     LONG_ROW = 64               # of an output
     OUTPUT_BYTES = 1 << 20      # of all outputs, from which on the second cache does not keep them
+    MOST_APART = 4              # rows of a tile: they lie in one strip
 
 
 cdef struct Strip:              # of one unit's outputs
@@ -61,12 +63,20 @@ cdef void panels_4(const Panel* tile) noexcept nogil:
 
 
 cdef inline void sum_strides(const int OUTPUTS, const int CHUNK, const int ROWS, const Tile* tile) noexcept nogil:
-    if tile.conv.stride_h == 1:
+    if tile.conv.step == 1:
         sum_tiles(OUTPUTS, CHUNK, 1, ROWS, tile)
-    elif tile.conv.stride_h == 2:
+    elif tile.conv.step == 2:
         sum_tiles(OUTPUTS, CHUNK, 2, ROWS, tile)
     else:
         sum_tiles(OUTPUTS, CHUNK, 3, ROWS, tile)
+
+
+cdef inline void sum_single(const int CHUNK, const Tile* tile) noexcept nogil:
+    # The last rows may be half a tile.
+    if tile.rows <= STRIP_ROWS // 2:
+        sum_strides(1, CHUNK, STRIP_ROWS // 2, tile)
+    else:
+        sum_strides(1, CHUNK, STRIP_ROWS, tile)
 
 
 cdef void single_1(const Tile* tile) noexcept nogil:
@@ -74,26 +84,26 @@ cdef void single_1(const Tile* tile) noexcept nogil:
 
 
 cdef void single_2(const Tile* tile) noexcept nogil:
-    sum_strides(1, 2, STRIP_ROWS, tile)
+    sum_single(2, tile)
 
 
 cdef void single_3(const Tile* tile) noexcept nogil:
-    sum_strides(1, 3, STRIP_ROWS, tile)
+    sum_single(3, tile)
 
 
 cdef void single_4(const Tile* tile) noexcept nogil:
     if STRIP_CHUNK >= 4:
-        sum_strides(1, 4, STRIP_ROWS, tile)
+        sum_single(4, tile)
 
 
 cdef void single_5(const Tile* tile) noexcept nogil:
     if STRIP_CHUNK >= 5:
-        sum_strides(1, 5, STRIP_ROWS, tile)
+        sum_single(5, tile)
 
 
 cdef void single_7(const Tile* tile) noexcept nogil:
     if STRIP_CHUNK >= 7:
-        sum_strides(1, 7, STRIP_ROWS, tile)
+        sum_single(7, tile)
 
 
 cdef void pair_1(const Tile* tile) noexcept nogil:
@@ -126,10 +136,17 @@ cpdef int block_outputs(Py_ssize_t outputs) noexcept nogil:
     return 4 if outputs >= 4 else 2 if outputs >= 2 else 1
 
 
+cdef inline Py_ssize_t common_divisor(Py_ssize_t a, Py_ssize_t b) noexcept nogil:
+    while b:
+        a, b = b, a % b
+    return a
+
+
 cpdef int kernel_chunk(Py_ssize_t outputs, Py_ssize_t kernel_h, Py_ssize_t stride_h, Py_ssize_t dilation_h) noexcept:
     """Kernel rows that are summed together where one or two of `outputs` outputs are: the others are left over."""
+    cdef Py_ssize_t shared = common_divisor(stride_h, dilation_h)
     cdef int chunk
-    if dilation_h > 1 or stride_h > 3:
+    if dilation_h // shared > MOST_APART or stride_h // shared > 3:
         return 1
     for chunk in (7, 5, 4, 3, 2):
         if chunk <= STRIP_CHUNK and (chunk <= 3 or outputs % 4 == 1) and kernel_h % chunk == 0:
@@ -140,41 +157,45 @@ cpdef int kernel_chunk(Py_ssize_t outputs, Py_ssize_t kernel_h, Py_ssize_t strid
 # ---- tiles of a strip ----------------------------------------------------------------------------------
 
 cdef void finish(const Conv* conv, real* sums, Py_ssize_t channel, Py_ssize_t row, Py_ssize_t outputs, Py_ssize_t rows,
-                 Py_ssize_t columns, const real* y) noexcept nogil:
+                 Py_ssize_t columns, const real* y, Py_ssize_t y_row) noexcept nogil:
     # Sums that belong at `y`.
     cdef Py_ssize_t m
     if conv.epilogue.plain:
         return
     for m in range(outputs):
-        finish_rows(&conv.epilogue, sums + m * channel, row, y + m * conv.y_channel, conv.y_row, rows, columns)
+        finish_rows(&conv.epilogue, sums + m * channel, row, y + m * conv.y_channel, y_row, rows, columns)
 
 
 cdef void copy_out(const Conv* conv, real* sums, Py_ssize_t channel, int outputs, Py_ssize_t rows,
-                   Py_ssize_t columns, real* y) noexcept nogil:
+                   Py_ssize_t columns, real* y, Py_ssize_t y_row) noexcept nogil:
     # Sums from scratch, where outputs are `channel` apart, and rows PITCH: finished.
     cdef Py_ssize_t m, i, j
-    finish(conv, sums, channel, PITCH, outputs, rows, columns, y)
+    finish(conv, sums, channel, PITCH, outputs, rows, columns, y, y_row)
     for m in range(outputs):
         for i in range(rows):
             for j in range(columns):
-                y[m * conv.y_channel + i * conv.y_row + j * conv.y_column] = sums[m * channel + i * PITCH + j]
+                y[m * conv.y_channel + i * y_row + j * conv.y_column] = sums[m * channel + i * PITCH + j]
 
 
 cdef void sum_outputs(const Conv* conv, int outputs, Tile* tile, const Strip* strip, real* y) noexcept nogil:
     # The sums of one output channel, or two, from `y` on.
-    cdef Py_ssize_t row = 0, height = STRIP_ROWS_PAIR if outputs == 2 else STRIP_ROWS
+    cdef Py_ssize_t top = 0, phase, row, height = STRIP_ROWS_PAIR if outputs == 2 else STRIP_ROWS
+    cdef real* place
     tile.columns = strip.columns
-    while row < strip.rows:
-        tile.rows = min(strip.rows - row, height)
-        tile.strip = strip.input + row * conv.stride_h * PITCH
-        tile.y, tile.y_channel, tile.y_row = y, conv.y_channel, conv.y_row
-        if not conv.in_place:
-            tile.y, tile.y_channel, tile.y_row = strip.apart, STRIP_ROWS * PITCH, PITCH
-        tile_sums(outputs, conv.chunk)(tile)
-        if not conv.in_place:
-            copy_out(conv, tile.y, tile.y_channel, outputs, tile.rows, tile.columns, y)
-        y += height * conv.y_row
-        row += height
+    while top < strip.rows:
+        for phase in range(min(conv.apart, strip.rows - top)):
+            row = top + phase
+            place = y + row * conv.y_row
+            tile.rows = min(ceil_div(strip.rows - row, conv.apart), height)
+            tile.strip = strip.input + row * conv.stride_h * PITCH
+            tile.next = y + (top + (conv.apart + phase) * height) * conv.y_row
+            tile.y, tile.y_channel, tile.y_row = place, conv.y_channel, conv.apart * conv.y_row
+            if not conv.in_place:
+                tile.y, tile.y_channel, tile.y_row = strip.apart, STRIP_ROWS * PITCH, PITCH
+            tile_sums(outputs, conv.chunk)(tile)
+            if not conv.in_place:
+                copy_out(conv, tile.y, tile.y_channel, outputs, tile.rows, tile.columns, place, conv.apart * conv.y_row)
+        top += height * conv.apart
 
 
 cdef inline void run_panels(int outputs, const Panel* tile) noexcept nogil:
@@ -210,7 +231,8 @@ cdef void sum_apart(const Conv* conv, int outputs, Py_ssize_t panels, Panel* til
     for p in range(panels):
         run_panels(outputs, tile)
         for j in range(vectors):
-            copy_out(conv, tile.at.y[j], PITCH, outputs, 1, tile.at.lanes[j], y[j] + p * outputs * conv.y_channel)
+            copy_out(conv, tile.at.y[j], PITCH, outputs, 1, tile.at.lanes[j],
+                     y[j] + p * outputs * conv.y_channel, conv.y_row)
         tile.weights += outputs * conv.products
         tile.bias += outputs
 
@@ -260,7 +282,8 @@ cdef void sum_strip(const Conv* conv, Py_ssize_t group, Strip* strip) noexcept n
             output += outputs
         ahead = NULL
     if conv.in_place:
-        finish(conv, strip.y, conv.y_channel, conv.y_row, conv.outputs, strip.rows, strip.columns, strip.y)
+        finish(conv, strip.y, conv.y_channel, conv.y_row, conv.outputs, strip.rows, strip.columns, strip.y,
+               conv.y_row)
 
 
 # ---- the units of work ---------------------------------------------------------------------------------
@@ -330,23 +353,30 @@ cdef void clear(const Conv* conv, real* scratch) noexcept nogil:
     # the processor is slow on the tiny ones that other people's pointers look like.
     cdef Py_ssize_t row, i
     if conv.columns % VL == 0 and (conv.outputs % 4 == 0
-                                   or (conv.rows % STRIP_ROWS == 0 and conv.band_rows % STRIP_ROWS == 0)):
+                                   or (conv.rows == whole_tiles(conv, conv.rows)
+                                       and conv.band_rows == whole_tiles(conv, conv.band_rows))):
         return
     for row in range(conv.channels * conv.channel // PITCH):
         for i in range(conv.vectors):
             vec_store(scratch + row * PITCH + i * VL, vec_set(0))
 
 
-cdef inline Py_ssize_t whole_tiles(Py_ssize_t rows) noexcept nogil:
-    return ceil_div(rows, STRIP_ROWS) * STRIP_ROWS
+cdef inline Py_ssize_t tile_rows(const Conv* conv) noexcept nogil:
+    # That tiles of one output share among them.
+    return STRIP_ROWS * conv.apart
+
+
+cdef inline Py_ssize_t whole_tiles(const Conv* conv, Py_ssize_t rows) noexcept nogil:
+    return ceil_div(rows, tile_rows(conv)) * tile_rows(conv)
 
 
 cdef double unit_cost(const Conv* conv, Py_ssize_t rows) noexcept nogil:
     # Of a band of so many rows, in products of vectors: packing one is about two, and beginning a unit `START`.
     cdef Py_ssize_t vectors = ceil_div(conv.columns, VL), single = conv.outputs % 4
     cdef Py_ssize_t tile = STRIP_VECTORS_8 if block_outputs(conv.outputs) == 8 else STRIP_VECTORS_4
+    cdef Py_ssize_t half_tile = STRIP_ROWS // 2 * conv.apart
     cdef Py_ssize_t summed = (conv.outputs - single) * ceil_div(rows * vectors, tile) * tile \
-        + single * whole_tiles(rows) * vectors
+        + single * ceil_div(rows, half_tile) * half_tile * vectors
     cdef Py_ssize_t packed_rows = rows * conv.stride_h + conv.kernel_h * conv.dilation_h
     return START + <double>conv.products * summed + 2 * conv.channels * conv.planes * vectors * packed_rows
 
@@ -354,7 +384,7 @@ cdef double unit_cost(const Conv* conv, Py_ssize_t rows) noexcept nogil:
 cdef Py_ssize_t find_band(const Conv* conv, Py_ssize_t others, Py_ssize_t threads) noexcept nogil:
     # Rows of a band: those that `threads` are done with first, of `others` images and groups that have them all. Of
     # about equal ones the smallest, as threads differ in speed. Outputs that are not summed by fours are in tiles of rows.
-    cdef Py_ssize_t grain = 1 if conv.outputs >= 4 else STRIP_ROWS
+    cdef Py_ssize_t grain = 1 if conv.outputs >= 4 else tile_rows(conv)
     cdef Py_ssize_t grains = ceil_div(conv.rows, grain), parts, rows, best = grains * grain
     cdef double cost, least = -1
     if threads == 1 or others >= 4 * threads:
@@ -378,14 +408,14 @@ cdef void partition(Conv* conv, Py_ssize_t images, Py_ssize_t threads) noexcept 
     column_bytes = conv.channels * conv.planes * <Py_ssize_t>sizeof(real)
     conv.reach = ((conv.kernel_w - 1) * conv.dilation_w) // conv.stride_w
     most = (PITCH - conv.reach) // VL
-    fit = strip_bytes // (column_bytes * ((STRIP_ROWS - 1) * conv.stride_h + extent)) - conv.reach
+    fit = strip_bytes // (column_bytes * ((tile_rows(conv) - 1) * conv.stride_h + extent)) - conv.reach
     most = max(min(most, fit // VL), <Py_ssize_t>1)
     conv.strip_columns = ceil_div(vectors, ceil_div(vectors, most)) * VL
     conv.strips = ceil_div(conv.columns, conv.strip_columns)
     conv.vectors = ceil_div(conv.strip_columns + conv.reach, VL)
     fit = (strip_bytes // (column_bytes * (conv.strip_columns + conv.reach)) - extent) // conv.stride_h
     conv.band_rows = find_band(conv, images * conv.groups, threads)
-    conv.strip_rows = min(max(fit // STRIP_ROWS, <Py_ssize_t>1) * STRIP_ROWS, whole_tiles(conv.band_rows))
+    conv.strip_rows = min(max(fit // tile_rows(conv), <Py_ssize_t>1) * tile_rows(conv), whole_tiles(conv, conv.band_rows))
     conv.bands = ceil_div(conv.rows, conv.band_rows)
     conv.units = images * conv.groups * conv.bands
     conv.plane = ((conv.strip_rows - 1) * conv.stride_h + extent) * PITCH
@@ -442,6 +472,10 @@ cdef void set_up(Conv* conv, const real[:, :, :, :] x_bchw, real[:, :, :, :] y_b
     conv.y_row, conv.y_column = elements(y_bchw.strides[2]), elements(y_bchw.strides[3])
     conv.products = conv.channels * conv.kernel_h * conv.kernel_w
     conv.chunk = kernel_chunk(conv.outputs, conv.kernel_h, conv.stride_h, conv.dilation_h)
+    conv.apart, conv.step = 1, <int>conv.stride_h
+    if conv.chunk > 1:
+        conv.apart = conv.dilation_h // common_divisor(conv.stride_h, conv.dilation_h)
+        conv.step = <int>(conv.stride_h // common_divisor(conv.stride_h, conv.dilation_h))
     conv.chunk_taps = 0 if conv.chunk == 1 else conv.products // conv.kernel_h * (conv.kernel_h // conv.chunk)
     conv.taps = conv.chunk_taps + conv.products // conv.kernel_h * (conv.kernel_h if conv.chunk == 1
                                                                     else conv.kernel_h % conv.chunk)

@@ -22,6 +22,8 @@ cdef struct Conv:
     Py_ssize_t products                                 # of an output
     int chunk                                           # kernel rows of a tap, where one or two outputs are summed
     Py_ssize_t chunk_taps, taps                         # taps of whole chunks come first, then those of one row
+    Py_ssize_t apart                                    # output rows of a tile, whose kernel rows lie on one another's
+    int step                                            # kernel rows from one of these to the next
     Py_ssize_t band_rows, bands
     Py_ssize_t strip_rows, strip_columns, strips        # output pixels of a strip; strips beside each other
     Py_ssize_t reach, vectors                           # columns of a plane beyond its outputs; vectors of its rows

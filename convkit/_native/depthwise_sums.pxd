@@ -19,6 +19,7 @@ cdef struct Tile:               # one output or two
     const real* bias
     real* y                     # the first pixel of the first output; its columns lie side by side
     Py_ssize_t y_channel, y_row
+    real* next                  # what the next tiles store, as many rows as this one has
     Py_ssize_t rows, columns    # to write: of the tile's rows, the first ones
     Ahead* ahead                # NULL: another output has asked for it
 
@@ -42,7 +43,8 @@ cdef struct Panel:              # 4 outputs or 8, one panel of them after anothe
 cdef inline void add_taps(const int OUTPUTS, const int CHUNK, const int STRIDE, const int ROWS, Py_ssize_t taps,
                           const Py_ssize_t* offset, Py_ssize_t row_step, const real* strip, const real* weights,
                           vec* acc) noexcept nogil:
-    # Each tap is CHUNK kernel rows of a kernel column of a channel. Output rows lie STRIDE · row_step apart.
+    # Each tap is CHUNK kernel rows, row_step apart, of a kernel column of a channel. Output rows lie STRIDE · row_step
+    # apart.
     cdef vec w[14]
     cdef vec x
     cdef const real* source
@@ -96,7 +98,7 @@ cdef inline void sum_tiles(const int OUTPUTS, const int CHUNK, const int STRIDE,
     cdef const Conv* conv = tile.conv
     cdef const real* strip = tile.strip
     cdef real* y = tile.y
-    cdef real* next = y + ROWS * tile.y_row
+    cdef real* next = tile.next
     cdef Py_ssize_t left = tile.columns, n
     cdef int i, m
     while left > 0:
@@ -108,10 +110,11 @@ cdef inline void sum_tiles(const int OUTPUTS, const int CHUNK, const int STRIDE,
                 acc[m * ROWS + i] = vec_set(tile.bias[m])
         next += ROWS * VL
         if CHUNK > 1:
-            add_taps(OUTPUTS, CHUNK, STRIDE, ROWS, conv.chunk_taps, conv.tap_offset, PITCH, strip, tile.weights, acc)
+            add_taps(OUTPUTS, CHUNK, STRIDE, ROWS, conv.chunk_taps, conv.tap_offset, conv.dilation_h * PITCH, strip,
+                     tile.weights, acc)
         if CHUNK == 1 or conv.taps > conv.chunk_taps:   # row by row: any stride and dilation
             add_taps(OUTPUTS, 1, 1, ROWS, conv.taps - conv.chunk_taps, conv.tap_offset + conv.chunk_taps,
-                     conv.stride_h * PITCH, strip, tile.weights + conv.chunk_taps * OUTPUTS * CHUNK, acc)
+                     conv.apart * conv.stride_h * PITCH, strip, tile.weights + conv.chunk_taps * OUTPUTS * CHUNK, acc)
         n = min(left, <Py_ssize_t>VL)
         if n == VL and tile.rows == ROWS:
             for m in range(OUTPUTS):
