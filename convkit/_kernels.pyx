@@ -9,7 +9,7 @@ goes over K in blocks of channels. It packs the block's input into planes (`plan
 numbered along rows of `pitch` elements and a tap is an offset, and multiplies tiles of such outputs with every panel;
 the sums of the few numbers that lie between the strip's rows are left behind. Where the strip is narrow and the panels
 are many, those would cost more than copying the pixels of each tap once more, without gaps (`narrow`). Of few products
-each panel goes along an output row instead, and stores it in place (`by_lines`).
+each panel goes along some output rows instead, and stores them in place (`by_lines`): long runs of memory.
 
 What an output adds up, and in which order, depends on the blocks of K alone, never on the units or the threads.
 """
@@ -359,27 +359,43 @@ cdef inline void multiply_run(Py_ssize_t rows, Py_ssize_t wide, Py_ssize_t colum
 
 cdef inline bint in_lines(const Conv* conv, const Unit* unit) noexcept nogil:
     # The last strip of a long row may be too short.
-    return conv.by_lines and unit.columns >= 2 * conv.tile_vectors * VL
+    return conv.by_lines and (unit.pixels if conv.in_place else unit.columns) >= 2 * conv.tile_vectors * VL
 
 
-cdef void multiply_line(const Conv* conv, const Unit* unit, Py_ssize_t depth, Py_ssize_t row) noexcept nogil:
-    # All outputs of one row. Its pixels stay in the L1 cache, and each panel stores a few rows of the output from end to
-    # end, as the processor foresees.
-    cdef Py_ssize_t output = 0, rows
+cdef void multiply_lines(const Conv* conv, const Unit* unit, Py_ssize_t depth, Py_ssize_t pixel, Py_ssize_t lines,
+                         Py_ssize_t columns, real* y) noexcept nogil:
+    # All outputs of some lines. Their pixels stay near, and each panel stores runs of memory, which the processor
+    # foresees: the longer they are, the faster it is.
+    cdef Py_ssize_t output = 0, rows, line
     cdef Tile tile
     tile.depth, tile.offset, tile.later_offset, tile.from_memory = depth, conv.offset, conv.later_offset, False
     tile.y_row, tile.addend_row, tile.addend_vector = conv.y_channel, VL, 0
     while output < unit.outputs:
         rows = min(unit.outputs - output, <Py_ssize_t>GEMM_MR)
         tile.weights = unit.weights + (unit.first_panel * GEMM_MR + output) * depth
-        tile.pixels = unit.block + row * conv.planes.pitch
         tile.addend = unit.bias + output * VL
-        tile.y = unit.y + output * conv.y_channel + row * conv.y_row
-        tile.later = tile.y + GEMM_NV * VL
-        multiply_run(rows, conv.tile_vectors, unit.columns, tile)
-        if not conv.epilogue.plain:
-            finish_rows(&conv.epilogue, tile.y, conv.y_channel, tile.y, conv.y_channel, rows, unit.columns)
+        for line in range(lines):
+            tile.pixels = unit.block + pixel + line * conv.planes.pitch
+            tile.y = y + output * conv.y_channel + line * conv.y_row
+            tile.later = tile.y + GEMM_NV * VL
+            multiply_run(rows, conv.tile_vectors, columns, tile)
+            if not conv.epilogue.plain:
+                finish_rows(&conv.epilogue, tile.y, conv.y_channel, tile.y, conv.y_channel, rows, columns)
         output += rows
+
+
+cdef void multiply_by_lines(const Conv* conv, const Unit* unit, Py_ssize_t depth) noexcept nogil:
+    # As many together as stay near. Where nothing lies between them, pieces of one long line.
+    cdef Py_ssize_t row = 0, pixel = 0, count
+    if not conv.in_place:
+        while row < unit.rows:
+            count = min(conv.lines, unit.rows - row)
+            multiply_lines(conv, unit, depth, row * conv.planes.pitch, count, unit.columns, unit.y + row * conv.y_row)
+            row += count
+    while conv.in_place and pixel < unit.pixels:
+        count = unit.pixels - pixel if unit.pixels - pixel < 2 * conv.piece else conv.piece
+        multiply_lines(conv, unit, depth, pixel, 1, count, unit.y + pixel)
+        pixel += count
 
 
 cdef inline Py_ssize_t vectors_of_tile(const Conv* conv, Py_ssize_t pixels) noexcept nogil:
@@ -396,7 +412,7 @@ cdef inline Py_ssize_t last_tile(const Conv* conv, Py_ssize_t pixels) noexcept n
 
 cdef void multiply_block(const Conv* conv, Unit* unit, Py_ssize_t c0, Py_ssize_t channels) noexcept nogil:
     # Adds one block of K to every output of the unit.
-    cdef Py_ssize_t taps = conv.tap_rows * conv.tap_columns, depth = channels * taps, pixel = 0, pixels, row
+    cdef Py_ssize_t taps = conv.tap_rows * conv.tap_columns, depth = channels * taps, pixel = 0, pixels
     cdef const real* weights = unit.weights + c0 * taps * conv.outputs + unit.first_panel * GEMM_MR * depth
     cdef const real* x = unit.x + c0 * conv.planes.x_channel
     if conv.direct:
@@ -405,8 +421,7 @@ cdef void multiply_block(const Conv* conv, Unit* unit, Py_ssize_t c0, Py_ssize_t
         unit.block = unit.planes
         pack_planes(&conv.planes, x, channels, unit.row, unit.column, unit.planes)
     if in_lines(conv, unit):
-        for row in range(unit.rows):
-            multiply_line(conv, unit, depth, row)
+        multiply_by_lines(conv, unit, depth)
         return
     while pixel < unit.pixels:
         pixels = min(vectors_of_tile(conv, unit.pixels - pixel) * VL, unit.pixels - pixel)

@@ -36,7 +36,8 @@ cdef struct Conv:
     Py_ssize_t* later_offset                            # in the output, of a panel's and tile's lines, one for each k
     Py_ssize_t* narrow_offset                           # in the packed tile, of each k of a block
     bint in_place                                       # tiles of whole vectors are summed in the output itself
-    bint by_lines                                       # all are, one panel going along an output row
+    bint by_lines                                       # all are, one panel going along some output rows
+    Py_ssize_t lines, piece                             # rows that do so together; pixels of a longer one
     Py_ssize_t sums_row                                 # elements of an output channel's sums
     Py_ssize_t band_rows, bands, strip_columns, strips, chunk_panels, chunks
     Epilogue epilogue

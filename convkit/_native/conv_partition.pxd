@@ -15,6 +15,8 @@ cdef enum:
     CROWDED_BYTES = 512         # the L1 cache, and a tile that is not packed does not stay there
     LINE_CHANNELS = 32          # of inputs that are cut into runs of `run_bytes`; where few outputs share a pixel
     FEW_LINE_CHANNELS = 8
+    LINES_BYTES = 40 * 1024     # of those that several rows see
+    FEW_PRODUCTS = 32           # of an output, which waits for memory
     LINE_BYTES = 20 * 1024      # of the pixels that a row of the output sees: they stay in the L1 cache
     RUN_BYTES = 192 * 1024      # of a 1×1 kernel's, in the L2 cache: memory takes long runs of the output much faster
     WEIGHTS_COST = 2            # of reading a weight of each row of a panel from memory, in multiplications of a vector
@@ -95,6 +97,20 @@ cdef inline bint repays_packing(const Conv* conv) noexcept nogil:
     return conv.chunk_panels > (CROWDED_ROWS if crowded else GATHERED_ROWS) // GEMM_MR
 
 
+cdef inline void cut_lines(Conv* conv) noexcept nogil:
+    # Whether panels go along rows of the output, and how many of these together: their pixels stay near.
+    cdef Py_ssize_t tile = conv.tile_vectors * VL, taps = conv.tap_rows * conv.tap_columns
+    cdef Py_ssize_t extent = conv.tap_row[conv.tap_rows - 1] - conv.tap_row[0] + 1
+    cdef Py_ssize_t pixel_bytes = conv.channels * conv.planes.phases * <Py_ssize_t>sizeof(real)
+    cdef Py_ssize_t slab = conv.tap_rows * pixel_bytes * conv.planes.pitch
+    cdef bint is_long = conv.columns >= 2 * tile or (conv.in_place and conv.channels * taps <= FEW_PRODUCTS)
+    conv.by_lines = (conv.y_column == 1 and not (conv.narrow or adds_in_place(&conv.epilogue))
+                     and conv.block_channels == conv.channels and slab <= (run_bytes() if conv.direct else LINE_BYTES)
+                     and is_long and (conv.direct or conv.strips == 1))
+    conv.lines = max(<Py_ssize_t>1, (LINES_BYTES // (pixel_bytes * conv.planes.pitch) - extent) // conv.planes.stride_h + 1)
+    conv.piece = conv.strip_columns if conv.direct else max(2 * tile, LINES_BYTES // pixel_bytes // VL * VL)
+
+
 cdef inline void partition(Conv* conv, Py_ssize_t images, Py_ssize_t threads) noexcept nogil:
     # The parts that are done first, by all threads, among those that the caches hold: several tiles of a band share
     # weights from the L2 cache, sums and planes stay in it. Of about equal ones the smallest: threads differ in speed.
@@ -142,10 +158,6 @@ cdef inline void partition(Conv* conv, Py_ssize_t images, Py_ssize_t threads) no
     # One run of memory in the output for all pixels of a unit?
     conv.in_place = not adds_in_place(&conv.epilogue) and conv.y_column == 1 and (conv.narrow or reach == 0) and (
         conv.band_rows == 1 or (conv.strips == 1 and conv.y_row == conv.columns))
-    slab = conv.channels * conv.tap_rows * conv.planes.phases * conv.planes.pitch
-    slab *= <Py_ssize_t>sizeof(real)
-    conv.by_lines = (conv.y_column == 1 and not (conv.narrow or adds_in_place(&conv.epilogue))
-                     and conv.block_channels == conv.channels and slab <= (run_bytes() if conv.direct else LINE_BYTES)
-                     and conv.columns >= 2 * tile and (conv.direct or conv.strips == 1))
+    cut_lines(conv)
     pixels = tile if conv.in_place or conv.by_lines else (conv.band_rows - 1) * conv.planes.pitch + conv.strip_columns
     conv.sums_row = (ceil_div(pixels, VL) | 1) * VL
