@@ -275,10 +275,38 @@ cdef inline void restore_columns(const int PAIRS, const Work* work, const real* 
         j += VL
 
 
+cdef inline void restore_whole(const int PAIRS, const int M, const Work* work, const real* sums, vec bias, real* y,
+                               Py_ssize_t y_row, Py_ssize_t n) noexcept nogil:
+    # The same for all M rows of a tile, whose number the compiler knows.
+    cdef vec parts[2 * MOST_PAIRS]
+    cdef vec out
+    cdef real* row
+    cdef Py_ssize_t j = 0
+    cdef int i
+    while j < n:
+        j = min(j, n - VL)
+        add_pairs(PAIRS, sums + j, work.sums_point, parts, parts + MOST_PAIRS)
+        row = y + j
+        for i in range(M):
+            out = inverse(PAIRS, &work.scheme, i, parts + i % 2 * MOST_PAIRS) + bias
+            if i == 0:
+                out = out + vec_load(sums + j)
+            if i == M - 1:
+                out = out + vec_load(sums + (2 * PAIRS + 1) * work.sums_point + j)
+            vec_store(row, out)
+            row += y_row
+        j += VL
+
+
 cdef void restore_rows(const Work* work, const real* sums, vec bias, Py_ssize_t rows, real* y, Py_ssize_t y_row,
                        Py_ssize_t n) noexcept nogil:
-    if work.scheme.pairs == 3:
+    cdef bint of_three = rows == work.scheme.m == work.scheme.points - 2     # whole tiles of kernels of three rows
+    if work.scheme.pairs == 3 and of_three:
+        restore_whole(3, 6, work, sums, bias, y, y_row, n)
+    elif work.scheme.pairs == 3:
         restore_columns(3, work, sums, bias, rows, y, y_row, n)
+    elif work.scheme.pairs == 2 and of_three:
+        restore_whole(2, 4, work, sums, bias, y, y_row, n)
     elif work.scheme.pairs == 2:
         restore_columns(2, work, sums, bias, rows, y, y_row, n)
     else:
