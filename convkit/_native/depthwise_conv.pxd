@@ -3,7 +3,7 @@ from convkit._native.epilogue cimport Epilogue
 from convkit._native.simd cimport STRIP_ROWS, real, vec_lanes
 
 cdef enum:
-    PITCH = 144             # elements: 9 cache lines of floats, odd, so that rows fall into different sets
+    PITCH = 432             # elements: 27 cache lines of floats, odd, so that rows fall into different sets
     APART = 8 * STRIP_ROWS * PITCH
 
 
