@@ -8,7 +8,7 @@ from convkit._native.simd cimport GEMM_MR, GEMM_NV, PLANES_BYTES, SUMS_BYTES, VL
 
 cdef enum:
     CHUNK_ROWS = 512            # output channels of a unit, at most
-    BAND_TILES = 8              # of a unit, at least: their weights are read once from L2
+    BAND_TILES = 9              # of a unit, at least: their weights are read once from L2
     MOST_COLUMNS = 512          # of a strip
     GATHERED_ROWS = 128         # more output channels than these repay a packed tile
     CROWDED_ROWS = 32           # ... of channels that a multiple of so many bytes lies between: they share 8 sets of

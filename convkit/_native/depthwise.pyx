@@ -154,6 +154,13 @@ cpdef int kernel_chunk(Py_ssize_t outputs, Py_ssize_t kernel_h, Py_ssize_t strid
     return 3 if kernel_h > 3 else 1
 
 
+cpdef Py_ssize_t rows_apart(Py_ssize_t outputs, Py_ssize_t kernel_h, Py_ssize_t stride_h, Py_ssize_t dilation_h) noexcept:
+    """From a row of such a tile to the next: one's kernel rows lie on the other's."""
+    if kernel_chunk(outputs, kernel_h, stride_h, dilation_h) == 1:
+        return 1
+    return dilation_h // common_divisor(stride_h, dilation_h)
+
+
 # ---- tiles of a strip ----------------------------------------------------------------------------------
 
 cdef void finish(const Conv* conv, real* sums, Py_ssize_t channel, Py_ssize_t row, Py_ssize_t outputs, Py_ssize_t rows,
@@ -472,10 +479,8 @@ cdef void set_up(Conv* conv, const real[:, :, :, :] x_bchw, real[:, :, :, :] y_b
     conv.y_row, conv.y_column = elements(y_bchw.strides[2]), elements(y_bchw.strides[3])
     conv.products = conv.channels * conv.kernel_h * conv.kernel_w
     conv.chunk = kernel_chunk(conv.outputs, conv.kernel_h, conv.stride_h, conv.dilation_h)
-    conv.apart, conv.step = 1, <int>conv.stride_h
-    if conv.chunk > 1:
-        conv.apart = conv.dilation_h // common_divisor(conv.stride_h, conv.dilation_h)
-        conv.step = <int>(conv.stride_h // common_divisor(conv.stride_h, conv.dilation_h))
+    conv.apart = rows_apart(conv.outputs, conv.kernel_h, conv.stride_h, conv.dilation_h)
+    conv.step = <int>(conv.stride_h * conv.apart // conv.dilation_h)
     conv.chunk_taps = 0 if conv.chunk == 1 else conv.products // conv.kernel_h * (conv.kernel_h // conv.chunk)
     conv.taps = conv.chunk_taps + conv.products // conv.kernel_h * (conv.kernel_h if conv.chunk == 1
                                                                     else conv.kernel_h % conv.chunk)

@@ -28,10 +28,13 @@ MOST_REMEMBERED = 1 << 15
 """Weights whose order is worked out once: up to 16 MB for the layers of a network."""
 
 MOST_ROWS = 4096
-"""Rows of scratch under one tile of outputs, of about a kilobyte each."""
+"""Rows of scratch under one tile of outputs, of less than two kilobytes each."""
 
 MANY_CHANNELS = 8
 """Whose rows the processor does not foresee."""
+
+MOST_APART = 4
+"""Rows from one of a tile to the next."""
 
 NEAR_ROWS = 160
 """Of a strip that stays in the first-level cache."""
@@ -40,7 +43,8 @@ NEAR_ROWS = 160
 def refusal(problem: Problem) -> str | None:
     """Why `DepthwiseConv` cannot compute it; None where it can."""
     vertical, horizontal = problem.axes
-    rows = problem.channels * horizontal.stride * (8 * vertical.stride + vertical.extent)
+    apart = min(vertical.dilation, MOST_APART)
+    rows = problem.channels * horizontal.stride * (8 * apart * vertical.stride + vertical.extent)
     if problem.channels <= MOST_CHANNELS and horizontal.extent <= MOST_REACH and rows <= MOST_ROWS:
         return None
     return (
@@ -55,23 +59,26 @@ def work(problem: Problem, lanes: int) -> Work:
     vertical, horizontal = problem.axes
     maps, in_fours = problem.images * problem.groups, problem.outputs // 4 * 4
     singly = problem.outputs - in_fours
-    in_chunks = vertical.kernel >= 3 and vertical.stride <= 2 and vertical.dilation == 1
-    products = maps * problem.channels * problem.taps * vertical.output * whole(horizontal.output, lanes)
-    strip = problem.channels * horizontal.stride * (8 * vertical.stride + vertical.extent)
+    products = maps * problem.channels * problem.taps * whole(horizontal.output, lanes)
     kernels = _dispatch.native().family("depthwise", f"f{problem.itemsize}")
+    kind = problem.outputs, vertical.kernel, vertical.stride, vertical.dilation
+    apart = kernels.rows_apart(*kind)
+    in_chunks = kernels.kernel_chunk(*kind) > 1 and vertical.stride * apart <= 2 * vertical.dilation
+    strip = problem.channels * horizontal.stride * (8 * apart * vertical.stride + vertical.extent)
+    single_rows, tiles_down = whole(vertical.output, 4 * apart), -(-vertical.output // (8 * apart)) * apart
     rows, columns = kernels.packed(*problem.arrays(), problem.groups, *geometry(problem.axes))
     return {
         "plan": 1,
         "weights": problem.weights,
         "call": 1,
-        "products": products * in_fours,
-        "single products": products * singly * in_chunks,
-        "single products by rows": products * singly * (not in_chunks),
-        "far reads": products * (in_fours / 4 + singly) * (strip > NEAR_ROWS),
+        "products": products * vertical.output * in_fours,
+        "single products": products * single_rows * singly * in_chunks,
+        "single products by rows": products * single_rows * singly * (not in_chunks),
+        "far reads": products * vertical.output * (in_fours / 4 + singly) * (strip > NEAR_ROWS),
         **packing(maps * problem.channels * rows * columns, horizontal.stride),
         "packed apart": maps * problem.channels * rows * columns * (problem.channels >= MANY_CHANNELS),
         "rows": maps * problem.channels * rows,
-        "tiles": maps * problem.outputs * -(-horizontal.output // lanes) * -(-vertical.output // 8),
+        "tiles": maps * problem.outputs * -(-horizontal.output // lanes) * tiles_down,
         "outputs": maps * problem.outputs * problem.pixels,
         "moved": problem.moved,
     }

@@ -106,7 +106,7 @@ LINE_BYTES = 20 << 10
 """Of the pixels under a row of outputs that may be summed where they are stored."""
 
 LINE_CHANNELS = 32
-"""Of a 1×1 kernel, whose pixels pass in such rows."""
+"""Of a 1×1 kernel, and the products of another without gaps, whose pixels pass in such rows."""
 
 PACKING = 16
 """Multiply-adds that take as long as packing a weight."""
@@ -198,7 +198,7 @@ def work(problem: Problem, lanes: int) -> Work:
         problem.itemsize * problem.channels * above.taps * beside.phases * (horizontal.output + beside.reach)
     )
     by_lines = rows > 0 and depth <= 192 and horizontal.output >= 6 * lanes and slab <= LINE_BYTES
-    by_lines |= in_place and problem.channels <= LINE_CHANNELS and problem.pixels >= 6 * lanes
+    by_lines |= beside.reach == 0 and depth <= LINE_CHANNELS and problem.pixels >= 6 * lanes
     return {
         "plan": 1,
         "weights": problem.weights,
@@ -211,7 +211,8 @@ def work(problem: Problem, lanes: int) -> Work:
         "repacked": maps * depth * pixels * narrow,
         "outputs": outputs * (not by_lines),
         "outputs by lines": outputs * by_lines,
-        "moved": problem.moved,
+        "moved": problem.moved * (not by_lines),
+        "moved by lines": problem.moved * by_lines,
     }
 
 

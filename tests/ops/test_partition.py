@@ -2,7 +2,7 @@
 
 import heapq
 from itertools import chain, pairwise
-from math import ceil, gcd, prod
+from math import ceil, prod
 
 import numpy as np
 import pytest
@@ -225,8 +225,8 @@ def test_threads_share_what_is_cut_into_fewer_shares(isa, monkeypatch):
 # Threads take the next unit when they are done with one, of their own share or of another's, so that the
 # time is that of list scheduling. What cannot be divided bounds it from below. These grains are
 #   GEMM: a row of outputs × a panel of output channels (of a map that is one row: a tile of it × a panel);
-#   depthwise: a row of a group (where it has fewer than 4 output channels, a tile's 8 rows, or so many for each
-#   of a dilated kernel's rows);
+#   depthwise: a row of a group (where it has fewer than 4 output channels, a tile's 8 rows, or so many for
+#   each row that a dilated kernel leaves out);
 #   Winograd: a vector of tiles × a panel of output channels; down the columns, a line of tiles × a panel.
 # Where there are ENOUGH grains for each thread, no layer may take more than WORST times as long as if all
 # threads were busy all the time, and layers on average no more than MEAN. Where there is one for each thread,
@@ -301,18 +301,10 @@ def test_broadcast_gemm_is_balanced(isa):
     check_balance([measure(*drawn) for drawn in problems(9, broadcast.refusal)])
 
 
-def rows_apart(problem):
-    """From one row of a depthwise tile to the next."""
-    axis = problem.vertical
-    chunk = family("depthwise", problem).kernel_chunk(
-        problem.outputs, axis.kernel, axis.stride, axis.dilation
-    )
-    return axis.dilation // gcd(axis.stride, axis.dilation) if chunk > 1 else 1
-
-
 def test_depthwise_is_balanced(isa):
     def measure(problem, threads):
-        tile = STRIP_ROWS * rows_apart(problem)
+        axis, kernels = problem.vertical, family("depthwise", problem)
+        tile = STRIP_ROWS * kernels.rows_apart(problem.outputs, axis.kernel, axis.stride, axis.dilation)
 
         def cost(rows):
             by_tiles = problem.outputs % 4
