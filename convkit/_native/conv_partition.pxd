@@ -15,9 +15,9 @@ cdef enum:
     CROWDED_BYTES = 512         # the L1 cache, and a tile that is not packed does not stay there
     LINE_CHANNELS = 32          # of inputs that are cut into runs of `run_bytes`; where few outputs share a pixel
     FEW_LINE_CHANNELS = 8
-    LINES_BYTES = 40 * 1024     # of those that several rows see
-    FEW_PRODUCTS = 32           # of an output, which waits for memory
     LINE_BYTES = 20 * 1024      # of the pixels that a row of the output sees: they stay in the L1 cache
+    NEAR_BYTES = 40 * 1024      # of those under several rows, along which a panel goes at once
+    FEW_PRODUCTS = 32           # of an output, which take less time than memory: rows without gaps are one long line
     RUN_BYTES = 192 * 1024      # of a 1×1 kernel's, in the L2 cache: memory takes long runs of the output much faster
     WEIGHTS_COST = 2            # of reading a weight of each row of a panel from memory, in multiplications of a vector
 
@@ -107,8 +107,8 @@ cdef inline void cut_lines(Conv* conv) noexcept nogil:
     conv.by_lines = (conv.y_column == 1 and not (conv.narrow or adds_in_place(&conv.epilogue))
                      and conv.block_channels == conv.channels and slab <= (run_bytes() if conv.direct else LINE_BYTES)
                      and is_long and (conv.direct or conv.strips == 1))
-    conv.lines = max(<Py_ssize_t>1, (LINES_BYTES // (pixel_bytes * conv.planes.pitch) - extent) // conv.planes.stride_h + 1)
-    conv.piece = conv.strip_columns if conv.direct else max(2 * tile, LINES_BYTES // pixel_bytes // VL * VL)
+    conv.lines = max(<Py_ssize_t>1, (NEAR_BYTES // (pixel_bytes * conv.planes.pitch) - extent) // conv.planes.stride_h + 1)
+    conv.piece = conv.strip_columns if conv.direct else max(2 * tile, NEAR_BYTES // pixel_bytes // VL * VL)
 
 
 cdef inline void partition(Conv* conv, Py_ssize_t images, Py_ssize_t threads) noexcept nogil:

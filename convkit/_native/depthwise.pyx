@@ -40,7 +40,8 @@ cdef enum:
     START = 1000                # products of vectors in the time that a unit of work takes to begin
     LONG_ROW = 64               # of an output
     OUTPUT_BYTES = 1 << 20      # of all outputs, from which on the second cache does not keep them
-    MOST_APART = 4              # rows of a tile: they lie in one strip
+    MOST_APART = 4              # rows of a tile, of so few channels: those between them lie in the same strip
+    FEW_CHANNELS = 4
 
 
 cdef struct Strip:              # of one unit's outputs
@@ -142,11 +143,12 @@ cdef inline Py_ssize_t common_divisor(Py_ssize_t a, Py_ssize_t b) noexcept nogil
     return a
 
 
-cpdef int kernel_chunk(Py_ssize_t outputs, Py_ssize_t kernel_h, Py_ssize_t stride_h, Py_ssize_t dilation_h) noexcept:
+cpdef int kernel_chunk(Py_ssize_t outputs, Py_ssize_t channels, Py_ssize_t kernel_h, Py_ssize_t stride_h,
+                       Py_ssize_t dilation_h) noexcept:
     """Kernel rows that are summed together where one or two of `outputs` outputs are: the others are left over."""
     cdef Py_ssize_t shared = common_divisor(stride_h, dilation_h)
     cdef int chunk
-    if dilation_h // shared > MOST_APART or stride_h // shared > 3:
+    if stride_h // shared > 3 or dilation_h // shared > (MOST_APART if channels <= FEW_CHANNELS else 1):
         return 1
     for chunk in (7, 5, 4, 3, 2):
         if chunk <= STRIP_CHUNK and (chunk <= 3 or outputs % 4 == 1) and kernel_h % chunk == 0:
@@ -154,9 +156,10 @@ cpdef int kernel_chunk(Py_ssize_t outputs, Py_ssize_t kernel_h, Py_ssize_t strid
     return 3 if kernel_h > 3 else 1
 
 
-cpdef Py_ssize_t rows_apart(Py_ssize_t outputs, Py_ssize_t kernel_h, Py_ssize_t stride_h, Py_ssize_t dilation_h) noexcept:
+cpdef Py_ssize_t rows_apart(Py_ssize_t outputs, Py_ssize_t channels, Py_ssize_t kernel_h, Py_ssize_t stride_h,
+                            Py_ssize_t dilation_h) noexcept:
     """From a row of such a tile to the next: one's kernel rows lie on the other's."""
-    if kernel_chunk(outputs, kernel_h, stride_h, dilation_h) == 1:
+    if outputs % 4 == 0 or kernel_chunk(outputs, channels, kernel_h, stride_h, dilation_h) == 1:
         return 1
     return dilation_h // common_divisor(stride_h, dilation_h)
 
@@ -190,19 +193,20 @@ cdef void sum_outputs(const Conv* conv, int outputs, Tile* tile, const Strip* st
     cdef real* place
     tile.columns = strip.columns
     while top < strip.rows:
-        for phase in range(min(conv.apart, strip.rows - top)):
+        for phase in range(min(conv.rows_apart, strip.rows - top)):
             row = top + phase
             place = y + row * conv.y_row
-            tile.rows = min(ceil_div(strip.rows - row, conv.apart), height)
+            tile.rows = min(ceil_div(strip.rows - row, conv.rows_apart), height)
             tile.strip = strip.input + row * conv.stride_h * PITCH
-            tile.next = y + (top + (conv.apart + phase) * height) * conv.y_row
-            tile.y, tile.y_channel, tile.y_row = place, conv.y_channel, conv.apart * conv.y_row
+            tile.next = y + (top + (conv.rows_apart + phase) * height) * conv.y_row
+            tile.y, tile.y_channel, tile.y_row = place, conv.y_channel, conv.rows_apart * conv.y_row
             if not conv.in_place:
                 tile.y, tile.y_channel, tile.y_row = strip.apart, STRIP_ROWS * PITCH, PITCH
+                tile.next = tile.y
             tile_sums(outputs, conv.chunk)(tile)
             if not conv.in_place:
-                copy_out(conv, tile.y, tile.y_channel, outputs, tile.rows, tile.columns, place, conv.apart * conv.y_row)
-        top += height * conv.apart
+                copy_out(conv, tile.y, tile.y_channel, outputs, tile.rows, tile.columns, place, conv.rows_apart * conv.y_row)
+        top += height * conv.rows_apart
 
 
 cdef inline void run_panels(int outputs, const Panel* tile) noexcept nogil:
@@ -370,7 +374,7 @@ cdef void clear(const Conv* conv, real* scratch) noexcept nogil:
 
 cdef inline Py_ssize_t tile_rows(const Conv* conv) noexcept nogil:
     # That tiles of one output share among them.
-    return STRIP_ROWS * conv.apart
+    return STRIP_ROWS * conv.rows_apart
 
 
 cdef inline Py_ssize_t whole_tiles(const Conv* conv, Py_ssize_t rows) noexcept nogil:
@@ -381,7 +385,7 @@ cdef double unit_cost(const Conv* conv, Py_ssize_t rows) noexcept nogil:
     # Of a band of so many rows, in products of vectors: packing one is about two, and beginning a unit `START`.
     cdef Py_ssize_t vectors = ceil_div(conv.columns, VL), single = conv.outputs % 4
     cdef Py_ssize_t tile = STRIP_VECTORS_8 if block_outputs(conv.outputs) == 8 else STRIP_VECTORS_4
-    cdef Py_ssize_t half_tile = STRIP_ROWS // 2 * conv.apart
+    cdef Py_ssize_t half_tile = STRIP_ROWS // 2 * conv.rows_apart
     cdef Py_ssize_t summed = (conv.outputs - single) * ceil_div(rows * vectors, tile) * tile \
         + single * ceil_div(rows, half_tile) * half_tile * vectors
     cdef Py_ssize_t packed_rows = rows * conv.stride_h + conv.kernel_h * conv.dilation_h
@@ -478,9 +482,9 @@ cdef void set_up(Conv* conv, const real[:, :, :, :] x_bchw, real[:, :, :, :] y_b
     conv.y_image, conv.y_channel = elements(y_bchw.strides[0]), elements(y_bchw.strides[1])
     conv.y_row, conv.y_column = elements(y_bchw.strides[2]), elements(y_bchw.strides[3])
     conv.products = conv.channels * conv.kernel_h * conv.kernel_w
-    conv.chunk = kernel_chunk(conv.outputs, conv.kernel_h, conv.stride_h, conv.dilation_h)
-    conv.apart = rows_apart(conv.outputs, conv.kernel_h, conv.stride_h, conv.dilation_h)
-    conv.step = <int>(conv.stride_h * conv.apart // conv.dilation_h)
+    conv.chunk = kernel_chunk(conv.outputs, conv.channels, conv.kernel_h, conv.stride_h, conv.dilation_h)
+    conv.rows_apart = rows_apart(conv.outputs, conv.channels, conv.kernel_h, conv.stride_h, conv.dilation_h)
+    conv.step = <int>(conv.stride_h * conv.rows_apart // conv.dilation_h)
     conv.chunk_taps = 0 if conv.chunk == 1 else conv.products // conv.kernel_h * (conv.kernel_h // conv.chunk)
     conv.taps = conv.chunk_taps + conv.products // conv.kernel_h * (conv.kernel_h if conv.chunk == 1
                                                                     else conv.kernel_h % conv.chunk)

@@ -1,9 +1,9 @@
 # What the convolution with few channels a group knows of its work, and how it is cut.
 from convkit._native.epilogue cimport Epilogue
-from convkit._native.simd cimport STRIP_ROWS, real, vec_lanes
+from convkit._native.simd cimport LINE, STRIP_ROWS, real, vec_lanes
 
 cdef enum:
-    PITCH = 432             # elements: 27 cache lines of floats, odd, so that rows fall into different sets
+    PITCH = 27 * LINE       # elements: an odd number of cache lines, so that rows fall into different sets
     APART = 8 * STRIP_ROWS * PITCH
 
 
@@ -22,8 +22,8 @@ cdef struct Conv:
     Py_ssize_t products                                 # of an output
     int chunk                                           # kernel rows of a tap, where one or two outputs are summed
     Py_ssize_t chunk_taps, taps                         # taps of whole chunks come first, then those of one row
-    Py_ssize_t apart                                    # output rows of a tile, whose kernel rows lie on one another's
-    int step                                            # kernel rows from one of these to the next
+    Py_ssize_t rows_apart                               # of a tile: their kernel rows lie on one another's
+    int step                                            # kernel rows from one of these to the next, in chunks
     Py_ssize_t band_rows, bands
     Py_ssize_t strip_rows, strip_columns, strips        # output pixels of a strip; strips beside each other
     Py_ssize_t reach, vectors                           # columns of a plane beyond its outputs; vectors of its rows

@@ -114,7 +114,7 @@ cdef inline void sum_tiles(const int OUTPUTS, const int CHUNK, const int STRIDE,
                      tile.weights, acc)
         if CHUNK == 1 or conv.taps > conv.chunk_taps:   # row by row: any stride and dilation
             add_taps(OUTPUTS, 1, 1, ROWS, conv.taps - conv.chunk_taps, conv.tap_offset + conv.chunk_taps,
-                     conv.apart * conv.stride_h * PITCH, strip, tile.weights + conv.chunk_taps * OUTPUTS * CHUNK, acc)
+                     conv.rows_apart * conv.stride_h * PITCH, strip, tile.weights + conv.chunk_taps * OUTPUTS * CHUNK, acc)
         n = min(left, <Py_ssize_t>VL)
         if n == VL and tile.rows == ROWS:
             for m in range(OUTPUTS):

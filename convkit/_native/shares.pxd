@@ -13,13 +13,13 @@ cdef extern from * nogil:
 
 cdef enum:
     MOST_SHARES = 64        # more threads than that share them
-    APART = 14              # numbers between two shares: processors fetch cache lines in pairs
+    PADDING = 14            # numbers between two shares: processors fetch cache lines in pairs
 
 ctypedef void (*RunUnit)(const void* work, Py_ssize_t unit, char* scratch) noexcept nogil
 
 cdef struct Share:
     Py_ssize_t next, end
-    Py_ssize_t apart[APART]
+    Py_ssize_t padding[PADDING]
 
 
 cdef inline Py_ssize_t take(Share* share) noexcept nogil:

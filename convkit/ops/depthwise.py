@@ -33,9 +33,6 @@ MOST_ROWS = 4096
 MANY_CHANNELS = 8
 """Whose rows the processor does not foresee."""
 
-MOST_APART = 4
-"""Rows from one of a tile to the next."""
-
 NEAR_ROWS = 160
 """Of a strip that stays in the first-level cache."""
 
@@ -43,8 +40,7 @@ NEAR_ROWS = 160
 def refusal(problem: Problem) -> str | None:
     """Why `DepthwiseConv` cannot compute it; None where it can."""
     vertical, horizontal = problem.axes
-    apart = min(vertical.dilation, MOST_APART)
-    rows = problem.channels * horizontal.stride * (8 * apart * vertical.stride + vertical.extent)
+    rows = problem.channels * horizontal.stride * (8 * vertical.stride + vertical.extent)
     if problem.channels <= MOST_CHANNELS and horizontal.extent <= MOST_REACH and rows <= MOST_ROWS:
         return None
     return (
@@ -61,7 +57,7 @@ def work(problem: Problem, lanes: int) -> Work:
     singly = problem.outputs - in_fours
     products = maps * problem.channels * problem.taps * whole(horizontal.output, lanes)
     kernels = _dispatch.native().family("depthwise", f"f{problem.itemsize}")
-    kind = problem.outputs, vertical.kernel, vertical.stride, vertical.dilation
+    kind = problem.outputs, problem.channels, vertical.kernel, vertical.stride, vertical.dilation
     apart = kernels.rows_apart(*kind)
     in_chunks = kernels.kernel_chunk(*kind) > 1 and vertical.stride * apart <= 2 * vertical.dilation
     strip = problem.channels * horizontal.stride * (8 * apart * vertical.stride + vertical.extent)
@@ -155,14 +151,14 @@ def in_order(weight_gockk: Array, kernels: Any, stride: int, dilation: int) -> A
     For each group, and each block of its outputs that are summed together: kernel rows in chunks and then one
     by one, of each the channels, of each the kernel columns, of each the chunk's rows, of each the outputs.
     """
-    groups, outputs, _, rows, _ = weight_gockk.shape
+    groups, outputs, channels, rows, _ = weight_gockk.shape
     parts = []
     output = 0
     while output < outputs:
         block = weight_gockk[:, output : output + kernels.block_outputs(outputs - output)]
         chunk = 1
         if block.shape[1] < 4:
-            chunk = kernels.kernel_chunk(outputs, rows, stride, dilation)
+            chunk = kernels.kernel_chunk(outputs, channels, rows, stride, dilation)
         starts = [*range(0, rows - rows % chunk, chunk), *range(rows - rows % chunk, rows), rows]
         for top, bottom in pairwise(starts):
             parts.append(block[:, :, :, top:bottom].transpose(0, 2, 4, 3, 1).reshape(groups, -1))

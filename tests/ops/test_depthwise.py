@@ -181,3 +181,28 @@ def test_choice():
         plan((64, 64, 3, 3), 1, algorithm="depthwise")
     with pytest.raises(ValueError, match="dilated kernel of 1×65"):
         plan((1, 1, 1, 3), 1, dilation=(1, 32), padding="same", algorithm="depthwise")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    ("channels", "kernel", "stride", "dilation"),
+    [
+        (1, (7, 7), (3, 3), (4, 4)),
+        (8, (7, 5), (3, 4), (4, 1)),
+        (16, (7, 3), (2, 3), (3, 1)),
+        (32, (3, 3), (2, 2), (4, 4)),
+        (32, (1, 3), (2, 2), (4, 1)),
+        (16, (3, 3), (4, 4), (2, 2)),
+    ],
+)
+def test_strips_of_dilated_kernels_stay_small(isa, dtype, channels, kernel, stride, dilation):
+    weight = np.ones((1, channels, *kernel), dtype)
+    plan = ck.conv2d_plan(
+        weight,
+        input_shape=(1, channels, 200, 600),
+        stride=stride,
+        dilation=dilation,
+        algorithm="depthwise",
+        num_threads=1,
+    )
+    assert 0 < plan.workspace <= 8 << 20

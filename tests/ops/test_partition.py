@@ -304,7 +304,9 @@ def test_broadcast_gemm_is_balanced(isa):
 def test_depthwise_is_balanced(isa):
     def measure(problem, threads):
         axis, kernels = problem.vertical, family("depthwise", problem)
-        tile = STRIP_ROWS * kernels.rows_apart(problem.outputs, axis.kernel, axis.stride, axis.dilation)
+        tile = STRIP_ROWS * kernels.rows_apart(
+            problem.outputs, problem.channels, axis.kernel, axis.stride, axis.dilation
+        )
 
         def cost(rows):
             by_tiles = problem.outputs % 4
