@@ -205,7 +205,8 @@ cdef void sum_outputs(const Conv* conv, int outputs, Tile* tile, const Strip* st
                 tile.next = tile.y
             tile_sums(outputs, conv.chunk)(tile)
             if not conv.in_place:
-                copy_out(conv, tile.y, tile.y_channel, outputs, tile.rows, tile.columns, place, conv.rows_apart * conv.y_row)
+                copy_out(conv, tile.y, tile.y_channel, outputs, tile.rows, tile.columns, place,
+                         conv.rows_apart * conv.y_row)
         top += height * conv.rows_apart
 
 

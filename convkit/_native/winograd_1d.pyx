@@ -415,12 +415,20 @@ cdef Py_ssize_t scratch_elements(const Work* work) noexcept nogil:
     return ceil_div(unit.none + VL - <real*>0, LINE) * LINE
 
 
+cdef Py_ssize_t chunks_of(const Work* work, Py_ssize_t units, Py_ssize_t threads) noexcept nogil:
+    # Of few units each shares its panels among the threads.
+    return even_split(units, work.panels, threads) if units < FEW_UNITS * threads else 1
+
+
 cdef Py_ssize_t even_lines(const Work* work, Py_ssize_t maps, Py_ssize_t most, Py_ssize_t threads) noexcept nogil:
     # Short lines of tiles that lie side by side in a unit: so many that all units take the least time. What a unit takes
     # beside its products is about a vector.
-    cdef Py_ssize_t lines = 1, best = 1, time, least = 0
+    cdef Py_ssize_t lines = 1, best = 1, units, chunks
+    cdef double time, least = 0
     while lines <= work.lines and (lines == 1 or vectors_of(&work.conv, lines) <= most):
-        time = ceil_div(maps * ceil_div(work.lines, lines), threads) * (vectors_of(&work.conv, lines) + 1)
+        units = maps * ceil_div(work.lines, lines)
+        chunks = chunks_of(work, units, threads)
+        time = ceil_div(units * chunks, threads) * (<double>vectors_of(&work.conv, lines) / chunks + 1)
         if lines == 1 or time < least:
             best, least = lines, time
         lines += 1
@@ -428,7 +436,7 @@ cdef Py_ssize_t even_lines(const Work* work, Py_ssize_t maps, Py_ssize_t most, P
 
 
 cdef void partition(Work* work, Py_ssize_t images, Py_ssize_t threads) noexcept nogil:
-    # As many pixels as the caches hold transformed. Of few units each shares its panels among the threads.
+    # As many pixels as the caches hold transformed.
     cdef Conv* conv = &work.conv
     cdef Py_ssize_t most = MOST_VECTORS, vector, units, planes = 0, i
     conv.strip_columns = min(conv.columns, <Py_ssize_t>VL)      # the narrowest: its taps share the fewest planes
@@ -444,7 +452,7 @@ cdef void partition(Work* work, Py_ssize_t images, Py_ssize_t threads) noexcept 
     work.band_lines = even_lines(work, images * conv.groups * conv.strips, most, threads) if conv.strips == 1 else 1
     conv.bands = ceil_div(work.lines, work.band_lines)
     units = images * conv.groups * conv.bands * conv.strips
-    conv.chunks = even_split(units, work.panels, threads) if units < FEW_UNITS * threads else 1
+    conv.chunks = chunks_of(work, units, threads)
 
 
 cdef Py_ssize_t lay_out(Work* work, Py_ssize_t* table) noexcept nogil:
