@@ -15,6 +15,9 @@ from convkit._options import current
 SMALL_WORK = 1_000_000
 """Multiply-adds (20 µs) below which one thread beats the start of a second (5 µs, more on a busy machine)."""
 
+OUTPUT_WORK = 8
+"""Multiply-adds that take as long as all else that an output of a convolution takes."""
+
 force_threads = False
 """Tests set this to run small work on every thread that was asked for."""
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from convkit import _dispatch
 from convkit._checks import Array, Pair, empty
-from convkit._threads import threads_for
+from convkit._threads import OUTPUT_WORK, threads_for
 from convkit.ops import taps
 from convkit.ops.costs import Work
 from convkit.ops.epilogue import PLAIN, Epilogue
@@ -103,7 +103,7 @@ class BroadcastConv:
         self, x_bchw: Array, y_bchw: Array, num_threads: int | None = None, epilogue: Epilogue = PLAIN
     ) -> None:
         """Write the convolution of `x_bchw` to `y_bchw`, whose shapes are already checked."""
-        products = y_bchw.size * (x_bchw.shape[1] // self.groups) * self.rows.size * self.columns.size
+        products = x_bchw.shape[1] // self.groups * self.rows.size * self.columns.size
         self.kernels.conv_taps(
             x_bchw,
             self.weights,
@@ -115,7 +115,7 @@ class BroadcastConv:
             self.groups,
             self.border,
             self.cval,
-            threads_for(products, num_threads),
+            threads_for(y_bchw.size * (products + OUTPUT_WORK), num_threads),
             *epilogue,
         )
 

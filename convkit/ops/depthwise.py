@@ -11,7 +11,7 @@ import numpy as np
 
 from convkit import _dispatch
 from convkit._checks import Array, Pair
-from convkit._threads import threads_for
+from convkit._threads import OUTPUT_WORK, threads_for
 from convkit.ops.costs import Work
 from convkit.ops.epilogue import PLAIN, Epilogue
 from convkit.ops.problem import Layer, Problem, whole
@@ -115,7 +115,7 @@ class DepthwiseConv:
             *self.geometry,
             self.border,
             self.cval,
-            threads_for(y_bchw.size * self.products, num_threads),
+            threads_for(y_bchw.size * (self.products + OUTPUT_WORK), num_threads),
             *epilogue,
         )
 

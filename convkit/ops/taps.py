@@ -11,7 +11,7 @@ import numpy as np
 
 from convkit import _dispatch
 from convkit._checks import Array, Pair, empty
-from convkit._threads import threads_for
+from convkit._threads import OUTPUT_WORK, threads_for
 from convkit.ops.costs import Work
 from convkit.ops.epilogue import PLAIN, Epilogue
 from convkit.ops.problem import Layer, Problem, whole
@@ -157,7 +157,7 @@ class TapConv:
 
         `shift` moves all taps so many rows down.
         """
-        work = y_bchw.size * (x_bchw.shape[1] // self.groups) * self.taps.places.shape[1]
+        products = x_bchw.shape[1] // self.groups * self.taps.places.shape[1]
         self.kernels.conv_taps(
             x_bchw,
             self.weights,
@@ -169,7 +169,7 @@ class TapConv:
             self.groups,
             self.border,
             self.cval,
-            threads_for(work, num_threads),
+            threads_for(y_bchw.size * (products + OUTPUT_WORK), num_threads),
             *epilogue,
         )
 
