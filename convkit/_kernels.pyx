@@ -387,15 +387,16 @@ cdef void multiply_lines(const Conv* conv, const Unit* unit, Py_ssize_t depth, P
 cdef void multiply_by_lines(const Conv* conv, const Unit* unit, Py_ssize_t depth) noexcept nogil:
     # As many together as stay near. Where nothing lies between them, pieces of one long line.
     cdef Py_ssize_t row = 0, pixel = 0, count
-    if not conv.in_place:
-        while row < unit.rows:
-            count = min(conv.lines, unit.rows - row)
-            multiply_lines(conv, unit, depth, row * conv.planes.pitch, count, unit.columns, unit.y + row * conv.y_row)
-            row += count
-    while conv.in_place and pixel < unit.pixels:
-        count = unit.pixels - pixel if unit.pixels - pixel < 2 * conv.piece else conv.piece
-        multiply_lines(conv, unit, depth, pixel, 1, count, unit.y + pixel)
-        pixel += count
+    if conv.in_place:
+        while pixel < unit.pixels:
+            count = unit.pixels - pixel if unit.pixels - pixel < 2 * conv.piece else conv.piece
+            multiply_lines(conv, unit, depth, pixel, 1, count, unit.y + pixel)
+            pixel += count
+        return
+    while row < unit.rows:
+        count = min(conv.lines, unit.rows - row)
+        multiply_lines(conv, unit, depth, row * conv.planes.pitch, count, unit.columns, unit.y + row * conv.y_row)
+        row += count
 
 
 cdef inline Py_ssize_t vectors_of_tile(const Conv* conv, Py_ssize_t pixels) noexcept nogil:

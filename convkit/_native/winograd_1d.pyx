@@ -247,19 +247,19 @@ cdef void multiply_panel(const Work* work, const Unit* unit, Py_ssize_t panel) n
 
 # ---- output --------------------------------------------------------------------------------------------
 
-cdef inline void store_row(const int PAIRS, const Work* work, int i, const vec* parts, const real* sums, vec bias,
+cdef inline void store_row(const int PAIRS, const Work* work, int m, int i, const vec* parts, const real* sums, vec bias,
                            real* y) noexcept nogil:
-    # A vector of output row i.
+    # A vector of output row i of m.
     cdef vec out = inverse(PAIRS, &work.scheme, i, parts) + bias
     if i == 0:
         out = out + vec_load(sums)
-    if i == work.scheme.m - 1:
+    if i == m - 1:
         out = out + vec_load(sums + (2 * PAIRS + 1) * work.sums_point)
     vec_store(y, out)
 
 
-cdef inline void restore_columns(const int PAIRS, const Work* work, const real* sums, vec bias, Py_ssize_t rows, real* y,
-                                 Py_ssize_t y_row, Py_ssize_t n) noexcept nogil:
+cdef inline void restore_columns(const int PAIRS, const Work* work, int m, const real* sums, vec bias, Py_ssize_t rows,
+                                 real* y, Py_ssize_t y_row, Py_ssize_t n) noexcept nogil:
     # n columns of sums, at least a vector of them, to so many rows of the output. The last vectors overlap.
     cdef vec even[MOST_PAIRS]
     cdef vec odd[MOST_PAIRS]
@@ -269,48 +269,27 @@ cdef inline void restore_columns(const int PAIRS, const Work* work, const real* 
         j = min(j, n - VL)
         add_pairs(PAIRS, sums + j, work.sums_point, even, odd)
         for i in range(0, rows, 2):
-            store_row(PAIRS, work, i, even, sums + j, bias, y + i * y_row + j)
+            store_row(PAIRS, work, m, i, even, sums + j, bias, y + i * y_row + j)
             if i + 1 < rows:
-                store_row(PAIRS, work, i + 1, odd, sums + j, bias, y + (i + 1) * y_row + j)
-        j += VL
-
-
-cdef inline void restore_whole(const int PAIRS, const int M, const Work* work, const real* sums, vec bias, real* y,
-                               Py_ssize_t y_row, Py_ssize_t n) noexcept nogil:
-    # The same for all M rows of a tile, whose number the compiler knows.
-    cdef vec parts[2 * MOST_PAIRS]
-    cdef vec out
-    cdef real* row
-    cdef Py_ssize_t j = 0
-    cdef int i
-    while j < n:
-        j = min(j, n - VL)
-        add_pairs(PAIRS, sums + j, work.sums_point, parts, parts + MOST_PAIRS)
-        row = y + j
-        for i in range(M):
-            out = inverse(PAIRS, &work.scheme, i, parts + i % 2 * MOST_PAIRS) + bias
-            if i == 0:
-                out = out + vec_load(sums + j)
-            if i == M - 1:
-                out = out + vec_load(sums + (2 * PAIRS + 1) * work.sums_point + j)
-            vec_store(row, out)
-            row += y_row
+                store_row(PAIRS, work, m, i + 1, odd, sums + j, bias, y + (i + 1) * y_row + j)
         j += VL
 
 
 cdef void restore_rows(const Work* work, const real* sums, vec bias, Py_ssize_t rows, real* y, Py_ssize_t y_row,
                        Py_ssize_t n) noexcept nogil:
-    cdef bint of_three = rows == work.scheme.m == work.scheme.points - 2     # whole tiles of kernels of three rows
+    # Whole tiles of kernels of three rows, the usual ones, are loops whose length the compiler knows.
+    cdef int m = work.scheme.m
+    cdef bint of_three = rows == m == work.scheme.points - 2
     if work.scheme.pairs == 3 and of_three:
-        restore_whole(3, 6, work, sums, bias, y, y_row, n)
+        restore_columns(3, work, 6, sums, bias, 6, y, y_row, n)
     elif work.scheme.pairs == 3:
-        restore_columns(3, work, sums, bias, rows, y, y_row, n)
+        restore_columns(3, work, m, sums, bias, rows, y, y_row, n)
     elif work.scheme.pairs == 2 and of_three:
-        restore_whole(2, 4, work, sums, bias, y, y_row, n)
+        restore_columns(2, work, 4, sums, bias, 4, y, y_row, n)
     elif work.scheme.pairs == 2:
-        restore_columns(2, work, sums, bias, rows, y, y_row, n)
+        restore_columns(2, work, m, sums, bias, rows, y, y_row, n)
     else:
-        restore_columns(1, work, sums, bias, rows, y, y_row, n)
+        restore_columns(1, work, m, sums, bias, rows, y, y_row, n)
 
 
 cdef inline Py_ssize_t rows_row(const Work* work) noexcept nogil:
