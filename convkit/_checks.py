@@ -5,6 +5,7 @@ An error names the argument, what came, what was expected, and the line that men
 
 from __future__ import annotations
 
+import math
 import operator
 import re
 import sys
@@ -365,9 +366,7 @@ def empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
 
 def checked_size(shape: tuple[int, ...], itemsize: int = 1) -> int:
     """Bytes of an array of `shape`; refused where they overflow a 64-bit integer."""
-    size = itemsize
-    for length in shape:
-        size *= length
+    size = itemsize * math.prod(shape)
     if size > INT64_MAX - 64:
         raise ValueError(f"an array of shape {shape} would take {size} bytes, more than 64 bits can count")
     return size

@@ -18,8 +18,8 @@ from libc.string cimport memset
 
 from convkit._native.arith cimport ceil_div
 from convkit._native.border cimport BORDER_CONSTANT, BORDER_REFLECT
-from convkit._native.conv cimport (MEMORY_BYTES, Conv, channel_block, finish_run, planes_elements, read_arrays,
-                                   tile_elements, widest)
+from convkit._native.conv cimport (MEMORY_BYTES, OUTPUT_BYTES, Conv, channel_block, finish_run, planes_elements,
+                                   read_arrays, tile_elements, widest)
 from convkit._native.conv_offsets cimport Tables, fill_tables, lay_out_tables
 from convkit._native.conv_partition cimport partition
 from convkit._native.conv_weights cimport Weights, find_weights, pack_panel
@@ -321,7 +321,7 @@ cdef void multiply_tile(const Conv* conv, const Unit* unit, const real* weights,
         pack_tile(conv, unit, depth, pixel, pixels)
     tile.pixels = unit.tile if packed else unit.block + pixel
     tile.offset = conv.narrow_offset if packed else conv.offset
-    tile.from_memory = conv.from_memory
+    tile.from_memory, tile.to_memory = conv.from_memory, False
     tile.depth = depth
     tile.weights = weights
     tile.y = unit.y + pixel if in_place else unit.sums if conv.in_place else unit.sums + pixel
@@ -368,7 +368,8 @@ cdef void multiply_lines(const Conv* conv, const Unit* unit, Py_ssize_t depth, P
     # foresees: the longer they are, the faster it is.
     cdef Py_ssize_t output = 0, rows, line
     cdef Tile tile
-    tile.depth, tile.offset, tile.later_offset, tile.from_memory = depth, conv.offset, conv.later_offset, False
+    tile.depth, tile.offset, tile.later_offset = depth, conv.offset, conv.later_offset
+    tile.from_memory, tile.to_memory = False, conv.to_memory
     tile.y_row, tile.addend_row, tile.addend_vector = conv.y_channel, VL, 0
     while output < unit.outputs:
         rows = min(unit.outputs - output, <Py_ssize_t>GEMM_MR)
@@ -493,6 +494,8 @@ cdef Py_ssize_t set_up(Conv* conv, const real[:, :, :, :] x_bchw, real[:, :, :, 
     conv.tap_row, conv.tap_column = &tap_rows[0], &tap_columns[0]
     conv.from_memory = x_bchw.shape[0] * x_bchw.shape[1] * x_bchw.shape[2] * x_bchw.shape[3] > \
         MEMORY_BYTES // <Py_ssize_t>sizeof(real)
+    conv.to_memory = y_bchw.shape[0] * y_bchw.shape[1] * y_bchw.shape[2] * y_bchw.shape[3] > \
+        OUTPUT_BYTES // <Py_ssize_t>sizeof(real)
     conv.block_channels = channel_block(conv.tap_rows * conv.tap_columns, conv.channels, conv.outputs)
     conv.planes.border = border
     conv.planes.stride_h = stride_h if conv.rows > 1 else 1     # the stride of one row may be any number
@@ -524,42 +527,51 @@ cdef Py_ssize_t scratch_elements(const Conv* conv) noexcept nogil:
     return ceil_div(planes_elements(conv) + tile_elements(conv) + sums, line) * line
 
 
-def conv_taps(const real[:, :, :, :] x_bchw not None, const real[::1] weights not None,
-              const real[::1] bias not None, real[:, :, :, :] y_bchw not None,
-              const Py_ssize_t[::1] tap_rows not None, const Py_ssize_t[::1] tap_columns not None, Py_ssize_t stride_h,
-              Py_ssize_t stride_w, Py_ssize_t groups, int border, real cval, int num_threads,
-              int activation=0, real slope=0, const real[:, :, :, :] residual=None):
-    """Convolve `x_bchw` into `y_bchw`, both of any strides.
+cdef class Convolution:
+    """A convolution whose weights are packed: their buffers are acquired once, which takes as long as a small call.
 
     `weights` comes from `pack_weights`; `bias` holds a vector of VECTOR_LANES equal values for every output channel.
     There is a tap for each of `tap_rows` with each of `tap_columns`: offsets into the input, in ascending order.
-    `residual` has `y_bchw`'s strides, or is it.
     """
-    cdef Conv conv
-    cdef Py_ssize_t units = set_up(&conv, x_bchw, y_bchw, tap_rows, tap_columns, stride_h, stride_w, groups, border,
-                                   num_threads, activation, slope, residual)
-    cdef Py_ssize_t* table = make_tables(&conv)
-    cdef Py_ssize_t u, thread_scratch = scratch_elements(&conv)
-    cdef real* scratch
-    num_threads = <int>min(<Py_ssize_t>num_threads, units)
-    conv.weights, conv.bias = &weights[0], &bias[0]
-    conv.planes.cval = cval
-    scratch = <real*>scratch_alloc(num_threads * thread_scratch * sizeof(real))
-    if scratch == NULL:
-        scratch_free(table)
-        raise MemoryError("no memory for the scratch of a convolution")
-    with nogil:
-        for u in range(num_threads):
-            clear(&conv, scratch + u * thread_scratch)
-        run_units(run_unit, &conv, units, num_threads, <char*>scratch, thread_scratch * sizeof(real))
-        scratch_free(table)
-        scratch_free(scratch)
+    cdef const real[::1] weights, bias
+    cdef const Py_ssize_t[::1] tap_rows, tap_columns
+    cdef Py_ssize_t stride_h, stride_w, groups
+    cdef int border
+    cdef real cval
+
+    def __init__(self, const real[::1] weights not None, const real[::1] bias not None,
+                 const Py_ssize_t[::1] tap_rows not None, const Py_ssize_t[::1] tap_columns not None,
+                 Py_ssize_t stride_h, Py_ssize_t stride_w, Py_ssize_t groups, int border, real cval):
+        self.weights, self.bias, self.tap_rows, self.tap_columns = weights, bias, tap_rows, tap_columns
+        self.stride_h, self.stride_w, self.groups, self.border, self.cval = stride_h, stride_w, groups, border, cval
+
+    def run(self, const real[:, :, :, :] x_bchw not None, real[:, :, :, :] y_bchw not None, int num_threads,
+            int activation=0, real slope=0, const real[:, :, :, :] residual=None):
+        """Convolve `x_bchw` into `y_bchw`, both of any strides; `residual` has `y_bchw`'s, or is it."""
+        cdef Conv conv
+        cdef Py_ssize_t units = set_up(&conv, x_bchw, y_bchw, self.tap_rows, self.tap_columns, self.stride_h,
+                                       self.stride_w, self.groups, self.border, num_threads, activation, slope, residual)
+        cdef Py_ssize_t* table = make_tables(&conv)
+        cdef Py_ssize_t u, thread_scratch = scratch_elements(&conv)
+        cdef real* scratch
+        num_threads = <int>min(<Py_ssize_t>num_threads, units)
+        conv.weights, conv.bias, conv.planes.cval = &self.weights[0], &self.bias[0], self.cval
+        scratch = <real*>scratch_alloc(num_threads * thread_scratch * sizeof(real))
+        if scratch == NULL:
+            scratch_free(table)
+            raise MemoryError("no memory for the scratch of a convolution")
+        with nogil:
+            for u in range(num_threads):
+                clear(&conv, scratch + u * thread_scratch)
+            run_units(run_unit, &conv, units, num_threads, <char*>scratch, thread_scratch * sizeof(real))
+            scratch_free(table)
+            scratch_free(scratch)
 
 
 def workspace_bytes(const real[:, :, :, :] x_bchw not None, real[:, :, :, :] y_bchw not None,
                     const Py_ssize_t[::1] tap_rows not None, const Py_ssize_t[::1] tap_columns not None,
                     Py_ssize_t stride_h, Py_ssize_t stride_w, Py_ssize_t groups, int num_threads):
-    """Scratch of each thread of `conv_taps`, which looks at the arrays' sizes alone."""
+    """Scratch of each thread of a `Convolution`, which looks at the arrays' sizes alone."""
     cdef Conv conv
     set_up(&conv, x_bchw, y_bchw, tap_rows, tap_columns, stride_h, stride_w, groups, BORDER_REFLECT, num_threads, 0, 0,
            None)
@@ -570,7 +582,7 @@ def workspace_bytes(const real[:, :, :, :] x_bchw not None, real[:, :, :, :] y_b
 def units(const real[:, :, :, :] x_bchw not None, real[:, :, :, :] y_bchw not None,
           const Py_ssize_t[::1] tap_rows not None, const Py_ssize_t[::1] tap_columns not None, Py_ssize_t stride_h,
           Py_ssize_t stride_w, Py_ssize_t groups, int num_threads):
-    """The units of work of `conv_taps`: of each its first element of `y_bchw`, and its channels, rows and columns.
+    """The units of work of a `Convolution`: of each its first element of `y_bchw`, and its channels, rows and columns.
 
     A map without gaps may be one row.
     """

@@ -18,6 +18,9 @@ SMALL_WORK = 1_000_000
 OUTPUT_WORK = 8
 """Multiply-adds that take as long as all else that an output of a convolution takes."""
 
+INPUT_WORK = 2
+"""The same of an element of its input."""
+
 force_threads = False
 """Tests set this to run small work on every thread that was asked for."""
 

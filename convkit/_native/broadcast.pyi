@@ -3,23 +3,30 @@ from convkit._checks import Array
 VECTOR_LANES: int
 
 def pack_weights(weight_gockk: Array, kernel_index: Array, packed: Array) -> None: ...
-def conv_taps(
-    x_bchw: Array,
-    weights: Array,
-    bias: Array,
-    y_bchw: Array,
-    tap_rows: Array,
-    tap_columns: Array,
-    stride_h: int,
-    stride_w: int,
-    groups: int,
-    border: int,
-    cval: float,
-    num_threads: int,
-    activation: int = 0,
-    slope: float = 0.0,
-    residual: Array | None = None,
-) -> None: ...
+
+class Convolution:
+    def __init__(
+        self,
+        weights: Array,
+        bias: Array,
+        tap_rows: Array,
+        tap_columns: Array,
+        stride_h: int,
+        stride_w: int,
+        groups: int,
+        border: int,
+        cval: float,
+    ) -> None: ...
+    def run(
+        self,
+        x_bchw: Array,
+        y_bchw: Array,
+        num_threads: int,
+        activation: int = 0,
+        slope: float = 0.0,
+        residual: Array | None = None,
+    ) -> None: ...
+
 def workspace_bytes(
     x_bchw: Array,
     y_bchw: Array,

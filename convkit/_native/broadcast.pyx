@@ -454,40 +454,50 @@ cdef Py_ssize_t scratch_elements(const Conv* conv) noexcept nogil:
     return sums_elements(conv) + (0 if conv.direct else conv.run_images * conv.image_step + VL)
 
 
-def conv_taps(const real[:, :, :, :] x_bchw not None, const real[::1] weights not None,
-              const real[::1] bias not None, real[:, :, :, :] y_bchw not None,
-              const Py_ssize_t[::1] tap_rows not None, const Py_ssize_t[::1] tap_columns not None, Py_ssize_t stride_h,
-              Py_ssize_t stride_w, Py_ssize_t groups, int border, real cval, int num_threads,
-              int activation=0, real slope=0, const real[:, :, :, :] residual=None):
-    """Convolve `x_bchw` into `y_bchw`, both of any strides.
+cdef class Convolution:
+    """A convolution whose weights are packed: their buffers are acquired once, which takes as long as a small call.
 
     `weights` comes from `pack_weights`; `bias` holds whole vectors of VECTOR_LANES numbers for each group's outputs.
     There is a tap for each of `tap_rows` with each of `tap_columns`: offsets into the input, in ascending order.
-    `residual` has `y_bchw`'s strides, or is it.
     """
-    cdef Conv conv
-    cdef Py_ssize_t units = set_up(&conv, x_bchw, y_bchw, tap_rows, tap_columns, stride_h, stride_w, groups, border, cval,
-                                   num_threads)
-    cdef Py_ssize_t* table = make_tables(&conv)
-    cdef Py_ssize_t thread_scratch = ceil_div(scratch_elements(&conv), LINE) * LINE
-    cdef real* scratch
-    conv.epilogue = make_epilogue(activation, slope, residual, conv.y, conv.y_column)
-    conv.weights, conv.bias = &weights[0], &bias[0]
-    num_threads = <int>min(<Py_ssize_t>num_threads, units)
-    scratch = <real*>scratch_alloc(num_threads * thread_scratch * sizeof(real))
-    if scratch == NULL:
-        scratch_free(table)
-        raise MemoryError("no memory for the scratch of a convolution")
-    with nogil:
-        run_units(run_unit, &conv, units, num_threads, <char*>scratch, thread_scratch * sizeof(real))
-        scratch_free(table)
-        scratch_free(scratch)
+    cdef const real[::1] weights, bias
+    cdef const Py_ssize_t[::1] tap_rows, tap_columns
+    cdef Py_ssize_t stride_h, stride_w, groups
+    cdef int border
+    cdef real cval
+
+    def __init__(self, const real[::1] weights not None, const real[::1] bias not None,
+                 const Py_ssize_t[::1] tap_rows not None, const Py_ssize_t[::1] tap_columns not None,
+                 Py_ssize_t stride_h, Py_ssize_t stride_w, Py_ssize_t groups, int border, real cval):
+        self.weights, self.bias, self.tap_rows, self.tap_columns = weights, bias, tap_rows, tap_columns
+        self.stride_h, self.stride_w, self.groups, self.border, self.cval = stride_h, stride_w, groups, border, cval
+
+    def run(self, const real[:, :, :, :] x_bchw not None, real[:, :, :, :] y_bchw not None, int num_threads,
+            int activation=0, real slope=0, const real[:, :, :, :] residual=None):
+        """Convolve `x_bchw` into `y_bchw`, both of any strides; `residual` has `y_bchw`'s, or is it."""
+        cdef Conv conv
+        cdef Py_ssize_t units = set_up(&conv, x_bchw, y_bchw, self.tap_rows, self.tap_columns, self.stride_h,
+                                       self.stride_w, self.groups, self.border, self.cval, num_threads)
+        cdef Py_ssize_t* table = make_tables(&conv)
+        cdef Py_ssize_t thread_scratch = ceil_div(scratch_elements(&conv), LINE) * LINE
+        cdef real* scratch
+        conv.epilogue = make_epilogue(activation, slope, residual, conv.y, conv.y_column)
+        conv.weights, conv.bias = &self.weights[0], &self.bias[0]
+        num_threads = <int>min(<Py_ssize_t>num_threads, units)
+        scratch = <real*>scratch_alloc(num_threads * thread_scratch * sizeof(real))
+        if scratch == NULL:
+            scratch_free(table)
+            raise MemoryError("no memory for the scratch of a convolution")
+        with nogil:
+            run_units(run_unit, &conv, units, num_threads, <char*>scratch, thread_scratch * sizeof(real))
+            scratch_free(table)
+            scratch_free(scratch)
 
 
 def workspace_bytes(const real[:, :, :, :] x_bchw not None, real[:, :, :, :] y_bchw not None,
                     const Py_ssize_t[::1] tap_rows not None, const Py_ssize_t[::1] tap_columns not None,
                     Py_ssize_t stride_h, Py_ssize_t stride_w, Py_ssize_t groups, int num_threads):
-    """Scratch of each thread of `conv_taps`, which looks at the arrays' sizes alone."""
+    """Scratch of each thread of a `Convolution`, which looks at the arrays' sizes alone."""
     cdef Conv conv
     set_up(&conv, x_bchw, y_bchw, tap_rows, tap_columns, stride_h, stride_w, groups, BORDER_CONSTANT, 0, num_threads)
     scratch_free(make_tables(&conv))
@@ -509,7 +519,7 @@ def reading(const real[:, :, :, :] x_bchw not None, real[:, :, :, :] y_bchw not 
 def units(const real[:, :, :, :] x_bchw not None, real[:, :, :, :] y_bchw not None,
           const Py_ssize_t[::1] tap_rows not None, const Py_ssize_t[::1] tap_columns not None, Py_ssize_t stride_h,
           Py_ssize_t stride_w, Py_ssize_t groups, int num_threads):
-    """The units of work of `conv_taps`, as boxes: the first element of `y_bchw`, and its channels, rows and columns."""
+    """The units of work of a `Convolution`, as boxes: the first element of `y_bchw`, and its channels, rows and columns."""
     cdef Conv conv
     cdef Unit unit
     cdef Py_ssize_t u, image, count = set_up(&conv, x_bchw, y_bchw, tap_rows, tap_columns, stride_h, stride_w, groups,

@@ -11,6 +11,7 @@ cdef enum:
     DIRECT_CHANNELS = 96
     FEW_DIRECT_CHANNELS = 32
     MEMORY_BYTES = 8 << 20      # of an input from which on no cache near this core keeps it
+    OUTPUT_BYTES = 2 << 20      # of an output that did not stay in the second cache since the last one like it
 
 
 cdef struct Conv:
@@ -29,7 +30,7 @@ cdef struct Conv:
     Py_ssize_t block_channels                           # of a block of K
     Py_ssize_t* offset                                  # in the planes, of each k of a block
     Py_ssize_t tile_vectors                             # of the largest tile
-    bint from_memory                                    # the input is larger than a cache
+    bint from_memory, to_memory                         # the input is larger than a cache; the output
     bint direct                                         # no planes: the taps' pixels lie so in the input itself
     bint narrow                                         # tiles are packed once more, without gaps
     bint gathered                                       # direct, but a tile is packed before many panels pass over it

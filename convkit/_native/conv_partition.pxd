@@ -13,18 +13,10 @@ cdef enum:
     GATHERED_ROWS = 128         # more output channels than these repay a packed tile
     CROWDED_ROWS = 32           # ... of channels that a multiple of so many bytes lies between: they share 8 sets of
     CROWDED_BYTES = 512         # the L1 cache, and a tile that is not packed does not stay there
-    LINE_CHANNELS = 32          # of inputs that are cut into runs of `run_bytes`; where few outputs share a pixel
-    FEW_LINE_CHANNELS = 8
-    LINE_BYTES = 20 * 1024      # of the pixels that a row of the output sees: they stay in the L1 cache
-    NEAR_BYTES = 40 * 1024      # of those under several rows, along which a panel goes at once
+    LINE_CHANNELS = 48          # of an input that is read where it lies, and along which panels go
+    NEAR_BYTES = 40 * 1024      # of the pixels under a row of the output, or under several along which a panel goes at once
     FEW_PRODUCTS = 32           # of an output, which take less time than memory: rows without gaps are one long line
-    RUN_BYTES = 192 * 1024      # of a 1×1 kernel's, in the L2 cache: memory takes long runs of the output much faster
     WEIGHTS_COST = 2            # of reading a weight of each row of a panel from memory, in multiplications of a vector
-
-
-cdef inline Py_ssize_t run_bytes() noexcept nogil:
-    # Of a 1×1 kernel. Large tiles would wait for pixels from the L2 cache.
-    return RUN_BYTES if GEMM_MR == 4 else LINE_BYTES
 
 
 cdef inline bint follows(const Conv* conv, Py_ssize_t last, Py_ssize_t tap) noexcept nogil:
@@ -105,8 +97,8 @@ cdef inline void cut_lines(Conv* conv) noexcept nogil:
     cdef Py_ssize_t slab = conv.tap_rows * pixel_bytes * conv.planes.pitch
     cdef bint is_long = conv.columns >= 2 * tile or (conv.in_place and conv.channels * taps <= FEW_PRODUCTS)
     conv.by_lines = (conv.y_column == 1 and not (conv.narrow or adds_in_place(&conv.epilogue))
-                     and conv.block_channels == conv.channels and slab <= (run_bytes() if conv.direct else LINE_BYTES)
-                     and is_long and (conv.direct or conv.strips == 1))
+                     and conv.block_channels == conv.channels and is_long
+                     and (conv.channels <= LINE_CHANNELS if conv.direct else slab <= NEAR_BYTES and conv.strips == 1))
     conv.lines = max(<Py_ssize_t>1, (NEAR_BYTES // (pixel_bytes * conv.planes.pitch) - extent) // conv.planes.stride_h + 1)
     conv.piece = conv.strip_columns if conv.direct else max(2 * tile, NEAR_BYTES // pixel_bytes // VL * VL)
 
@@ -121,9 +113,7 @@ cdef inline void partition(Conv* conv, Py_ssize_t images, Py_ssize_t threads) no
     tile = conv.tile_vectors * VL
     most_panels = min(panels, <Py_ssize_t>(CHUNK_ROWS // GEMM_MR))
     pixels = SUMS_BYTES // (most_panels * GEMM_MR)
-    if conv.direct and conv.channels <= (LINE_CHANNELS if conv.outputs >= GEMM_MR else FEW_LINE_CHANNELS):
-        pixels = min(pixels, run_bytes() // conv.channels)
-    elif not conv.direct:
+    if not conv.direct:
         slab = conv.block_channels * min(conv.planes.stride_h, conv.tap_rows) * conv.planes.phases
         pixels = min(pixels, PLANES_BYTES // slab)
     pixels = max(pixels // <Py_ssize_t>sizeof(real) // tile, <Py_ssize_t>BAND_TILES) * tile

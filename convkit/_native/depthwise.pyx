@@ -31,8 +31,9 @@ from convkit._native.depthwise_strip cimport pack_strip
 from convkit._native.depthwise_sums cimport Ahead, Panel, Tile, Vectors, ask, sum_panel, sum_tiles
 from convkit._native.epilogue cimport adds_in_place, finish_rows, make_epilogue
 from convkit._native.shares cimport run_units
-from convkit._native.simd cimport (LINE, STRIP_CHUNK, STRIP_ROWS, STRIP_ROWS_PAIR, STRIP_VECTORS_4, STRIP_VECTORS_8, VL,
-                                   lanes_between, real, scratch_alloc, scratch_free, vec_lanes, vec_set, vec_store)
+from convkit._native.simd cimport (HALVES, LINE, STRIP_CHUNK, STRIP_ROWS, STRIP_ROWS_PAIR, STRIP_VECTORS_4,
+                                   STRIP_VECTORS_8, VL, lanes_between, real, scratch_alloc, scratch_free, vec_lanes,
+                                   vec_set, vec_store)
 
 cdef enum:
     STRIP_BYTES = 16384     # of the L1 cache, where all of a strip is read again and again
@@ -118,6 +119,8 @@ cdef void pair_2(const Tile* tile) noexcept nogil:
 cdef void pair_3(const Tile* tile) noexcept nogil:
     sum_strides(2, 3, STRIP_ROWS_PAIR, tile)
 
+
+PART_LANES = VL // 2 if HALVES else VL     # of the least part of a register that is summed for one output
 
 ctypedef void (*TileSums)(const Tile*) noexcept nogil
 
@@ -504,53 +507,64 @@ cdef Py_ssize_t scratch_elements(const Conv* conv) noexcept nogil:
     return LINE + APART + conv.channels * conv.channel
 
 
-def depthwise(const real[:, :, :, :] x_bchw not None, const real[::1] weights not None,
-              const real[::1] bias not None, real[:, :, :, :] y_bchw not None, Py_ssize_t groups,
-              (Py_ssize_t, Py_ssize_t) kernel, (Py_ssize_t, Py_ssize_t) stride,
-              (Py_ssize_t, Py_ssize_t) dilation, (Py_ssize_t, Py_ssize_t) before, int border, real cval,
-              int num_threads, int activation=0, real slope=0, const real[:, :, :, :] residual=None):
-    """Convolve `x_bchw` into `y_bchw`, both of any strides.
+cdef class Convolution:
+    """A convolution whose weights are packed: their buffers are acquired once, which takes as long as a small call.
 
     `weights` are packed for `kernel_chunk`, `bias` is [group][output]; `kernel`, `stride`, `dilation` and the
-    padding `before` are (vertical, horizontal). `residual` has `y_bchw`'s strides, or is it.
+    padding `before` are (vertical, horizontal).
     """
-    cdef Conv conv
-    set_up(&conv, x_bchw, y_bchw, groups, kernel, stride, dilation, before, border, num_threads, activation, slope,
-           residual)
-    cdef Py_ssize_t u, columns = conv.strips * conv.vectors * conv.stride_w
-    cdef Py_ssize_t thread_scratch = scratch_elements(&conv)
-    cdef Py_ssize_t* tables
-    cdef real* scratch
-    num_threads = <int>min(<Py_ssize_t>num_threads, conv.units)
-    conv.weights, conv.bias = &weights[0], &bias[0]
-    conv.border, conv.cval = border, cval
-    tables = <Py_ssize_t*>scratch_alloc((conv.taps + conv.products + columns * VL) * sizeof(Py_ssize_t)
-                                        + columns * sizeof(vec_lanes))
-    scratch = <real*>scratch_alloc(num_threads * thread_scratch * sizeof(real))
-    if tables == NULL or scratch == NULL:
+    cdef const real[::1] weights, bias
+    cdef Py_ssize_t groups
+    cdef (Py_ssize_t, Py_ssize_t) kernel, stride, dilation, before
+    cdef int border
+    cdef real cval
+
+    def __init__(self, const real[::1] weights not None, const real[::1] bias not None, Py_ssize_t groups,
+                 (Py_ssize_t, Py_ssize_t) kernel, (Py_ssize_t, Py_ssize_t) stride, (Py_ssize_t, Py_ssize_t) dilation,
+                 (Py_ssize_t, Py_ssize_t) before, int border, real cval):
+        self.weights, self.bias, self.groups, self.kernel, self.stride = weights, bias, groups, kernel, stride
+        self.dilation, self.before, self.border, self.cval = dilation, before, border, cval
+
+    def run(self, const real[:, :, :, :] x_bchw not None, real[:, :, :, :] y_bchw not None, int num_threads,
+            int activation=0, real slope=0, const real[:, :, :, :] residual=None):
+        """Convolve `x_bchw` into `y_bchw`, both of any strides; `residual` has `y_bchw`'s, or is it."""
+        cdef Conv conv
+        set_up(&conv, x_bchw, y_bchw, self.groups, self.kernel, self.stride, self.dilation, self.before, self.border,
+               num_threads, activation, slope, residual)
+        cdef Py_ssize_t u, columns = conv.strips * conv.vectors * conv.stride_w
+        cdef Py_ssize_t thread_scratch = scratch_elements(&conv)
+        cdef Py_ssize_t* tables
+        cdef real* scratch
+        num_threads = <int>min(<Py_ssize_t>num_threads, conv.units)
+        conv.weights, conv.bias = &self.weights[0], &self.bias[0]
+        conv.border, conv.cval = self.border, self.cval
+        tables = <Py_ssize_t*>scratch_alloc((conv.taps + conv.products + columns * VL) * sizeof(Py_ssize_t)
+                                            + columns * sizeof(vec_lanes))
+        scratch = <real*>scratch_alloc(num_threads * thread_scratch * sizeof(real))
+        if tables == NULL or scratch == NULL:
+            scratch_free(tables)
+            scratch_free(scratch)
+            raise MemoryError("no memory for the scratch of a convolution")
+        conv.tap_offset, conv.row_tap_offset = tables, tables + conv.taps
+        conv.source = tables + conv.taps + conv.products
+        conv.lanes = <const vec_lanes*>(conv.source + columns * VL)
+        if conv.outputs % 4:
+            find_taps(&conv, conv.chunk, tables)
+        if conv.outputs >= 4:
+            find_taps(&conv, 1, tables + conv.taps)
+        find_columns(&conv, tables + conv.taps + conv.products, <vec_lanes*>conv.lanes)
+        with nogil:
+            for u in range(num_threads):
+                scratch[u * thread_scratch] = 0
+            run_units(run_unit, &conv, conv.units, num_threads, <char*>scratch, thread_scratch * sizeof(real))
         scratch_free(tables)
         scratch_free(scratch)
-        raise MemoryError("no memory for the scratch of a convolution")
-    conv.tap_offset, conv.row_tap_offset = tables, tables + conv.taps
-    conv.source = tables + conv.taps + conv.products
-    conv.lanes = <const vec_lanes*>(conv.source + columns * VL)
-    if conv.outputs % 4:
-        find_taps(&conv, conv.chunk, tables)
-    if conv.outputs >= 4:
-        find_taps(&conv, 1, tables + conv.taps)
-    find_columns(&conv, tables + conv.taps + conv.products, <vec_lanes*>conv.lanes)
-    with nogil:
-        for u in range(num_threads):
-            scratch[u * thread_scratch] = 0
-        run_units(run_unit, &conv, conv.units, num_threads, <char*>scratch, thread_scratch * sizeof(real))
-    scratch_free(tables)
-    scratch_free(scratch)
 
 
 def workspace_bytes(const real[:, :, :, :] x_bchw not None, real[:, :, :, :] y_bchw not None, Py_ssize_t groups,
                     (Py_ssize_t, Py_ssize_t) kernel, (Py_ssize_t, Py_ssize_t) stride,
                     (Py_ssize_t, Py_ssize_t) dilation, (Py_ssize_t, Py_ssize_t) before, int num_threads):
-    """Scratch of each thread of `depthwise`, which looks at the arrays' sizes alone."""
+    """Scratch of each thread of a `Convolution`, which looks at the arrays' sizes alone."""
     cdef Conv conv
     set_up(&conv, x_bchw, y_bchw, groups, kernel, stride, dilation, before, BORDER_CONSTANT, num_threads, 0, 0, None)
     return scratch_elements(&conv) * <Py_ssize_t>sizeof(real)

@@ -2,8 +2,13 @@
 # anywhere in the strip.
 from convkit._native.arith cimport ceil_div
 from convkit._native.depthwise_conv cimport PITCH, Conv
-from convkit._native.simd cimport (LINE, VL, prefetch, prefetch_far, prefetch_write, real, vec, vec_load,
-                                   vec_pin, vec_set, vec_store, vec_store_part)
+from convkit._native.simd cimport (HALVES, LINE, VL, half_load, half_pin, half_set, half_store, half_store_part, half_vec,
+                                   prefetch, prefetch_far, prefetch_write, real, vec, vec_load, vec_pin, vec_set,
+                                   vec_store, vec_store_part)
+
+ctypedef fused register:
+    vec
+    half_vec
 
 
 cdef struct Ahead:              # the input of the next strip, asked for line by line while this one's tiles are summed
@@ -40,22 +45,50 @@ cdef struct Panel:              # 4 outputs or 8, one panel of them after anothe
     Py_ssize_t panels, y_channel
 
 
+cdef inline register filled(real x, register* _) noexcept nogil:
+    if register is vec:
+        return vec_set(x)
+    else:
+        return half_set(x)
+
+
+cdef inline register loaded(const real* p, register* _) noexcept nogil:
+    if register is vec:
+        return vec_pin(vec_load(p))
+    else:
+        return half_pin(half_load(p))
+
+
+cdef inline void store(real* p, register v) noexcept nogil:
+    if register is vec:
+        vec_store(p, v)
+    else:
+        half_store(p, v)
+
+
+cdef inline void store_part(real* p, register v, Py_ssize_t n) noexcept nogil:
+    if register is vec:
+        vec_store_part(p, v, n)
+    else:
+        half_store_part(p, v, n)
+
+
 cdef inline void add_taps(const int OUTPUTS, const int CHUNK, const int STRIDE, const int ROWS, Py_ssize_t taps,
                           const Py_ssize_t* offset, Py_ssize_t row_step, const real* strip, const real* weights,
-                          vec* acc) noexcept nogil:
+                          register* acc) noexcept nogil:
     # Each tap is CHUNK kernel rows, row_step apart, of a kernel column of a channel. Output rows lie STRIDE · row_step
     # apart.
-    cdef vec w[14]
-    cdef vec x
+    cdef register w[14]
+    cdef register x
     cdef const real* source
     cdef Py_ssize_t t
     cdef int i, k, m, row
     for t in range(taps):
         source = strip + offset[t]
         for k in range(OUTPUTS * CHUNK):
-            w[k] = vec_set(weights[k])
+            w[k] = filled(weights[k], acc)
         for row in range((ROWS - 1) * STRIDE + CHUNK):
-            x = vec_pin(vec_load(source + row * row_step))
+            x = loaded(source + row * row_step, acc)
             for i in range(ROWS - 1, -1, -1):
                 k = row - i * STRIDE
                 if k >= 0 and k < CHUNK:
@@ -91,40 +124,51 @@ cdef inline void ask_for_output(const int OUTPUTS, const int ROWS, bint from_mem
                 prefetch_write(next + m * y_channel + i * LINE)
 
 
+cdef inline void sum_tile(const int OUTPUTS, const int CHUNK, const int STRIDE, const int ROWS, const Tile* tile,
+                          const real* strip, real* y, Py_ssize_t columns, register* acc) noexcept nogil:
+    # ROWS output rows of OUTPUTS channels, `columns` columns of each: at most a register. What is read after a store
+    # stands in variables of its own: C takes it that a register may be stored anywhere.
+    cdef const Conv* conv = tile.conv
+    cdef Py_ssize_t rows = tile.rows, y_row = tile.y_row, y_channel = tile.y_channel
+    cdef int i, m
+    for m in range(OUTPUTS):
+        for i in range(ROWS):
+            acc[m * ROWS + i] = filled(tile.bias[m], acc)
+    if CHUNK > 1:
+        add_taps(OUTPUTS, CHUNK, STRIDE, ROWS, conv.chunk_taps, conv.tap_offset, conv.dilation_h * PITCH, strip,
+                 tile.weights, acc)
+    if CHUNK == 1 or conv.taps > conv.chunk_taps:   # row by row: any stride and dilation
+        add_taps(OUTPUTS, 1, 1, ROWS, conv.taps - conv.chunk_taps, conv.tap_offset + conv.chunk_taps,
+                 conv.rows_apart * conv.stride_h * PITCH, strip, tile.weights + conv.chunk_taps * OUTPUTS * CHUNK, acc)
+    if columns == <Py_ssize_t>(sizeof(register) // sizeof(real)) and rows == ROWS:
+        for m in range(OUTPUTS):
+            for i in range(ROWS):
+                store(y + m * y_channel + i * y_row, acc[m * ROWS + i])
+    else:
+        for m in range(OUTPUTS):
+            for i in range(ROWS):
+                if i < rows:
+                    store_part(y + m * y_channel + i * y_row, acc[m * ROWS + i], columns)
+
+
 cdef inline void sum_tiles(const int OUTPUTS, const int CHUNK, const int STRIDE, const int ROWS,
                            const Tile* tile) noexcept nogil:
-    # ROWS output rows of OUTPUTS channels, a vector of columns at a time.
+    # A register of columns at a time; the last ones may fill half of one.
     cdef vec acc[16]
-    cdef const Conv* conv = tile.conv
+    cdef half_vec half[8]
     cdef const real* strip = tile.strip
     cdef real* y = tile.y
     cdef real* next = tile.next
-    cdef Py_ssize_t left = tile.columns, n
-    cdef int i, m
+    cdef Py_ssize_t left = tile.columns
     while left > 0:
         if tile.ahead != NULL:
-            ask(conv, tile.ahead, ROWS)
-        ask_for_output(OUTPUTS, ROWS, conv.from_memory, next, tile.y_channel)
-        for m in range(OUTPUTS):
-            for i in range(ROWS):
-                acc[m * ROWS + i] = vec_set(tile.bias[m])
+            ask(tile.conv, tile.ahead, ROWS)
+        ask_for_output(OUTPUTS, ROWS, tile.conv.from_memory, next, tile.y_channel)
         next += ROWS * VL
-        if CHUNK > 1:
-            add_taps(OUTPUTS, CHUNK, STRIDE, ROWS, conv.chunk_taps, conv.tap_offset, conv.dilation_h * PITCH, strip,
-                     tile.weights, acc)
-        if CHUNK == 1 or conv.taps > conv.chunk_taps:   # row by row: any stride and dilation
-            add_taps(OUTPUTS, 1, 1, ROWS, conv.taps - conv.chunk_taps, conv.tap_offset + conv.chunk_taps,
-                     conv.rows_apart * conv.stride_h * PITCH, strip, tile.weights + conv.chunk_taps * OUTPUTS * CHUNK, acc)
-        n = min(left, <Py_ssize_t>VL)
-        if n == VL and tile.rows == ROWS:
-            for m in range(OUTPUTS):
-                for i in range(ROWS):
-                    vec_store(y + m * tile.y_channel + i * tile.y_row, acc[m * ROWS + i])
+        if HALVES and OUTPUTS == 1 and left <= VL // 2:
+            sum_tile(OUTPUTS, CHUNK, STRIDE, ROWS, tile, strip, y, left, half)
         else:
-            for m in range(OUTPUTS):
-                for i in range(ROWS):
-                    if i < tile.rows:
-                        vec_store_part(y + m * tile.y_channel + i * tile.y_row, acc[m * ROWS + i], n)
+            sum_tile(OUTPUTS, CHUNK, STRIDE, ROWS, tile, strip, y, min(left, <Py_ssize_t>VL), acc)
         strip += VL
         y += VL
         left -= VL

@@ -5,7 +5,7 @@ from convkit._native.simd cimport (GEMM_MR, LINE, VL, prefetch, prefetch_far, pr
 
 cdef enum:
     AHEAD = 160     # rows of a weight panel: those of large layers come from beyond the L2 cache
-    TILES_AHEAD = 2  # whose lines a small tile asks for: of few products, one tile takes less time than memory
+    TILES_AHEAD = 2  # of few products each, whose lines are asked for: one takes less time than memory
 
 
 cdef struct Tile:
@@ -22,7 +22,7 @@ cdef struct Tile:
     const real* addend
     Py_ssize_t addend_row
     Py_ssize_t addend_vector    # VL, or 0 where one vector serves the row
-    bint from_memory            # where its pixels come from, not from a cache
+    bint from_memory, to_memory  # where its pixels come from, and its sums go to: not a cache
     const real* later           # what a large tile asks for meanwhile: a line for each k
     const Py_ssize_t* later_offset
     Py_ssize_t weights_step     # from one time to the next
@@ -35,9 +35,9 @@ cdef struct Tile:
 cdef inline void multiply(const int MR, const int NV, const bint FAR, const Tile* tile) noexcept nogil:
     # All but `tile` are constants once inlined; MR and NV at most 8. Where offsets lie FAR apart, each time asks for a
     # line of the next tile, or for both of the one after it from memory; of that one too where tiles are large. A small
-    # one asks for the lines that later ones store before it sums, a large one meanwhile. The outer loop lives in
-    # here because gcc unrolls the loops over `acc` early enough to keep it in registers only where they are nested in
-    # another.
+    # one asks for the lines that later ones store before it sums, as does one of few products into memory, a large one
+    # meanwhile. The outer loop lives in here because gcc unrolls the loops over `acc` early enough to keep it in
+    # registers only where they are nested in another.
     cdef vec acc[24]
     cdef vec x[8]
     cdef vec w[8]
@@ -59,6 +59,11 @@ cdef inline void multiply(const int MR, const int NV, const bint FAR, const Tile
                 acc[i * NV + j] = vec_set(0)
         if GEMM_MR > 4:
             far = (2 * NV + _ % NV) * VL
+            if tile.to_memory and tile.depth < MR * (NV + 1):
+                for i in range(MR):
+                    for j in range(NV):
+                        prefetch_write(y + TILES_AHEAD * y_step + i * y_row + j * VL)
+                    prefetch_write(y + TILES_AHEAD * y_step + i * y_row + NV * VL - 1)
         else:
             far = 2 * NV * VL if tile.from_memory else NV * VL + _ % 2 * LINE
             farther = far + LINE if tile.from_memory else 0

@@ -15,7 +15,8 @@
  *      whose weights stay in registers too, COLUMN_VECTORS.
  *      SUMS_BYTES and PLANES_BYTES of a unit of work share the L2 cache with weights. Where FORESEES_LINES, long
  *      runs of lines come unasked, and to ask takes longer than it saves. Where it SLIDES, to
- *      make a register of two neighbours takes no longer than to load it across two cache lines -- */
+ *      make a register of two neighbours takes no longer than to load it across two cache lines. Where it HALVES, half
+ *      a register takes half the time on some machines -- */
 #if defined(__AVX512F__) /* 32 registers of 64 bytes */
 #define VECTOR_BYTES 64
 #define GEMM_MR 8
@@ -34,6 +35,7 @@
 #define PLANES_BYTES (1 << 19)
 #define FORESEES_LINES 1
 #define SLIDES 1
+#define HALVES 1
 #elif defined(__AVX2__) /* 16 registers of 32 bytes */
 #define VECTOR_BYTES 32
 #define GEMM_MR 4
@@ -52,6 +54,7 @@
 #define PLANES_BYTES (1 << 17)
 #define FORESEES_LINES 0
 #define SLIDES 0
+#define HALVES 0
 #elif defined(__aarch64__) /* 32 registers of 16 bytes; gcc keeps all broadcasts in registers of their own */
 #define VECTOR_BYTES 16
 #define GEMM_MR 8
@@ -70,6 +73,7 @@
 #define PLANES_BYTES (1 << 19)
 #define FORESEES_LINES 1
 #define SLIDES 0
+#define HALVES 0
 #else /* x86-64 SSE2 (16 registers of 16 bytes, no FMA) and any other machine */
 #define VECTOR_BYTES 16
 #define GEMM_MR 4
@@ -88,6 +92,7 @@
 #define PLANES_BYTES (1 << 19)
 #define FORESEES_LINES 0
 #define SLIDES 0
+#define HALVES 0
 #endif
 
 /* Vectors of the GEMM's tile for a panel of so many rows, few enough that 8 sums would not be in flight. */

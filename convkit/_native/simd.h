@@ -197,6 +197,26 @@ INLINE vec vec_minus_abs(vec v) { return (vec)((vec_bits)v | (vec_bits)vec_set(-
 /* v · 2ᵏ, k the whole number in the low bits of `power`, where both v and the result are normal. */
 INLINE vec vec_exponent_add(vec v, vec power) { return (vec)((vec_bits)v + ((vec_bits)power << FRACTION_BITS)); }
 
+/* The lower half of a register. */
+typedef real half_vec __attribute__((vector_size(VECTOR_BYTES / 2)));
+typedef real half_unaligned __attribute__((vector_size(VECTOR_BYTES / 2), aligned(sizeof(real)), may_alias));
+INLINE half_vec half_load(const real *p) { return *(const half_unaligned *)p; }
+INLINE void half_store(real *p, half_vec v) { *(half_unaligned *)p = v; }
+INLINE half_vec half_set(real x) { return x - (half_vec){0}; }
+INLINE half_vec half_pin(half_vec v) {
+  PIN(v);
+  return v;
+}
+INLINE void half_store_part(real *p, half_vec v, ptrdiff_t n) {
+#if defined(__AVX512VL__) && defined(CONVKIT_FLOAT64)
+  _mm256_mask_storeu_pd(p, (__mmask8)((1u << n) - 1), (__m256d)v);
+#elif defined(__AVX512VL__)
+  _mm256_mask_storeu_ps(p, (__mmask8)((1u << n) - 1), (__m256)v);
+#else
+  memcpy(p, &v, n * sizeof(real));
+#endif
+}
+
 /* One row of a weight panel: GEMM_MR output channels side by side. */
 typedef real panel_vec __attribute__((vector_size(GEMM_MR * sizeof(real))));
 typedef real panel_unaligned __attribute__((vector_size(GEMM_MR * sizeof(real)), aligned(sizeof(real)), may_alias));
@@ -268,6 +288,30 @@ INLINE vec vec_load_lanes(const real *p, vec_lanes lanes, vec other) {
     if (lanes >> i & 1) other[i] = p[i];
   return other;
 #endif
+#endif
+}
+
+/* v in `lanes`, and zeros. */
+INLINE vec vec_in_lanes(vec v, vec_lanes lanes) {
+#if defined(__AVX512F__) && defined(CONVKIT_FLOAT64)
+  return (vec)_mm512_maskz_mov_pd((__mmask8)lanes, (__m512d)v);
+#elif defined(__AVX512F__)
+  return (vec)_mm512_maskz_mov_ps(lanes, (__m512)v);
+#else
+  const vec_bits bit = (vec_bits){LANES(LANE_BIT, 0)};
+  return (vec)((vec_bits)v & (vec_bits)((bit & lanes) != 0));
+#endif
+}
+
+/* The number at p in `lanes`, v in the others. */
+INLINE vec vec_set_lanes(vec v, vec_lanes lanes, const real *p) {
+#if defined(__AVX512F__) && defined(CONVKIT_FLOAT64)
+  return (vec)_mm512_mask_broadcastsd_pd((__m512d)v, (__mmask8)lanes, _mm_load_sd(p));
+#elif defined(__AVX512F__)
+  return (vec)_mm512_mask_broadcastss_ps((__m512)v, lanes, _mm_load_ss(p));
+#else
+  const vec_bits bit = (vec_bits){LANES(LANE_BIT, 0)}, mask = (vec_bits)((bit & lanes) != 0);
+  return (vec)(((vec_bits)vec_set(*p) & mask) | ((vec_bits)v & ~mask));
 #endif
 }
 

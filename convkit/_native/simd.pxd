@@ -4,6 +4,7 @@ cdef extern from "simd.h" nogil:
     ctypedef double real
     ctypedef float stored
     ctypedef float vec
+    ctypedef short half_vec
     ctypedef int vec_wide
     ctypedef float panel_vec
     ctypedef double panel_f64
@@ -22,6 +23,7 @@ cdef extern from "simd.h" nogil:
         LINE
         FORESEES_LINES
         SLIDES
+        HALVES
         STRIP_CHUNK
         STRIP_ROWS
         STRIP_ROWS_PAIR
@@ -36,6 +38,11 @@ cdef extern from "simd.h" nogil:
     vec vec_set(real x)
     vec vec_load_pixels(const stored* p)
     vec vec_pin(vec v)
+    half_vec half_load(const real* p)
+    void half_store(real* p, half_vec v)
+    half_vec half_set(real x)
+    half_vec half_pin(half_vec v)
+    void half_store_part(real* p, half_vec v, Py_ssize_t n)
     double rounded(double v)
     vec vec_slide(vec a, vec b, int by)
     void in_order()
@@ -84,6 +91,8 @@ cdef extern from "simd.h" nogil:
     vec vec_load_part(const real* p, Py_ssize_t n)
     vec_lanes lanes_between(Py_ssize_t first, Py_ssize_t end)
     vec vec_load_lanes(const real* p, vec_lanes lanes, vec other)
+    vec vec_in_lanes(vec v, vec_lanes lanes)
+    vec vec_set_lanes(vec v, vec_lanes lanes, const real* p)
     void vec_store_part(real* p, vec v, Py_ssize_t n)
     void copy_part(real* to, const real* source, Py_ssize_t n)
     void prefetch(const void* p)

@@ -15,25 +15,32 @@ def workspace_bytes(
     dilation_w: int,
     num_threads: int,
 ) -> int: ...
-def conv3x3(
-    x_bchw: Array,
-    weights: Array,
-    bias: Array,
-    y_bchw: Array,
-    m: int,
-    stride: int,
-    top: int,
-    left: int,
-    dilation_h: int,
-    dilation_w: int,
-    groups: int,
-    border: int,
-    cval: float,
-    num_threads: int,
-    activation: int = 0,
-    slope: float = 0.0,
-    residual: Array | None = None,
-) -> None: ...
+
+class Convolution:
+    def __init__(
+        self,
+        weights: Array,
+        bias: Array,
+        m: int,
+        stride: int,
+        top: int,
+        left: int,
+        dilation_h: int,
+        dilation_w: int,
+        groups: int,
+        border: int,
+        cval: float,
+    ) -> None: ...
+    def run(
+        self,
+        x_bchw: Array,
+        y_bchw: Array,
+        num_threads: int,
+        activation: int = 0,
+        slope: float = 0.0,
+        residual: Array | None = None,
+    ) -> None: ...
+
 def units(
     m: int,
     stride: int,

@@ -23,11 +23,11 @@ from convkit._native.epilogue cimport add_residual, make_epilogue
 from convkit._native.shares cimport run_units
 from convkit._native.simd cimport (GEMM_MR, GEMM_NV, LINE, VL, prefetch, prefetch_far, real, scratch_alloc, scratch_free,
                                    vec, vec_load_part, vec_set)
-from convkit._native.winograd_conv cimport Conv, Copy, Lanes, Part, Step
+from convkit._native.winograd_conv cimport (GATHERED, PIECED, SPREAD, WHOLE, Conv, Copy, Lanes, Part, Step)
 from convkit._native.winograd_partition cimport partition, set_scheme
 from convkit._native.winograd_places cimport locate, locate_output
 from convkit._native.winograd_products cimport Products, multiply_few, multiply_panels
-from convkit._native.winograd_tile cimport GATHERED, SPREAD, WHOLE, Rows, transform_input, transform_output
+from convkit._native.winograd_tile cimport Rows, transform_input, transform_output
 from convkit._native.winograd_weights cimport transform_kernels, transform_panel
 
 cdef enum:
@@ -66,7 +66,7 @@ cdef void transform_some(int m, int stride, const real* g, Py_ssize_t channels, 
 
 def transform_weights(const real[:, :, :, :, :] weight_gockk not None, int m, int stride, real[::1] packed not None,
                       int num_threads):
-    """Fill `packed`, of `weight_count` elements, with what `conv3x3` multiplies by."""
+    """Fill `packed`, of `weight_count` elements, with what a `Convolution` multiplies by."""
     cdef Py_ssize_t units = weight_gockk.shape[0] * ceil_div(weight_gockk.shape[1], GEMM_MR), u
     cdef real* to = &packed[0]
     with nogil:
@@ -104,10 +104,19 @@ cdef inline void gather(const Lanes* lanes, const real* x, Py_ssize_t step, Py_s
         lines[lanes.x_pixel[i].line] = x[lanes.x_pixel[i].image]
 
 
+cdef inline void ask_for_pieces(const Conv* conv, const Lanes* lanes, const real* x) noexcept nogil:
+    # The same of what is read in pieces.
+    cdef int i
+    for i in range(conv.n * conv.m * conv.stride):
+        prefetch(x + lanes.piece[i].first)
+
+
 cdef inline void transform_rows(const int m, const int stride, const Rows* rows, real* scratch, real* v,
                                 Py_ssize_t v_position) noexcept nogil:
     if rows.kind == WHOLE:
         transform_input(m, stride, WHOLE, rows, scratch, v, v_position)
+    elif rows.kind == PIECED:
+        transform_input(m, stride, PIECED, rows, scratch, v, v_position)
     elif rows.kind == GATHERED:
         transform_input(m, stride, GATHERED, rows, scratch, v, v_position)
     else:
@@ -140,11 +149,13 @@ cdef void clear_lines(const Conv* conv, const Unit* unit, const Part* part) noex
 cdef Rows rows_of(const Conv* conv, const Lanes* lanes, const real* x, const real* lines) noexcept nogil:
     # A channel's, in the image itself or in its gathered lines.
     cdef Rows rows
-    rows.kind = WHOLE if lanes.whole_x else GATHERED
-    rows.line = x + lanes.x if lanes.whole_x else lines
-    rows.step = conv.x_row * conv.dilation_h if lanes.whole_x else conv.span * VL
+    rows.kind, rows.lanes = lanes.kind, lanes
+    rows.line, rows.step = x, 0
+    if lanes.kind == WHOLE:
+        rows.line, rows.step = x + lanes.x, conv.x_row * conv.dilation_h
+    elif lanes.kind == GATHERED:
+        rows.line, rows.step = lines, conv.span * VL
     rows.behind = lines + conv.n * conv.span * VL
-    rows.ends = &lanes.ends[0]
     return rows
 
 
@@ -164,7 +175,11 @@ cdef void transform_vectors(const Conv* conv, const Unit* unit, const Part* part
             lines = unit.lines + 2 * vector * size
             x = unit.x + c * conv.x_channel
             for i in range(min(<Py_ssize_t>2, c1 - c)):
-                gather(lanes, x + i * conv.x_channel, conv.x_column * conv.dilation_w, 2 * conv.x_channel, lines + i * size)
+                if lanes.kind == GATHERED:
+                    gather(lanes, x + i * conv.x_channel, conv.x_column * conv.dilation_w, 2 * conv.x_channel,
+                           lines + i * size)
+                elif lanes.kind == PIECED:
+                    ask_for_pieces(conv, lanes, x + (i + 2) * conv.x_channel)
             for i in range(min(<Py_ssize_t>2, c1 - c)):
                 rows = rows_of(conv, lanes, x + i * conv.x_channel, lines + i * size)
                 transform_lanes(conv, &rows, unit.scratch, part.v + ((c - first + i) * part.vectors + vector) * VL,
@@ -194,7 +209,7 @@ cdef void transform_few(const Conv* conv, const Unit* unit, const Part* part, Py
     cdef Rows rows
     clear_lines(conv, unit, part)
     memset(unit.pixels, 0, part.tiles * positions * sizeof(real))
-    rows.kind, rows.step, rows.behind, rows.ends = SPREAD, conv.n * VL, NULL, NULL
+    rows.kind, rows.step, rows.behind, rows.lanes = SPREAD, conv.n * VL, NULL, part.lanes
     while c < c1:
         for i in range(min(<Py_ssize_t>VL, c1 - c)):
             gather(part.lanes, unit.x + (c + i) * conv.x_channel, conv.x_column * conv.dilation_w, conv.x_channel,
@@ -431,10 +446,10 @@ cdef Py_ssize_t scratch_elements(const Conv* conv) noexcept nogil:
 
 cdef void locate_unit(const Conv* conv, Py_ssize_t index, real* scratch, Unit* unit) noexcept nogil:
     cdef Py_ssize_t block = index % conv.blocks, group = index // conv.blocks
-    cdef Py_ssize_t tile = conv.vectors * block // conv.blocks, vector, tiles
+    cdef Py_ssize_t tile = ceil_div(conv.vectors * block, conv.blocks), vector, tiles  # those that are shared are smaller
     cdef Part* part
     cdef int i
-    unit.vectors = conv.vectors * (block + 1) // conv.blocks - tile
+    unit.vectors = ceil_div(conv.vectors * (block + 1), conv.blocks) - tile
     unit.few = conv.few if block == conv.blocks - 1 else 0
     unit.x = conv.x + group * conv.channels * conv.x_channel
     unit.y = conv.y + group * conv.outputs * conv.y_channel
@@ -447,7 +462,8 @@ cdef void locate_unit(const Conv* conv, Py_ssize_t index, real* scratch, Unit* u
         tiles = part.few if part.few else min(part.vectors * VL, conv.tiles - tile)
         locate_output(conv, tile, tiles, part)
         for vector in range(part.vectors):
-            locate(conv, tile + vector * VL, min(<Py_ssize_t>VL, tiles - vector * VL), part.lanes + vector)
+            locate(conv, tile + vector * VL, min(<Py_ssize_t>VL, tiles - vector * VL), part.few > 0,
+                   part.lanes + vector)
         tile += tiles
 
 
@@ -493,7 +509,7 @@ cdef void set_up(Conv* conv, int m, int stride, Py_ssize_t images, int num_threa
 
 def workspace_bytes(int m, int stride, Py_ssize_t images, Py_ssize_t groups, Py_ssize_t outputs, Py_ssize_t channels,
                     Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t dilation_h, Py_ssize_t dilation_w, int num_threads):
-    """Scratch of each thread of `conv3x3`, for `outputs` and `channels` of a group and an output of rows × columns."""
+    """Scratch of each thread of a `Convolution`: `outputs` and `channels` of a group, an output of rows × columns."""
     cdef Conv conv
     conv.groups, conv.outputs, conv.channels = groups, outputs, channels
     conv.rows, conv.columns, conv.dilation_h, conv.dilation_w = rows, columns, dilation_h, dilation_w
@@ -501,42 +517,51 @@ def workspace_bytes(int m, int stride, Py_ssize_t images, Py_ssize_t groups, Py_
     return scratch_elements(&conv) * <Py_ssize_t>sizeof(real)
 
 
-def conv3x3(const real[:, :, :, :] x_bchw not None, const real[::1] weights not None,
-            const real[::1] bias not None, real[:, :, :, :] y_bchw not None, int m, int stride, Py_ssize_t top,
-            Py_ssize_t left, Py_ssize_t dilation_h, Py_ssize_t dilation_w, Py_ssize_t groups, int border, real cval,
-            int num_threads, int activation=0, real slope=0, const real[:, :, :, :] residual=None):
-    """Convolve `x_bchw` into `y_bchw`, both of any strides, with F(m×m, 3×3); m is 2 or 4, and 4 with stride 2.
+cdef class Convolution:
+    """A convolution by F(m×m, 3×3) whose weights are transformed; m is 2 or 4, and 4 with stride 2.
 
     `weights` comes from `transform_weights` with the same `m` and `stride`; `bias` holds one value for each output channel;
-    `top` and `left` are the padding, of which the bottom's and right's follow from the output's shape. `residual` has
-    `y_bchw`'s strides, or is it.
+    `top` and `left` are the padding, of which the bottom's and right's follow from the output's shape.
     """
-    cdef Conv conv
-    cdef Py_ssize_t thread_bytes
-    cdef char* scratch
-    conv.groups = groups
-    conv.channels = x_bchw.shape[1] // groups
-    conv.outputs = y_bchw.shape[1] // groups
-    conv.height, conv.width = x_bchw.shape[2], x_bchw.shape[3]
-    conv.rows, conv.columns = y_bchw.shape[2], y_bchw.shape[3]
-    conv.top, conv.left, conv.dilation_h, conv.dilation_w = top, left, dilation_h, dilation_w
-    conv.x, conv.y = &x_bchw[0, 0, 0, 0], &y_bchw[0, 0, 0, 0]
-    conv.x_image, conv.x_channel = elements(x_bchw.strides[0]), elements(x_bchw.strides[1])
-    conv.x_row, conv.x_column = elements(x_bchw.strides[2]), elements(x_bchw.strides[3])
-    conv.y_image, conv.y_channel = elements(y_bchw.strides[0]), elements(y_bchw.strides[1])
-    conv.y_row, conv.y_column = elements(y_bchw.strides[2]), elements(y_bchw.strides[3])
-    conv.border, conv.cval = border, cval
-    conv.weights, conv.bias = &weights[0], &bias[0]
-    conv.epilogue = make_epilogue(activation, slope, residual, conv.y, conv.y_column * dilation_w)
-    set_up(&conv, m, stride, x_bchw.shape[0], num_threads)
-    thread_bytes = scratch_elements(&conv) * sizeof(real)
-    scratch = <char*>scratch_alloc(num_threads * thread_bytes)
-    if scratch == NULL:
-        raise MemoryError("no memory for the scratch of a convolution")
-    with nogil:
-        run_units(run_alone, &conv, conv.alone, num_threads, scratch, thread_bytes)
-        run_units(run_shared, &conv, conv.shared * conv.chunks, num_threads, scratch, thread_bytes)
-        scratch_free(scratch)
+    cdef const real[::1] weights, bias
+    cdef int m, stride, border
+    cdef Py_ssize_t top, left, dilation_h, dilation_w, groups
+    cdef real cval
+
+    def __init__(self, const real[::1] weights not None, const real[::1] bias not None, int m, int stride, Py_ssize_t top,
+                 Py_ssize_t left, Py_ssize_t dilation_h, Py_ssize_t dilation_w, Py_ssize_t groups, int border, real cval):
+        self.weights, self.bias, self.m, self.stride, self.top, self.left = weights, bias, m, stride, top, left
+        self.dilation_h, self.dilation_w, self.groups = dilation_h, dilation_w, groups
+        self.border, self.cval = border, cval
+
+    def run(self, const real[:, :, :, :] x_bchw not None, real[:, :, :, :] y_bchw not None, int num_threads,
+            int activation=0, real slope=0, const real[:, :, :, :] residual=None):
+        """Convolve `x_bchw` into `y_bchw`, both of any strides; `residual` has `y_bchw`'s, or is it."""
+        cdef Conv conv
+        cdef Py_ssize_t thread_bytes
+        cdef char* scratch
+        conv.groups = self.groups
+        conv.channels, conv.outputs = x_bchw.shape[1] // self.groups, y_bchw.shape[1] // self.groups
+        conv.height, conv.width = x_bchw.shape[2], x_bchw.shape[3]
+        conv.rows, conv.columns = y_bchw.shape[2], y_bchw.shape[3]
+        conv.top, conv.left, conv.dilation_h, conv.dilation_w = self.top, self.left, self.dilation_h, self.dilation_w
+        conv.x, conv.y = &x_bchw[0, 0, 0, 0], &y_bchw[0, 0, 0, 0]
+        conv.x_image, conv.x_channel = elements(x_bchw.strides[0]), elements(x_bchw.strides[1])
+        conv.x_row, conv.x_column = elements(x_bchw.strides[2]), elements(x_bchw.strides[3])
+        conv.y_image, conv.y_channel = elements(y_bchw.strides[0]), elements(y_bchw.strides[1])
+        conv.y_row, conv.y_column = elements(y_bchw.strides[2]), elements(y_bchw.strides[3])
+        conv.border, conv.cval = self.border, self.cval
+        conv.weights, conv.bias = &self.weights[0], &self.bias[0]
+        conv.epilogue = make_epilogue(activation, slope, residual, conv.y, conv.y_column * conv.dilation_w)
+        set_up(&conv, self.m, self.stride, x_bchw.shape[0], num_threads)
+        thread_bytes = scratch_elements(&conv) * sizeof(real)
+        scratch = <char*>scratch_alloc(num_threads * thread_bytes)
+        if scratch == NULL:
+            raise MemoryError("no memory for the scratch of a convolution")
+        with nogil:
+            run_units(run_alone, &conv, conv.alone, num_threads, scratch, thread_bytes)
+            run_units(run_shared, &conv, conv.shared * conv.chunks, num_threads, scratch, thread_bytes)
+            scratch_free(scratch)
 
 
 cdef list written(const Conv* conv, const Unit* unit, Py_ssize_t panel, Py_ssize_t end):
@@ -553,7 +578,7 @@ cdef list written(const Conv* conv, const Unit* unit, Py_ssize_t panel, Py_ssize
 
 def units(int m, int stride, Py_ssize_t images, Py_ssize_t groups, Py_ssize_t outputs, Py_ssize_t channels, Py_ssize_t rows,
           Py_ssize_t columns, Py_ssize_t dilation_h, Py_ssize_t dilation_w, int num_threads):
-    """The units of work of `conv3x3`, into an output without gaps: those of one thread, and the chunks of shared ones.
+    """The units of work of a `Convolution` into an output without gaps: those of one thread, the chunks of shared ones.
 
     Of each its vectors of tiles and the runs that it writes: the first element, the output channels, and the elements,
     `dilation_w` apart.

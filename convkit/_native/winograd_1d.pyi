@@ -6,26 +6,33 @@ def weight_count(
 def transform_weights(
     weight_gockk: Array, columns: Array, stride: int, points: int, packed: Array, num_threads: int
 ) -> None: ...
-def conv_rows(
-    x_bchw: Array,
-    weights: Array,
-    bias: Array,
-    y_bchw: Array,
-    points: int,
-    kernel_rows: int,
-    top: int,
-    tap_columns: Array,
-    stride_h: int,
-    stride_w: int,
-    dilation: int,
-    groups: int,
-    border: int,
-    cval: float,
-    num_threads: int,
-    activation: int = 0,
-    slope: float = 0.0,
-    residual: Array | None = None,
-) -> None: ...
+
+class Convolution:
+    def __init__(
+        self,
+        weights: Array,
+        bias: Array,
+        points: int,
+        kernel_rows: int,
+        top: int,
+        tap_columns: Array,
+        stride_h: int,
+        stride_w: int,
+        dilation: int,
+        groups: int,
+        border: int,
+        cval: float,
+    ) -> None: ...
+    def run(
+        self,
+        x_bchw: Array,
+        y_bchw: Array,
+        num_threads: int,
+        activation: int = 0,
+        slope: float = 0.0,
+        residual: Array | None = None,
+    ) -> None: ...
+
 def workspace_bytes(
     x_bchw: Array,
     y_bchw: Array,

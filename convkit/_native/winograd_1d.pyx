@@ -77,7 +77,7 @@ def weight_count(Py_ssize_t groups, Py_ssize_t outputs, Py_ssize_t channels, Py_
 
 def transform_weights(const real[:, :, :, :, :] weight_gockk not None, const Py_ssize_t[::1] columns not None,
                       Py_ssize_t stride, int points, real[::1] packed not None, int num_threads):
-    """Fill `packed`, of `weight_count` elements, with what `conv_rows` multiplies by: `columns` of the kernels."""
+    """Fill `packed`, of `weight_count` elements, with what a `Convolution` multiplies by: `columns` of the kernels."""
     cdef Py_ssize_t units = weight_gockk.shape[0] * ceil_div(weight_gockk.shape[1], GEMM_MR), u
     cdef Py_ssize_t panel = packed.shape[0] // units
     cdef real* to = &packed[0]
@@ -223,7 +223,7 @@ cdef void multiply_panel(const Work* work, const Unit* unit, Py_ssize_t panel) n
     cdef int point
     tile.addend, tile.addend_row, tile.addend_vector, tile.addend_step = unit.none, 0, 0, 0
     tile.weights_step = tile.later_step = 0
-    tile.from_memory = False
+    tile.from_memory = tile.to_memory = False
     tile.y_row = work.sums_row
     for point in range(work.scheme.points):
         tile.depth, tile.offset = work.depth, work.offset
@@ -503,44 +503,55 @@ cdef Py_ssize_t* make_tables(Work* work) except NULL:
     return table
 
 
-def conv_rows(const real[:, :, :, :] x_bchw not None, const real[::1] weights not None, const real[::1] bias not None,
-              real[:, :, :, :] y_bchw not None, int points, Py_ssize_t kernel_rows, Py_ssize_t top,
-              const Py_ssize_t[::1] tap_columns not None, Py_ssize_t stride_h, Py_ssize_t stride_w, Py_ssize_t dilation,
-              Py_ssize_t groups, int border, real cval, int num_threads, int activation=0, real slope=0,
-              const real[:, :, :, :] residual=None):
-    """Convolve `x_bchw` into `y_bchw`, both of any strides, with F(m, r) down the columns: r = ⌈kernel_rows / stride_h⌉,
+cdef class Convolution:
+    """A convolution with F(m, r) down the columns, whose weights are transformed: r = ⌈kernel_rows / stride_h⌉,
     m = points + 1 - r, and `points` is 4, 6 or 8.
 
     `weights` comes from `transform_weights` with the same `points` and stride; `bias` holds one value for each output
     channel. `top` is the padding, of which the bottom's follows from the output's shape; `tap_columns` are offsets into
-    the input, in ascending order. `dilation`, of rows, is 1 where `stride_h` is not. `residual` has `y_bchw`'s strides, or
-    is it.
+    the input, in ascending order. `dilation`, of rows, is 1 where `stride_h` is not.
     """
-    cdef Work work
-    cdef Py_ssize_t units = set_up(&work, x_bchw, y_bchw, points, kernel_rows, top, tap_columns, stride_h, stride_w,
-                                   dilation, groups, border, num_threads)
-    cdef Py_ssize_t* table = make_tables(&work)
-    cdef Py_ssize_t u, thread_scratch = scratch_elements(&work)
-    cdef real* scratch
-    num_threads = <int>min(<Py_ssize_t>num_threads, units)
-    work.conv.weights, work.conv.bias, work.conv.planes.cval = &weights[0], &bias[0], cval
-    work.conv.epilogue = make_epilogue(activation, slope, residual, work.conv.y, work.conv.y_column)
-    scratch = <real*>scratch_alloc(num_threads * thread_scratch * sizeof(real))
-    if scratch == NULL:
-        scratch_free(table)
-        raise MemoryError("no memory for the scratch of a convolution")
-    with nogil:
-        for u in range(num_threads):
-            clear(&work, scratch + u * thread_scratch)
-        run_units(run_unit, &work, units, num_threads, <char*>scratch, thread_scratch * sizeof(real))
-        scratch_free(table)
-        scratch_free(scratch)
+    cdef const real[::1] weights, bias
+    cdef const Py_ssize_t[::1] tap_columns
+    cdef int points, border
+    cdef Py_ssize_t kernel_rows, top, stride_h, stride_w, dilation, groups
+    cdef real cval
+
+    def __init__(self, const real[::1] weights not None, const real[::1] bias not None, int points, Py_ssize_t kernel_rows,
+                 Py_ssize_t top, const Py_ssize_t[::1] tap_columns not None, Py_ssize_t stride_h, Py_ssize_t stride_w,
+                 Py_ssize_t dilation, Py_ssize_t groups, int border, real cval):
+        self.weights, self.bias, self.tap_columns, self.points = weights, bias, tap_columns, points
+        self.kernel_rows, self.top, self.stride_h, self.stride_w = kernel_rows, top, stride_h, stride_w
+        self.dilation, self.groups, self.border, self.cval = dilation, groups, border, cval
+
+    def run(self, const real[:, :, :, :] x_bchw not None, real[:, :, :, :] y_bchw not None, int num_threads,
+            int activation=0, real slope=0, const real[:, :, :, :] residual=None):
+        """Convolve `x_bchw` into `y_bchw`, both of any strides; `residual` has `y_bchw`'s, or is it."""
+        cdef Work work
+        cdef Py_ssize_t units = set_up(&work, x_bchw, y_bchw, self.points, self.kernel_rows, self.top, self.tap_columns,
+                                       self.stride_h, self.stride_w, self.dilation, self.groups, self.border, num_threads)
+        cdef Py_ssize_t* table = make_tables(&work)
+        cdef Py_ssize_t u, thread_scratch = scratch_elements(&work)
+        cdef real* scratch
+        num_threads = <int>min(<Py_ssize_t>num_threads, units)
+        work.conv.weights, work.conv.bias, work.conv.planes.cval = &self.weights[0], &self.bias[0], self.cval
+        work.conv.epilogue = make_epilogue(activation, slope, residual, work.conv.y, work.conv.y_column)
+        scratch = <real*>scratch_alloc(num_threads * thread_scratch * sizeof(real))
+        if scratch == NULL:
+            scratch_free(table)
+            raise MemoryError("no memory for the scratch of a convolution")
+        with nogil:
+            for u in range(num_threads):
+                clear(&work, scratch + u * thread_scratch)
+            run_units(run_unit, &work, units, num_threads, <char*>scratch, thread_scratch * sizeof(real))
+            scratch_free(table)
+            scratch_free(scratch)
 
 
 def workspace_bytes(const real[:, :, :, :] x_bchw not None, real[:, :, :, :] y_bchw not None, int points,
                     Py_ssize_t kernel_rows, Py_ssize_t top, const Py_ssize_t[::1] tap_columns not None,
                     Py_ssize_t stride_h, Py_ssize_t stride_w, Py_ssize_t dilation, Py_ssize_t groups, int num_threads):
-    """Scratch of each thread of `conv_rows`, which looks at the arrays' sizes alone."""
+    """Scratch of each thread of a `Convolution`, which looks at the arrays' sizes alone."""
     cdef Work work
     set_up(&work, x_bchw, y_bchw, points, kernel_rows, top, tap_columns, stride_h, stride_w, dilation, groups, 0,
            num_threads)
@@ -551,7 +562,7 @@ def workspace_bytes(const real[:, :, :, :] x_bchw not None, real[:, :, :, :] y_b
 def units(const real[:, :, :, :] x_bchw not None, real[:, :, :, :] y_bchw not None, int points, Py_ssize_t kernel_rows,
           Py_ssize_t top, const Py_ssize_t[::1] tap_columns not None, Py_ssize_t stride_h, Py_ssize_t stride_w,
           Py_ssize_t dilation, Py_ssize_t groups, int num_threads):
-    """The units of work of `conv_rows`, line of tiles by line: of each its unit's number and what it writes, the first
+    """The units of work of a `Convolution`, line of tiles by line: of each its unit's number and what it writes, the first
     element of `y_bchw`, the output channels, the rows, `dilation` apart, and the columns."""
     cdef Work work
     cdef Unit unit

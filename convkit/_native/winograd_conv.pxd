@@ -1,10 +1,11 @@
 # What Winograd's convolution knows of its work: sizes, how it is cut, and where tiles come from and go to.
 from convkit._native.epilogue cimport Epilogue
-from convkit._native.simd cimport real
+from convkit._native.simd cimport real, vec_lanes
 
 cdef enum:
     MOST_LANES = 16             # of any build
     MOST_SAMPLES = 9            # n
+    MOST_VECTORS_OF_A_LINE = 8  # m·stride
 
 
 cdef struct Step:               # what is multiplied with what, and the sum that it is added to
@@ -43,9 +44,30 @@ cdef struct Copy:               # elements of a row of an image, and where they 
     Py_ssize_t image, line, count
 
 
+cdef enum Kind:                 # how the rows of a vector of tiles are read
+    WHOLE                       # one run of pixels: the last tile's last pixels lie behind it
+    PIECED                      # several, of at least as many pixels as a vector has: no vector is of three
+    GATHERED                    # first copied to lines, between other pixels
+    SPREAD                      # each pixel has a register of its own already
+
+
+cdef struct Piece:              # a vector of a row's pixels: places in a channel, and the lanes that are read there
+    Py_ssize_t first, second
+    vec_lanes first_lanes, second_lanes
+
+
+cdef struct Behind:             # a pixel behind a run, and the lane of the run's last tile; 0: there is none
+    Py_ssize_t place
+    vec_lanes lane
+
+
 cdef struct Lanes:              # one vector of tiles: where it comes from, for every channel
-    bint whole_x                # one run of tiles inside the image: no copies
-    Py_ssize_t x                # its first pixel
+    Kind kind
+    Py_ssize_t x                # WHOLE: its first pixel
+    Piece piece[MOST_SAMPLES * MOST_VECTORS_OF_A_LINE]  # PIECED: [row][vector]
+    Behind behind[MOST_SAMPLES * 2 * MOST_LANES]        # [row][pixel][run]
+    int runs
+    vec_lanes inner             # tiles whose next one is of the same run
     Py_ssize_t x_copies, x_pixels, x_constants
     Copy x_copy[MOST_LANES * MOST_SAMPLES]
     Copy x_pixel[MOST_LANES * MOST_SAMPLES * MOST_SAMPLES]      # of one element each: at borders, and behind a run

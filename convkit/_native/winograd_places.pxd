@@ -3,9 +3,9 @@
 from libc.string cimport memset
 
 from convkit._native.arith cimport ceil_div
-from convkit._native.border cimport border_index
-from convkit._native.simd cimport VL
-from convkit._native.winograd_conv cimport Conv, Copy, Lanes, Part
+from convkit._native.border cimport BORDER_CONSTANT, border_index
+from convkit._native.simd cimport VL, lanes_between, vec_lanes
+from convkit._native.winograd_conv cimport GATHERED, MOST_LANES, PIECED, WHOLE, Behind, Conv, Copy, Lanes, Part, Piece
 
 
 cdef struct Run:                # tiles side by side in a row of tiles
@@ -63,6 +63,43 @@ cdef inline void locate_input(const Conv* conv, const Run* run, Py_ssize_t lane,
                 add(lanes.x_constant, &lanes.x_constants, -1, to, 1)
 
 
+cdef inline bint reads_pieces(const Conv* conv) noexcept nogil:
+    # Zeros, which are no pixels, around rows of which no vector holds three.
+    cdef bint zeros = conv.border == BORDER_CONSTANT and conv.cval == 0
+    return zeros and conv.x_column == conv.dilation_w == 1 and conv.tiles_across * conv.span >= VL
+
+
+cdef inline void add_piece(Piece* piece, Py_ssize_t place, vec_lanes lanes) noexcept nogil:
+    if piece.first_lanes == 0:
+        piece.first, piece.first_lanes = place, lanes
+    elif lanes:
+        piece.second, piece.second_lanes = place, lanes
+
+
+cdef inline void locate_pieces(const Conv* conv, const Run* run, Py_ssize_t lane, Lanes* lanes) noexcept nogil:
+    # The same pixels as `locate_input`.
+    cdef Py_ssize_t width = conv.span * run.tiles, first = conv.stride * run.column - conv.left, line = conv.span * lane
+    cdef Py_ssize_t used = min(width, conv.stride * (conv.columns - run.column)) + conv.overlap
+    cdef Py_ssize_t begin = max(-first, <Py_ssize_t>0), end = min(width, conv.width - first), a, i, b, row, place
+    cdef Behind* behind
+    for a in range(conv.n):
+        row = conv.stride * run.row - conv.top + a * conv.dilation_h
+        if a * conv.dilation_h >= conv.stride * (conv.rows - run.row) + conv.overlap * conv.dilation_h:
+            break
+        if row < 0 or row >= conv.height:
+            continue
+        place = run.x + row * conv.x_row + first
+        for i in range(conv.m * conv.stride):
+            add_piece(&lanes.piece[a * conv.m * conv.stride + i], place - line + i * VL,
+                      lanes_between(line + begin - i * VL, line + end - i * VL))
+        for b in range(conv.overlap):
+            behind = &lanes.behind[(a * conv.overlap + b) * MOST_LANES + lanes.runs]
+            if width + b < used and 0 <= first + width + b < conv.width:
+                behind.place, behind.lane = place + width + b, <vec_lanes>(1 << (lane + run.tiles - 1))
+    lanes.inner |= lanes_between(lane, lane + run.tiles - 1)
+    lanes.runs += 1
+
+
 cdef inline void locate_output(const Conv* conv, Py_ssize_t tile, Py_ssize_t tiles, Part* part) noexcept nogil:
     # `tiles` tiles from number `tile` on: the parts of a part's m lines that are pixels of the output.
     cdef Py_ssize_t line = part.vectors * conv.m * VL, lane = 0, width, i, row
@@ -79,22 +116,34 @@ cdef inline void locate_output(const Conv* conv, Py_ssize_t tile, Py_ssize_t til
         lane += run.tiles
 
 
-cdef inline void locate(const Conv* conv, Py_ssize_t tile, Py_ssize_t tiles, Lanes* lanes) noexcept nogil:
+cdef inline bint is_whole(const Conv* conv, const Run* run) noexcept nogil:
+    # Whether it is a vector of tiles inside the image.
+    cdef Py_ssize_t row = conv.stride * run.row - conv.top, column = conv.stride * run.column - conv.left
+    return (run.tiles == VL and conv.x_column == conv.dilation_w == 1
+            and row >= 0 and row + (conv.n - 1) * conv.dilation_h < conv.height
+            and column >= 0 and column + conv.span * VL + conv.overlap <= conv.width)
+
+
+cdef inline void locate(const Conv* conv, Py_ssize_t tile, Py_ssize_t tiles, bint few, Lanes* lanes) noexcept nogil:
     # `tiles` tiles, at most VL, from number `tile` on.
     cdef Run run
-    cdef Py_ssize_t lane = 0, row, column
+    cdef Py_ssize_t lane = 0
     memset(lanes.ends, 0, sizeof(lanes.ends))
-    lanes.x_copies = lanes.x_pixels = lanes.x_constants = 0
-    lanes.whole_x = False
+    lanes.x_copies = lanes.x_pixels = lanes.x_constants = lanes.runs = lanes.inner = 0
     locate_run(conv, tile, tiles, &run)
-    row, column = conv.stride * run.row - conv.top, conv.stride * run.column - conv.left
-    if run.tiles == VL and conv.dilation_w == 1:
-        lanes.whole_x = (conv.x_column == 1 and row >= 0 and row + (conv.n - 1) * conv.dilation_h < conv.height
-                         and column >= 0 and column + conv.span * VL + conv.overlap <= conv.width)
-        lanes.x = run.x + row * conv.x_row + column
+    lanes.kind = GATHERED
+    if is_whole(conv, &run):
+        lanes.kind = WHOLE
+        lanes.x = (run.x + (conv.stride * run.row - conv.top) * conv.x_row + conv.stride * run.column - conv.left)
+    elif not few and reads_pieces(conv):
+        lanes.kind = PIECED
+        memset(lanes.piece, 0, sizeof(lanes.piece))
+        memset(lanes.behind, 0, sizeof(lanes.behind))
     while lane < tiles:
         locate_run(conv, tile + lane, tiles - lane, &run)
-        if not lanes.whole_x:
+        if lanes.kind == PIECED:
+            locate_pieces(conv, &run, lane, lanes)
+        elif lanes.kind == GATHERED:
             locate_input(conv, &run, lane, lanes)
         lane += run.tiles
         lanes.ends[lane - 1] = 1

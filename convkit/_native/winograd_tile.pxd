@@ -13,8 +13,10 @@
 # last element, F(4, 2) at ±√½, ±√2 and ∞, and of the odd ones with the element between. The latter is evaluated at the
 # finite points only, where it is added to the products of the former: 5·5 sums of the 9·9 transformed pixels' products
 # restore 4·4 outputs. The transform of weights has the odd convolution's where that without stride has the point 0.
-from convkit._native.simd cimport (VL, real, vec, vec_choose, vec_even, vec_load, vec_load_even, vec_odd, vec_shift_last,
-                                   vec_shift_last_but_one, vec_store, vec_zip_high, vec_zip_low)
+from convkit._native.simd cimport (VL, real, vec, vec_choose, vec_even, vec_in_lanes, vec_lanes, vec_load, vec_load_even,
+                                   vec_load_lanes, vec_odd, vec_set, vec_set_lanes, vec_shift_last, vec_shift_last_but_one,
+                                   vec_store, vec_zip_high, vec_zip_low)
+from convkit._native.winograd_conv cimport GATHERED, MOST_LANES, PIECED, SPREAD, Behind, Kind, Lanes, Piece
 
 cdef extern from *:
     """
@@ -89,17 +91,32 @@ cdef inline void inverse(const int m, const int stride, const vec* d, vec* y) no
 # ---- lines of tiles in memory --------------------------------------------------------------------------
 # Lane t of register j holds pixel j of tile t: pixel m·t + j of the line, or of its phase.
 
-cdef inline void split(const int m, const int stride, const int phase, const real* line, vec* d) noexcept nogil:
-    # d[0..m-1] of VL tiles, from m·stride·VL pixels.
-    cdef vec x[4]
+cdef inline vec load_piece(const real* channel, const Piece* piece) noexcept nogil:
+    cdef vec x = vec_load_lanes(channel + piece.first, piece.first_lanes, vec_set(0))
+    if piece.second_lanes:
+        x = vec_load_lanes(channel + piece.second, piece.second_lanes, x)
+    return x
+
+
+cdef inline void load_pixels(const int m, const int stride, const int phase, const Kind kind, const real* line,
+                             const Piece* piece, vec* x) noexcept nogil:
+    # The m·VL pixels of a line, or of its phase.
     cdef int i
     for i in range(m):
         if stride == 1:
-            x[i] = vec_load(line + i * VL)
+            x[i] = load_piece(line, piece + i) if kind == PIECED else vec_load(line + i * VL)
+        elif kind == PIECED and phase == 0:
+            x[i] = vec_even(load_piece(line, piece + 2 * i), load_piece(line, piece + 2 * i + 1))
+        elif kind == PIECED:
+            x[i] = vec_odd(load_piece(line, piece + 2 * i), load_piece(line, piece + 2 * i + 1))
         elif phase == 0:
             x[i] = vec_load_even(line + 2 * i * VL)
         else:
             x[i] = vec_odd(vec_load(line + 2 * i * VL), vec_load(line + (2 * i + 1) * VL))
+
+
+cdef inline void split(const int m, const vec* x, vec* d) noexcept nogil:
+    # d[0..m-1] of VL tiles, from m·VL pixels.
     if m == 4:
         d[0] = vec_even(vec_even(x[0], x[1]), vec_even(x[2], x[3]))
         d[1] = vec_even(vec_odd(x[0], x[1]), vec_odd(x[2], x[3]))
@@ -129,37 +146,48 @@ cdef inline void join(const int m, const vec* y, real* line) noexcept nogil:
 
 # ---- VL tiles ------------------------------------------------------------------------------------------
 
-cdef enum Kind:
-    WHOLE                       # one run of pixels: the last tile's last pixels lie behind it
-    GATHERED                    # several: `behind` has those of the lanes that `ends` marks, after all of a run's own
-    SPREAD                      # each pixel has a register of its own already
-
-
 cdef struct Rows:               # of pixels of tiles
     Kind kind
-    const real* line
-    Py_ssize_t step             # from row to row
-    const real* behind
-    const real* ends
+    const real* line            # PIECED: the channel
+    Py_ssize_t step             # from row to row; PIECED: 0
+    const real* behind          # GATHERED: pixels behind runs, in the lanes of their last tiles
+    const Lanes* lanes
 
 
-cdef inline void load_row(const int m, const int stride, const int phase, const Kind kind, const real* line,
-                          const real* behind, const real* ends, vec* d) noexcept nogil:
+cdef inline vec load_behind(const real* channel, const Lanes* lanes, const Behind* behind, vec next) noexcept nogil:
+    cdef int i
+    next = vec_in_lanes(next, lanes.inner)
+    for i in range(lanes.runs):
+        next = vec_set_lanes(next, behind[i].lane, channel + behind[i].place)
+    return next
+
+
+cdef inline void load_row(const int m, const int stride, const int phase, const Kind kind, const Rows* rows, int row,
+                          vec* d) noexcept nogil:
     # A tile's last pixels, two or with stride 2 one, are the next tile's first.
-    cdef int b
+    cdef const real* line = rows.line + row * rows.step
+    cdef int b, overlap = 3 - stride
+    cdef vec x[4]
     cdef vec tail
     if kind == SPREAD:
         for b in range(points(m, stride) - phase):
             d[b] = vec_load(line + (stride * b + phase) * VL)
         return
-    split(m, stride, phase, line, d)
+    load_pixels(m, stride, phase, kind, line, rows.lanes.piece + row * m * stride, x)
+    split(m, x, d)
     if phase == 1:
         return
-    if kind == GATHERED:
-        for b in range(3 - stride):
-            d[m + b] = vec_choose(vec_load(ends), vec_load(behind + b * VL), vec_shift_last(d[b], d[b]))
+    if kind == PIECED:
+        for b in range(overlap):
+            d[m + b] = load_behind(line, rows.lanes, rows.lanes.behind + (row * overlap + b) * MOST_LANES,
+                                   vec_shift_last(d[b], d[b]))
         return
-    tail = vec_load(line + (m * stride - 1) * VL + 3 - stride)
+    if kind == GATHERED:
+        for b in range(overlap):
+            d[m + b] = vec_choose(vec_load(rows.lanes.ends), vec_load(rows.behind + (row * overlap + b) * VL),
+                                  vec_shift_last(d[b], d[b]))
+        return
+    tail = vec_load(line + (m * stride - 1) * VL + overlap)
     if stride == 1:
         d[m] = vec_shift_last_but_one(d[0], tail)
         d[m + 1] = vec_shift_last(d[1], tail)
@@ -172,7 +200,7 @@ cdef inline void transform_row(const int m, const int stride, const int phase, c
     cdef vec d[6]
     cdef vec t[6]
     cdef int b, count = points(m, stride), n = samples(m, stride)
-    load_row(m, stride, phase, kind, rows.line + row * rows.step, rows.behind + row * (3 - stride) * VL, rows.ends, d)
+    load_row(m, stride, phase, kind, rows, row, d)
     forward(m, stride, phase, d, t)
     for b in range(count - phase):
         vec_store(scratch + ((count * phase + b) * n + row) * VL, t[b])

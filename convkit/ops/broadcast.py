@@ -8,10 +8,9 @@ import numpy as np
 
 from convkit import _dispatch
 from convkit._checks import Array, Pair, empty
-from convkit._threads import OUTPUT_WORK, threads_for
 from convkit.ops import taps
 from convkit.ops.costs import Work
-from convkit.ops.epilogue import PLAIN, Epilogue
+from convkit.ops.prepared import Prepared
 from convkit.ops.problem import Layer, Problem, whole
 from convkit.ops.taps import BORDER_CODES, Taps, axis_taps, conv_taps, reading, taps_of
 
@@ -72,10 +71,10 @@ def rows_seen(problem: Problem) -> int:
     )
 
 
-class BroadcastConv:
+class BroadcastConv(Prepared):
     """Weights packed once for some taps; `run` convolves a batch, from any number of threads."""
 
-    __slots__ = ("bias", "border", "columns", "cval", "groups", "kernels", "rows", "stride", "weights")
+    __slots__ = ()
 
     def __init__(
         self,
@@ -88,36 +87,15 @@ class BroadcastConv:
     ) -> None:
         groups, outputs, channels = weight_gockk.shape[:3]
         dtype = weight_gockk.dtype
-        self.kernels: Any = _dispatch.native().family("broadcast", dtype)
-        self.groups, self.stride, self.border, self.cval = groups, stride, BORDER_CODES[border], cval
-        self.rows, self.columns, places = seeing
-        padded = whole(outputs, self.kernels.VECTOR_LANES)
-        self.weights = empty((groups * padded * channels * places.shape[1],), dtype)
-        self.kernels.pack_weights(weight_gockk, places, self.weights)
+        kernels: Any = _dispatch.native().family("broadcast", dtype)
+        products, padded = channels * seeing.places.shape[1], whole(outputs, kernels.VECTOR_LANES)
+        weights = empty((groups * padded * products,), dtype)
+        kernels.pack_weights(weight_gockk, seeing.places, weights)
         padded_bias = np.zeros((groups, padded), dtype)
         if bias is not None:
             padded_bias[:, :outputs] = bias.reshape(groups, outputs)
-        self.bias = padded_bias.reshape(-1)
-
-    def run(
-        self, x_bchw: Array, y_bchw: Array, num_threads: int | None = None, epilogue: Epilogue = PLAIN
-    ) -> None:
-        """Write the convolution of `x_bchw` to `y_bchw`, whose shapes are already checked."""
-        products = x_bchw.shape[1] // self.groups * self.rows.size * self.columns.size
-        self.kernels.conv_taps(
-            x_bchw,
-            self.weights,
-            self.bias,
-            y_bchw,
-            self.rows,
-            self.columns,
-            *self.stride,
-            self.groups,
-            self.border,
-            self.cval,
-            threads_for(y_bchw.size * (products + OUTPUT_WORK), num_threads),
-            *epilogue,
-        )
+        taps, rest = (seeing.rows, seeing.columns), (*stride, groups, BORDER_CODES[border], cval)
+        super().__init__(kernels.Convolution(weights, padded_bias.reshape(-1), *taps, *rest), products)
 
 
 def workspace(problem: Problem, num_threads: int) -> int:

@@ -117,13 +117,17 @@ class Conv2dPlan:
                 f"x has dtype {x_array.dtype}; the plan was made for {self.dtype}: "
                 f"pass x.astype(np.{self.dtype})"
             )
-        if x_array.ndim != len(self.input_shape) or x_array.shape[-3:] != self.input_shape[-3:]:
-            raise ValueError(f"x has shape {x_array.shape}; the plan was made for {self.input_shape}")
-        shape = (*x_array.shape[:-3], *self.output_shape[-3:])
+        shape = self.output_shape if x_array.shape == self.input_shape else self._shape_of(x_array.shape)
         added = None if residual is None else _checks.residual(residual, shape, self.dtype)
         y = _checks.output(out, shape, self.dtype, x_array, residual=added)
         self.run(x_array, y, added, num_threads)
         return y
+
+    def _shape_of(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The output's for an input of another batch size."""
+        if len(shape) != len(self.input_shape) or shape[-3:] != self.input_shape[-3:]:
+            raise ValueError(f"x has shape {shape}; the plan was made for {self.input_shape}")
+        return (*shape[:-3], *self.output_shape[-3:])
 
     def run(self, x: Array, y: Array, residual: Array | None, num_threads: int | None = None) -> None:
         """`__call__` for arrays that are already checked."""

@@ -11,9 +11,8 @@ import numpy as np
 
 from convkit import _dispatch
 from convkit._checks import Array, Pair
-from convkit._threads import OUTPUT_WORK, threads_for
 from convkit.ops.costs import Work
-from convkit.ops.epilogue import PLAIN, Epilogue
+from convkit.ops.prepared import Prepared
 from convkit.ops.problem import Layer, Problem, whole
 from convkit.ops.taps import BORDER_CODES, packing
 from convkit.shapes import Axis
@@ -55,22 +54,25 @@ def work(problem: Problem, lanes: int) -> Work:
     vertical, horizontal = problem.axes
     maps, in_fours = problem.images * problem.groups, problem.outputs // 4 * 4
     singly = problem.outputs - in_fours
-    products = maps * problem.channels * problem.taps * whole(horizontal.output, lanes)
+    products = maps * problem.channels * problem.taps
     kernels = _dispatch.native().family("depthwise", f"f{problem.itemsize}")
     kind = problem.outputs, problem.channels, vertical.kernel, vertical.stride, vertical.dilation
     apart = kernels.rows_apart(*kind)
     in_chunks = kernels.kernel_chunk(*kind) > 1 and vertical.stride * apart <= 2 * vertical.dilation
     strip = problem.channels * horizontal.stride * (8 * apart * vertical.stride + vertical.extent)
     single_rows, tiles_down = whole(vertical.output, 4 * apart), -(-vertical.output // (8 * apart)) * apart
+    rows_read = vertical.output * (in_fours / 4 + singly)
+    whole_columns = whole(horizontal.output, lanes)
+    columns_summed = whole(horizontal.output, kernels.PART_LANES)
     rows, columns = kernels.packed(*problem.arrays(), problem.groups, *geometry(problem.axes))
     return {
         "plan": 1,
         "weights": problem.weights,
         "call": 1,
-        "products": products * vertical.output * in_fours,
-        "single products": products * single_rows * singly * in_chunks,
-        "single products by rows": products * single_rows * singly * (not in_chunks),
-        "far reads": products * vertical.output * (in_fours / 4 + singly) * (strip > NEAR_ROWS),
+        "products": products * whole_columns * vertical.output * in_fours,
+        "single products": products * columns_summed * single_rows * singly * in_chunks,
+        "single products by rows": products * columns_summed * single_rows * singly * (not in_chunks),
+        "far reads": products * whole_columns * rows_read * (strip > NEAR_ROWS),
         **packing(maps * problem.channels * rows * columns, horizontal.stride),
         "packed apart": maps * problem.channels * rows * columns * (problem.channels >= MANY_CHANNELS),
         "rows": maps * problem.channels * rows,
@@ -80,10 +82,10 @@ def work(problem: Problem, lanes: int) -> Work:
     }
 
 
-class DepthwiseConv:
+class DepthwiseConv(Prepared):
     """Weights laid out once; `run` convolves a batch, from any number of threads."""
 
-    __slots__ = ("bias", "border", "cval", "geometry", "groups", "kernels", "products", "weights")
+    __slots__ = ()
 
     def __init__(
         self,
@@ -93,31 +95,14 @@ class DepthwiseConv:
         border: str = "constant",
         cval: float = 0.0,
     ) -> None:
-        dtype = weight_gockk.dtype
-        self.kernels: Any = _dispatch.native().family("depthwise", dtype)
-        self.geometry, self.border, self.cval = geometry(axes), BORDER_CODES[border], cval
-        self.groups = weight_gockk.shape[0]
-        self.products = weight_gockk[0, 0].size
-        outputs = self.groups * weight_gockk.shape[1]
-        self.weights = pack_weights(weight_gockk, self.kernels, axes[0])
-        self.bias = np.zeros(outputs, dtype) if bias is None else np.array(bias)
-
-    def run(
-        self, x_bchw: Array, y_bchw: Array, num_threads: int | None = None, epilogue: Epilogue = PLAIN
-    ) -> None:
-        """Write the convolution of `x_bchw` to `y_bchw`, whose shapes are already checked."""
-        self.kernels.depthwise(
-            x_bchw,
-            self.weights,
-            self.bias,
-            y_bchw,
-            self.groups,
-            *self.geometry,
-            self.border,
-            self.cval,
-            threads_for(y_bchw.size * (self.products + OUTPUT_WORK), num_threads),
-            *epilogue,
+        dtype, (groups, outputs) = weight_gockk.dtype, weight_gockk.shape[:2]
+        kernels: Any = _dispatch.native().family("depthwise", dtype)
+        arrays = (
+            pack_weights(weight_gockk, kernels, axes[0]),
+            np.zeros(groups * outputs, dtype) if bias is None else np.array(bias),
         )
+        native = kernels.Convolution(*arrays, groups, *geometry(axes), BORDER_CODES[border], cval)
+        super().__init__(native, weight_gockk[0, 0].size)
 
 
 def geometry(axes: tuple[Axis, Axis]) -> list[Pair]:

@@ -205,4 +205,4 @@ def run_rows(convolution: TapConv, x: Array, row: int, y: Array, num_threads: in
     rows, height = convolution.taps.rows, x.shape[2]
     top = min(max(row + int(rows[0]), 0), height - 1)
     bottom = max(min(row + int(rows[-1]) + y.shape[2], height), top + 1)
-    convolution.run(x[:, :, top:bottom], y, num_threads, shift=row - top)
+    convolution.shifted(row - top).run(x[:, :, top:bottom], y, num_threads)

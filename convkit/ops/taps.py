@@ -11,9 +11,9 @@ import numpy as np
 
 from convkit import _dispatch
 from convkit._checks import Array, Pair, empty
-from convkit._threads import OUTPUT_WORK, threads_for
+from convkit._threads import threads_for
 from convkit.ops.costs import Work
-from convkit.ops.epilogue import PLAIN, Epilogue
+from convkit.ops.prepared import Prepared
 from convkit.ops.problem import Layer, Problem, whole
 from convkit.shapes import Axis
 
@@ -102,24 +102,27 @@ def reading(axis: Axis) -> Reading:
     return Reading(len(offsets), len(phases), lines, span // axis.stride, span + 1)
 
 
-LINE_BYTES = 20 << 10
+LINE_BYTES = 40 << 10
 """Of the pixels under a row of outputs that may be summed where they are stored."""
 
-LINE_CHANNELS = 32
-"""Of a 1×1 kernel, and the products of another without gaps, whose pixels pass in such rows."""
+LINE_CHANNELS = 48
+"""Of a 1×1 kernel whose pixels pass in such rows, read where they lie."""
+
+LINE_PRODUCTS = 32
+"""Of another kernel without gaps."""
 
 PACKING = 16
 """Multiply-adds that take as long as packing a weight."""
 
 
-class TapConv:
+class TapConv(Prepared):
     """Weights packed once for some taps; `run` convolves a batch, from any number of threads.
 
     `weight` is [group][output][channel][row][column], or has two axes more, of phases of rows and of columns,
     after the outputs: then each phase of each output is an output channel.
     """
 
-    __slots__ = ("bias", "border", "cval", "groups", "kernels", "stride", "taps", "weights")
+    __slots__ = ("_convolution", "taps", "weights")
 
     def __init__(
         self,
@@ -134,44 +137,25 @@ class TapConv:
         weight_goppckk = weight if weight.ndim == 7 else weight[:, :, None, None]
         groups, outputs, phase_rows, phase_columns, channels = weight_goppckk.shape[:5]
         outputs, dtype = outputs * phase_rows * phase_columns, weight.dtype
-        self.kernels: Any = _dispatch.native().family("kernels", dtype)
-        self.groups, self.stride, self.cval, self.border = groups, stride, cval, BORDER_CODES[border]
-        self.taps = taps
-        self.weights = empty((groups * outputs * channels * taps.places.shape[1],), dtype)
+        kernels: Any = _dispatch.native().family("kernels", dtype)
+        products = channels * taps.places.shape[1]
+        self.taps, self.weights = taps, empty((groups * outputs * products,), dtype)
         threads = threads_for(PACKING * self.weights.size, num_threads)
-        self.kernels.pack_weights(weight_goppckk, taps.places, self.weights, threads)
-        self.bias = np.zeros((groups * outputs, self.kernels.VECTOR_LANES), dtype)
+        kernels.pack_weights(weight_goppckk, taps.places, self.weights, threads)
+        vectors = np.zeros((groups * outputs, kernels.VECTOR_LANES), dtype)
         if bias is not None:
-            self.bias[:] = bias.reshape(-1, 1)
-        self.bias = self.bias.reshape(-1)
+            vectors[:] = bias.reshape(-1, 1)
+        arrays, rest = (self.weights, vectors.reshape(-1)), (*stride, groups, BORDER_CODES[border], cval)
 
-    def run(
-        self,
-        x_bchw: Array,
-        y_bchw: Array,
-        num_threads: int | None = None,
-        epilogue: Epilogue = PLAIN,
-        shift: int = 0,
-    ) -> None:
-        """Write the convolution of `x_bchw` to `y_bchw`, whose shapes are already checked.
+        def convolution(rows: Array) -> Any:
+            return kernels.Convolution(*arrays, rows, taps.columns, *rest)
 
-        `shift` moves all taps so many rows down.
-        """
-        products = x_bchw.shape[1] // self.groups * self.taps.places.shape[1]
-        self.kernels.conv_taps(
-            x_bchw,
-            self.weights,
-            self.bias,
-            y_bchw,
-            self.taps.rows + shift if shift else self.taps.rows,
-            self.taps.columns,
-            *self.stride,
-            self.groups,
-            self.border,
-            self.cval,
-            threads_for(y_bchw.size * (products + OUTPUT_WORK), num_threads),
-            *epilogue,
-        )
+        self._convolution = convolution
+        super().__init__(convolution(taps.rows), products)
+
+    def shifted(self, rows: int) -> Prepared:
+        """The same with all taps so many rows further down."""
+        return Prepared(self._convolution(self.taps.rows + rows), self.products) if rows else self
 
 
 # ---- the choice of algorithm ---------------------------------------------------------------------------
@@ -198,7 +182,8 @@ def work(problem: Problem, lanes: int) -> Work:
         problem.itemsize * problem.channels * above.taps * beside.phases * (horizontal.output + beside.reach)
     )
     by_lines = rows > 0 and depth <= 192 and horizontal.output >= 6 * lanes and slab <= LINE_BYTES
-    by_lines |= beside.reach == 0 and depth <= LINE_CHANNELS and problem.pixels >= 6 * lanes
+    gapless = beside.reach == 0 and problem.pixels >= 6 * lanes
+    by_lines |= gapless and depth <= (LINE_CHANNELS if in_place else LINE_PRODUCTS)
     return {
         "plan": 1,
         "weights": problem.weights,

@@ -10,7 +10,7 @@ from convkit import _dispatch
 from convkit._checks import Array, empty
 from convkit._threads import threads_for
 from convkit.ops.costs import Work
-from convkit.ops.epilogue import PLAIN, Epilogue
+from convkit.ops.prepared import Prepared
 from convkit.ops.problem import Layer, Problem, whole
 from convkit.ops.taps import BORDER_CODES
 from convkit.shapes import Axis
@@ -73,21 +73,10 @@ def phase_size(axis: Axis) -> int:
     return -(-axis.output // axis.dilation)
 
 
-class WinogradConv:
+class WinogradConv(Prepared):
     """Weights transformed once; `run` convolves a batch, from any number of threads."""
 
-    __slots__ = (
-        "bias",
-        "border",
-        "cval",
-        "dilation",
-        "groups",
-        "kernels",
-        "m",
-        "padding",
-        "stride",
-        "weights",
-    )
+    __slots__ = ()
 
     def __init__(
         self,
@@ -101,35 +90,23 @@ class WinogradConv:
     ) -> None:
         groups, outputs, channels = weight_gockk.shape[:3]
         dtype = weight_gockk.dtype
-        self.kernels: Any = _dispatch.native().family("winograd", dtype)
-        self.m, self.stride = m or tile_size(1, *axes), axes[0].stride
-        self.groups, self.cval, self.border = groups, cval, BORDER_CODES[border]
-        self.padding = (axes[0].before, axes[1].before)
-        self.dilation = (axes[0].dilation, axes[1].dilation)
-        self.bias = np.zeros(groups * outputs, dtype) if bias is None else bias.copy()
-        self.weights = empty((self.kernels.weight_count(groups, outputs, channels, self.m),), dtype)
+        kernels: Any = _dispatch.native().family("winograd", dtype)
+        m, stride = m or tile_size(1, *axes), axes[0].stride
+        weights = empty((kernels.weight_count(groups, outputs, channels, m),), dtype)
         threads = threads_for(weight_gockk.size * 36, num_threads)
-        self.kernels.transform_weights(weight_gockk, self.m, self.stride, self.weights, threads)
-
-    def run(
-        self, x_bchw: Array, y_bchw: Array, num_threads: int | None = None, epilogue: Epilogue = PLAIN
-    ) -> None:
-        """Write the convolution of `x_bchw` to `y_bchw`, whose shapes are already checked."""
-        self.kernels.conv3x3(
-            x_bchw,
-            self.weights,
-            self.bias,
-            y_bchw,
-            self.m,
-            self.stride,
-            *self.padding,
-            *self.dilation,
-            self.groups,
-            self.border,
-            self.cval,
-            threads_for(y_bchw.size * (x_bchw.shape[1] // self.groups) * 9, num_threads),
-            *epilogue,
+        kernels.transform_weights(weight_gockk, m, stride, weights, threads)
+        native = kernels.Convolution(
+            weights,
+            np.zeros(groups * outputs, dtype) if bias is None else bias.copy(),
+            m,
+            stride,
+            *(axis.before for axis in axes),
+            *(axis.dilation for axis in axes),
+            groups,
+            BORDER_CODES[border],
+            cval,
         )
+        super().__init__(native, channels * 9)
 
 
 def workspace(problem: Problem, num_threads: int, m: int | None = None) -> int:

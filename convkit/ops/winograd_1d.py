@@ -12,7 +12,7 @@ from convkit import _dispatch
 from convkit._checks import Array, empty
 from convkit._threads import threads_for
 from convkit.ops.costs import Work
-from convkit.ops.epilogue import PLAIN, Epilogue
+from convkit.ops.prepared import Prepared
 from convkit.ops.problem import Layer, Problem, whole
 from convkit.ops.taps import BORDER_CODES, Taps, conv_taps, packing, reading, taps_of
 from convkit.shapes import Axis
@@ -130,21 +130,10 @@ def work(problem: Problem, lanes: int) -> Work:
     }
 
 
-class Winograd1dConv:
+class Winograd1dConv(Prepared):
     """Weights transformed once; `run` convolves a batch, from any number of threads."""
 
-    __slots__ = (
-        "bias",
-        "border",
-        "columns",
-        "cval",
-        "groups",
-        "kernels",
-        "points",
-        "vertical",
-        "weights",
-        "width",
-    )
+    __slots__ = ()
 
     def __init__(
         self,
@@ -159,44 +148,28 @@ class Winograd1dConv:
     ) -> None:
         groups, outputs, channels, rows = weight_gockk.shape[:4]
         dtype = weight_gockk.dtype
-        self.kernels: Any = _dispatch.native().family("winograd_1d", dtype)
-        self.groups, self.cval, self.border, self.points = groups, cval, BORDER_CODES[border], points
-        self.vertical, self.width = axes[0], axes[1].stride
-        self.columns = taps.columns
-        self.bias = np.zeros(groups * outputs, dtype) if bias is None else bias.copy()
-        sizes = groups, outputs, channels, rows, len(taps.columns), self.vertical.stride, points
-        self.weights = empty((self.kernels.weight_count(*sizes),), dtype)
-        threads = threads_for(self.weights.size * 8, num_threads)
+        kernels: Any = _dispatch.native().family("winograd_1d", dtype)
+        vertical, horizontal = axes
+        sizes = groups, outputs, channels, rows, len(taps.columns), vertical.stride, points
+        weights = empty((kernels.weight_count(*sizes),), dtype)
         places = taps.places[1, : len(taps.columns)]  # those of the first row
-        self.kernels.transform_weights(
-            weight_gockk, places, self.vertical.stride, points, self.weights, threads
+        threads = threads_for(weights.size * 8, num_threads)
+        kernels.transform_weights(weight_gockk, places, vertical.stride, points, weights, threads)
+        native = kernels.Convolution(
+            weights,
+            np.zeros(groups * outputs, dtype) if bias is None else bias.copy(),
+            points,
+            vertical.kernel,
+            vertical.before,
+            taps.columns,
+            vertical.stride,
+            horizontal.stride,
+            vertical.dilation,
+            groups,
+            BORDER_CODES[border],
+            cval,
         )
-
-    def run(
-        self, x_bchw: Array, y_bchw: Array, num_threads: int | None = None, epilogue: Epilogue = PLAIN
-    ) -> None:
-        """Write the convolution of `x_bchw` to `y_bchw`, whose shapes are already checked."""
-        axis = self.vertical
-        self.kernels.conv_rows(
-            x_bchw,
-            self.weights,
-            self.bias,
-            y_bchw,
-            self.points,
-            axis.kernel,
-            axis.before,
-            self.columns,
-            axis.stride,
-            self.width,
-            axis.dilation,
-            self.groups,
-            self.border,
-            self.cval,
-            threads_for(
-                y_bchw.size * (x_bchw.shape[1] // self.groups) * axis.kernel * len(self.columns), num_threads
-            ),
-            *epilogue,
-        )
+        super().__init__(native, channels * vertical.kernel * len(taps.columns))
 
 
 def workspace(problem: Problem, num_threads: int) -> int:

@@ -109,6 +109,20 @@ def test_few_tiles_left_over(isa, m, stride, tiles):
         np.testing.assert_array_equal(run(batch, weight, bias, **both)[1:], np.concatenate([y, y]))
 
 
+@settings(max_examples=60)
+@given(data=st.data())
+def test_pixels_read_in_pieces_or_gathered(isa, data):
+    """Columns side by side are read where they lie, others are copied first: the same bits."""
+    pick = data.draw
+    (m, stride), padding = pick(st.sampled_from(SCHEMES)), tuple(pick(st.integers(0, 4)) for _ in range(4))
+    height, width = pick(st.integers(3, 30 * stride)), pick(st.integers(3, 40 * stride))
+    x, weight = normal(pick(st.integers(1, 3)), 3, height, width), normal(5, 3, 3, 3)
+    apart = np.full((*x.shape, 2), np.nan, np.float32)
+    apart[..., 0] = x
+    case = {"padding": padding, "m": m, "stride": stride}
+    np.testing.assert_array_equal(run(apart[..., 0], weight, **case), run(x, weight, **case))
+
+
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("channels", [191, 256, 400, 2300])
 def test_many_channels(isa, channels, stride):
