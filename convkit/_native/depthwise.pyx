@@ -9,8 +9,9 @@ them at a time in registers, every tap by shifted loads:
   the tile's rows lie so far apart that one's kernel rows lie on another's.
 * 4 outputs or 8: some vectors anywhere in the strip. A loaded vector feeds every output.
 
-A depthwise 3×3 kernel of stride 2 reads the input where it lies, and sums its taps row by row (`by_twos`). Under
-another border than constants, between columns that lie apart, or in rows of less than a vector it is one of the others.
+A depthwise 3×3 kernel of stride 2 reads the input where it lies, and sums its taps row by row (`by_twos`); so does one
+of stride 1, of up to 7 rows, on machines that load some lanes of a register as fast as all (`depthwise_rows`). Under
+another border than constants or zeros, or between columns that lie apart, they are like the others.
 
 A strip's rows are PITCH apart, so that their addresses are constants. With a horizontal stride s its columns are
 split into s planes, column c in plane c % s: what a tap brings to neighbouring outputs lies side by side.
@@ -27,11 +28,12 @@ from convkit._native.arith cimport ceil_div, elements
 from convkit._native.border cimport BORDER_CONSTANT, border_index
 from convkit._native.by_twos cimport Map, sum_by_twos
 from convkit._native.depthwise_conv cimport APART, PITCH, Conv
+from convkit._native.depthwise_rows cimport Map as RowsMap, sum_rows
 from convkit._native.depthwise_strip cimport pack_strip
 from convkit._native.depthwise_sums cimport Ahead, Panel, Tile, Vectors, ask, sum_panel, sum_tiles
 from convkit._native.epilogue cimport adds_in_place, finish_rows, make_epilogue
 from convkit._native.shares cimport run_units
-from convkit._native.simd cimport (HALVES, LINE, STRIP_CHUNK, STRIP_ROWS, STRIP_ROWS_PAIR, STRIP_VECTORS_4,
+from convkit._native.simd cimport (HALVES, LINE, MASKS, STRIP_CHUNK, STRIP_ROWS, STRIP_ROWS_PAIR, STRIP_VECTORS_4,
                                    STRIP_VECTORS_8, VL, lanes_between, real, scratch_alloc, scratch_free, vec_lanes,
                                    vec_set, vec_store)
 
@@ -333,6 +335,26 @@ cdef void run_by_twos(const Conv* conv, const Unit* unit, real* outside) noexcep
     sum_by_twos(&map, unit.row, unit.end, &conv.epilogue)
 
 
+cdef void run_by_rows(const Conv* conv, const Unit* unit, const real* next, real* zeros) noexcept nogil:
+    cdef RowsMap map
+    map.x, map.height, map.width, map.x_row = unit.x, conv.height, conv.width, conv.x_row
+    map.before_h, map.before_w, map.kernel_w = conv.before_h, conv.before_w, conv.kernel_w
+    map.y, map.columns, map.y_row = unit.y, conv.columns, conv.y_row
+    map.weights, map.bias = conv.weights + unit.group * conv.products, conv.bias[unit.group]
+    map.lanes, map.zeros, map.next, map.from_memory = conv.lanes, zeros, next, conv.from_memory
+    memset(zeros, 0, (conv.width + conv.before_w + conv.kernel_w) * sizeof(real))
+    if conv.chunk == 7:
+        sum_rows(7, &map, unit.row, unit.end, &conv.epilogue)
+    elif conv.chunk == 5:
+        sum_rows(5, &map, unit.row, unit.end, &conv.epilogue)
+    elif conv.chunk == 4:
+        sum_rows(4, &map, unit.row, unit.end, &conv.epilogue)
+    elif conv.chunk == 3:
+        sum_rows(3, &map, unit.row, unit.end, &conv.epilogue)
+    else:
+        sum_rows(2, &map, unit.row, unit.end, &conv.epilogue)
+
+
 cdef void run_unit(const void* work, Py_ssize_t index, char* own) noexcept nogil:
     cdef const Conv* conv = <const Conv*>work
     cdef real* scratch = <real*>own
@@ -343,6 +365,9 @@ cdef void run_unit(const void* work, Py_ssize_t index, char* own) noexcept nogil
     strip.apart, strip.input = scratch + LINE, scratch + LINE + APART
     if conv.by_twos:
         run_by_twos(conv, &unit, strip.apart)
+        return
+    if MASKS and conv.by_rows:
+        run_by_rows(conv, &unit, next.x + next.row * conv.x_row, strip.apart)
         return
     if scratch[0] == 0:         # this thread's first
         clear(conv, scratch + LINE + APART)
@@ -466,6 +491,15 @@ cdef void find_columns(const Conv* conv, Py_ssize_t* source, vec_lanes* lanes) n
                 source[strip * n * VL + i] = border_index(first + i, conv.width, conv.border)
 
 
+cdef void find_lanes(const Conv* conv, vec_lanes* lanes) noexcept nogil:
+    # What each column of the kernel sees of the input, of each vector of a row of outputs.
+    cdef Py_ssize_t i, t, first
+    for i in range(ceil_div(conv.columns, VL)):
+        for t in range(conv.kernel_w):
+            first = i * VL + t - conv.before_w
+            lanes[i * conv.kernel_w + t] = lanes_between(-first, conv.width - first)
+
+
 cdef void set_up(Conv* conv, const real[:, :, :, :] x_bchw, real[:, :, :, :] y_bchw, Py_ssize_t groups,
                  (Py_ssize_t, Py_ssize_t) kernel, (Py_ssize_t, Py_ssize_t) stride,
                  (Py_ssize_t, Py_ssize_t) dilation, (Py_ssize_t, Py_ssize_t) before, int border, int num_threads,
@@ -499,6 +533,9 @@ cdef void set_up(Conv* conv, const real[:, :, :, :] x_bchw, real[:, :, :, :] y_b
     conv.by_twos = (conv.in_place and conv.outputs == conv.channels == 1 and border == BORDER_CONSTANT
                     and kernel == (3, 3) and stride == (2, 2) and dilation == (1, 1)
                     and conv.x_column == 1 and conv.width <= APART and conv.columns >= VL)
+    conv.by_rows = (MASKS and conv.in_place and conv.outputs == conv.channels == 1 and border == BORDER_CONSTANT
+                    and conv.kernel_h == conv.chunk > 1 and stride == (1, 1) and dilation == (1, 1)
+                    and conv.x_column == 1 and conv.width + conv.before_w + conv.kernel_w <= APART)
     partition(conv, x_bchw.shape[0], num_threads)
 
 
@@ -531,7 +568,9 @@ cdef class Convolution:
         cdef Conv conv
         set_up(&conv, x_bchw, y_bchw, self.groups, self.kernel, self.stride, self.dilation, self.before, self.border,
                num_threads, activation, slope, residual)
-        cdef Py_ssize_t u, columns = conv.strips * conv.vectors * conv.stride_w
+        conv.by_rows = conv.by_rows and self.cval == 0
+        cdef Py_ssize_t u, columns = max(conv.strips * conv.vectors * conv.stride_w,
+                                         ceil_div(conv.columns, VL) * conv.kernel_w)
         cdef Py_ssize_t thread_scratch = scratch_elements(&conv)
         cdef Py_ssize_t* tables
         cdef real* scratch
@@ -552,7 +591,10 @@ cdef class Convolution:
             find_taps(&conv, conv.chunk, tables)
         if conv.outputs >= 4:
             find_taps(&conv, 1, tables + conv.taps)
-        find_columns(&conv, tables + conv.taps + conv.products, <vec_lanes*>conv.lanes)
+        if conv.by_rows:
+            find_lanes(&conv, <vec_lanes*>conv.lanes)
+        else:
+            find_columns(&conv, tables + conv.taps + conv.products, <vec_lanes*>conv.lanes)
         with nogil:
             for u in range(num_threads):
                 scratch[u * thread_scratch] = 0
@@ -577,7 +619,7 @@ def packed(const real[:, :, :, :] x_bchw not None, real[:, :, :, :] y_bchw not N
     cdef Conv conv
     cdef Py_ssize_t below
     set_up(&conv, x_bchw, y_bchw, groups, kernel, stride, dilation, before, BORDER_CONSTANT, 1, 0, 0, None)
-    if conv.by_twos:
+    if conv.by_twos or conv.by_rows:
         return 0, 0
     below = ceil_div(conv.rows, conv.strip_rows)
     return (conv.rows * conv.stride_h + below * (conv.kernel_h - 1) * conv.dilation_h,

@@ -35,5 +35,6 @@ cdef struct Conv:
     Py_ssize_t units
     bint in_place                                       # sums are written to the output before they are finished
     bint from_memory                                    # the output's lines, in rows of several: see `ask_for_output`
-    bint by_twos                                        # and the input is read where it lies
+    bint by_twos                                        # and the input is read where it lies: with stride 2,
+    bint by_rows                                        # or with stride 1
     Epilogue epilogue

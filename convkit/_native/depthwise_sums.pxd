@@ -124,12 +124,25 @@ cdef inline void ask_for_output(const int OUTPUTS, const int ROWS, bint from_mem
                 prefetch_write(next + m * y_channel + i * LINE)
 
 
+cdef inline void store_sums(const int OUTPUTS, const int ROWS, real* y, Py_ssize_t y_channel, Py_ssize_t y_row,
+                            Py_ssize_t rows, Py_ssize_t columns, const register* acc) noexcept nogil:
+    # The first `rows` and `columns` of a tile.
+    cdef int i, m
+    if columns == <Py_ssize_t>(sizeof(register) // sizeof(real)) and rows == ROWS:
+        for m in range(OUTPUTS):
+            for i in range(ROWS):
+                store(y + m * y_channel + i * y_row, acc[m * ROWS + i])
+    else:
+        for m in range(OUTPUTS):
+            for i in range(ROWS):
+                if i < rows:
+                    store_part(y + m * y_channel + i * y_row, acc[m * ROWS + i], columns)
+
+
 cdef inline void sum_tile(const int OUTPUTS, const int CHUNK, const int STRIDE, const int ROWS, const Tile* tile,
                           const real* strip, real* y, Py_ssize_t columns, register* acc) noexcept nogil:
-    # ROWS output rows of OUTPUTS channels, `columns` columns of each: at most a register. What is read after a store
-    # stands in variables of its own: C takes it that a register may be stored anywhere.
+    # ROWS output rows of OUTPUTS channels, `columns` columns of each: at most a register.
     cdef const Conv* conv = tile.conv
-    cdef Py_ssize_t rows = tile.rows, y_row = tile.y_row, y_channel = tile.y_channel
     cdef int i, m
     for m in range(OUTPUTS):
         for i in range(ROWS):
@@ -140,15 +153,7 @@ cdef inline void sum_tile(const int OUTPUTS, const int CHUNK, const int STRIDE, 
     if CHUNK == 1 or conv.taps > conv.chunk_taps:   # row by row: any stride and dilation
         add_taps(OUTPUTS, 1, 1, ROWS, conv.taps - conv.chunk_taps, conv.tap_offset + conv.chunk_taps,
                  conv.rows_apart * conv.stride_h * PITCH, strip, tile.weights + conv.chunk_taps * OUTPUTS * CHUNK, acc)
-    if columns == <Py_ssize_t>(sizeof(register) // sizeof(real)) and rows == ROWS:
-        for m in range(OUTPUTS):
-            for i in range(ROWS):
-                store(y + m * y_channel + i * y_row, acc[m * ROWS + i])
-    else:
-        for m in range(OUTPUTS):
-            for i in range(ROWS):
-                if i < rows:
-                    store_part(y + m * y_channel + i * y_row, acc[m * ROWS + i], columns)
+    store_sums(OUTPUTS, ROWS, y, tile.y_channel, tile.y_row, tile.rows, columns, acc)
 
 
 cdef inline void sum_tiles(const int OUTPUTS, const int CHUNK, const int STRIDE, const int ROWS,

@@ -16,7 +16,7 @@
  *      SUMS_BYTES and PLANES_BYTES of a unit of work share the L2 cache with weights. Where FORESEES_LINES, long
  *      runs of lines come unasked, and to ask takes longer than it saves. Where it SLIDES, to
  *      make a register of two neighbours takes no longer than to load it across two cache lines. Where it HALVES, half
- *      a register takes half the time on some machines -- */
+ *      a register takes half the time on some machines; where it MASKS, loads of some lanes no longer than of all -- */
 #if defined(__AVX512F__) /* 32 registers of 64 bytes */
 #define VECTOR_BYTES 64
 #define GEMM_MR 8
@@ -36,6 +36,7 @@
 #define FORESEES_LINES 1
 #define SLIDES 1
 #define HALVES 1
+#define MASKS 1
 #elif defined(__AVX2__) /* 16 registers of 32 bytes */
 #define VECTOR_BYTES 32
 #define GEMM_MR 4
@@ -55,6 +56,7 @@
 #define FORESEES_LINES 0
 #define SLIDES 0
 #define HALVES 0
+#define MASKS 0
 #elif defined(__aarch64__) /* 32 registers of 16 bytes; gcc keeps all broadcasts in registers of their own */
 #define VECTOR_BYTES 16
 #define GEMM_MR 8
@@ -74,6 +76,7 @@
 #define FORESEES_LINES 1
 #define SLIDES 0
 #define HALVES 0
+#define MASKS 0
 #else /* x86-64 SSE2 (16 registers of 16 bytes, no FMA) and any other machine */
 #define VECTOR_BYTES 16
 #define GEMM_MR 4
@@ -93,6 +96,7 @@
 #define FORESEES_LINES 0
 #define SLIDES 0
 #define HALVES 0
+#define MASKS 0
 #endif
 
 /* Vectors of the GEMM's tile for a panel of so many rows, few enough that 8 sums would not be in flight. */

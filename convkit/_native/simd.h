@@ -291,6 +291,20 @@ INLINE vec vec_load_lanes(const real *p, vec_lanes lanes, vec other) {
 #endif
 }
 
+/* The same of half a register, and zeros. */
+INLINE half_vec half_load_lanes(const real *p, vec_lanes lanes) {
+#if defined(__AVX512VL__) && defined(CONVKIT_FLOAT64)
+  return (half_vec)_mm256_maskz_loadu_pd((__mmask8)lanes, p);
+#elif defined(__AVX512VL__)
+  return (half_vec)_mm256_maskz_loadu_ps((__mmask8)lanes, p);
+#else
+  half_vec v = {0};
+  for (int i = 0; i < VL / 2; i++)
+    if (lanes >> i & 1) v[i] = p[i];
+  return v;
+#endif
+}
+
 /* v in `lanes`, and zeros. */
 INLINE vec vec_in_lanes(vec v, vec_lanes lanes) {
 #if defined(__AVX512F__) && defined(CONVKIT_FLOAT64)

@@ -24,6 +24,7 @@ cdef extern from "simd.h" nogil:
         FORESEES_LINES
         SLIDES
         HALVES
+        MASKS
         STRIP_CHUNK
         STRIP_ROWS
         STRIP_ROWS_PAIR
@@ -39,6 +40,7 @@ cdef extern from "simd.h" nogil:
     vec vec_load_pixels(const stored* p)
     vec vec_pin(vec v)
     half_vec half_load(const real* p)
+    half_vec half_load_lanes(const real* p, vec_lanes lanes)
     void half_store(real* p, half_vec v)
     half_vec half_set(real x)
     half_vec half_pin(half_vec v)
