@@ -116,13 +116,15 @@ def work(problem: Problem, lanes: int) -> Work:
     pixels = min(run / abreast, whole(horizontal.output, lanes))
     under = (points - kernel_taps(vertical)) * vertical.stride + vertical.kernel  # rows, of a line of tiles
     packed_rows = problem.channels * rows * strips * phases * under
+    sums, of_three = rows * outputs * pixels * points, kernel_taps(vertical) == 3  # rows: a loop of known length
     packed = packed_rows * (horizontal.output / strips + reach)
     return {
         "plan": 1,
         "weights": problem.groups * outputs * problem.channels * points * vertical.stride * beside.taps,
         "call": 1,
         "products": rows * outputs * pixels * points * depth(problem),
-        "sums": rows * outputs * pixels * points,
+        "sums": sums * (not of_three),
+        "sums of three": sums * of_three,
         "rows": packed_rows,
         **packing(packed, horizontal.stride),
         "outputs": problem.images * problem.groups * problem.outputs * problem.pixels,
