@@ -49,7 +49,7 @@ def eager_call(layer: Layer, threads: int) -> tuple[Callable[[], np.ndarray], st
     axes = shapes.conv_axes(x.shape[2:], weight.shape[2:], layer.stride, layer.padding, layer.dilation)
     outputs = layer.outputs // layer.groups
     problem = Problem(1, layer.groups, outputs, weight.shape[1], axes[0], axes[1], x.itemsize)
-    algorithm = choose(ask(problem, "auto", once=True))
+    algorithm = choose(ask(problem, "auto", once=True)).algorithm
     return lambda: ck.conv2d(x, weight, bias, num_threads=threads, **layer.arguments), algorithm
 
 

@@ -22,6 +22,9 @@ from convkit.ops.problem import Layer, Problem
 class Convolution(Protocol):
     """Weights prepared for an algorithm."""
 
+    image_work: float | None
+    """Multiply-adds that take as long as an image, if that is known."""
+
     def run(
         self, x_bchw: Array, y_bchw: Array, num_threads: int | None = None, epilogue: Epilogue = PLAIN
     ) -> None:
@@ -54,6 +57,8 @@ ALGORITHMS: dict[str, Algorithm] = {
 }
 WORDS = ("auto", "direct", *ALGORITHMS, "autotune")
 LARGE = 1 << 62  # multiply-adds
+WORK_OF_MILLISECOND = 70e6
+"""Multiply-adds: a second thread is started for what takes 14 µs on one."""
 WIDER_BOUND = ("winograd", "winograd_1d", "fft")
 """Those whose error has a wider bound: they are taken where they gain at least a tenth of the time."""
 
@@ -85,15 +90,24 @@ def objection(question: Question, algorithm: str) -> str | None:
     return None
 
 
+class Choice(NamedTuple):
+    """An algorithm, and the milliseconds that a call is expected to take on one thread."""
+
+    algorithm: str
+    call: float
+
+
 @lru_cache(maxsize=1024)
-def choose(question: Question) -> str:
+def choose(question: Question) -> Choice:
     """The algorithm that was asked for, or the one that is predicted to be the fastest."""
     if question.asked in ALGORITHMS:
         if told := objection(question, question.asked):
             raise ValueError(f"algorithm is {question.asked!r} {told}: pass algorithm='auto'")
-        return question.asked
-    forecasts = {name: forecast(question, name) for name in ALGORITHMS if objection(question, name) is None}
-    return fastest(forecasts)
+        name = question.asked
+    else:
+        allowed = (name for name in ALGORITHMS if objection(question, name) is None)
+        name = fastest({name: forecast(question, name) for name in allowed})
+    return Choice(name, forecast(question._replace(once=False), name))
 
 
 def fastest(times: dict[str, float]) -> str:
@@ -162,12 +176,24 @@ def _milliseconds(call: Callable[[], None]) -> float:
     return (time.perf_counter() - start) / calls * 1e3
 
 
-def decide(question: Question, layer: Layer, num_threads: int | None) -> tuple[str, dict[str, float]]:
-    """The algorithm to take, and the milliseconds that were measured for it."""
-    if question.asked != "autotune":
-        return choose(question), {}
-    measured = measure(question, layer, num_threads)
-    return fastest(measured), measured
+class Decision(NamedTuple):
+    """The algorithm that was taken, weights prepared for it, and the milliseconds measured for each."""
+
+    algorithm: str
+    convolution: Convolution
+    measured: dict[str, float]
+
+
+def decide(question: Question, layer: Layer, num_threads: int | None) -> Decision:
+    """Take an algorithm, as asked, and prepare the weights for it."""
+    measured: dict[str, float] = {}
+    if question.asked == "autotune":
+        measured = measure(question, layer, num_threads)
+        question = question._replace(asked=fastest(measured))
+    name, call = choose(question)
+    convolution = ALGORITHMS[name].prepare(question.problem, layer, num_threads)
+    convolution.image_work = call / question.problem.images * WORK_OF_MILLISECOND
+    return Decision(name, convolution, measured)
 
 
 # ---- told ----------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from convkit import _checks, _dispatch, shapes
 from convkit._checks import Array, Pair
 from convkit._options import current
-from convkit.ops.choice import ALGORITHMS, WORDS, Explanation, Question, decide, explain, workspace
+from convkit.ops.choice import WORDS, Explanation, Question, decide, explain, workspace
 from convkit.ops.epilogue import ACTIVATIONS, PLAIN, Activation, Epilogue, check_activation
 from convkit.ops.problem import Layer, Problem
 from convkit.shapes import Axis
@@ -73,12 +73,11 @@ class Conv2dPlan:
         epilogue: Epilogue,
     ) -> None:
         problem = question.problem
-        self.algorithm, self._measured = decide(question, layer, num_threads)
+        self.algorithm, self._conv, self._measured = decide(question, layer, num_threads)
         self.dtype = layer.weight_gockk.dtype
         self.input_shape = input_shape
         self.output_shape = problem.output_shape[-len(input_shape) :]
         self._question, self._num_threads, self._epilogue = question, num_threads, epilogue
-        self._conv = ALGORITHMS[self.algorithm].prepare(problem, layer, num_threads)
 
     def __call__(
         self,
@@ -349,8 +348,8 @@ def write_conv(
     """Choose the algorithm, as for so many `images`, and write the convolution of a batch."""
     groups, outputs, channels = layer.weight_gockk.shape[:3]
     problem = Problem(images, groups, outputs, channels, *axes, y.itemsize)
-    chosen, _ = decide(ask(problem, algorithm, once=True), layer, num_threads)
-    ALGORITHMS[chosen].prepare(problem, layer, num_threads).run(x, y, num_threads, epilogue)
+    decision = decide(ask(problem, algorithm, once=True), layer, num_threads)
+    decision.convolution.run(x, y, num_threads, epilogue)
 
 
 def conv2d_plan(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from convkit import _checks
 from convkit._checks import Array, Pair
-from convkit.ops.choice import ALGORITHMS, decide
+from convkit.ops.choice import decide
 from convkit.ops.conv import ask, check_groups
 from convkit.ops.problem import Layer, Problem
 from convkit.ops.weight_grad import write_weight_grad
@@ -72,8 +72,8 @@ def conv_transpose2d_input_grad(
     weight_gockk = w.reshape(groups, w.shape[0] // groups, *w.shape[1:])
     problem = Problem(1, groups, weight_gockk.shape[1], w.shape[1], *axes, w.itemsize)
     layer = Layer(weight_gockk, None, "constant", 0.0)
-    chosen, _ = decide(ask(problem, "auto", once=True), layer, num_threads)
-    ALGORITHMS[chosen].prepare(problem, layer, num_threads).run(g_bchw, y_bchw, num_threads)
+    decision = decide(ask(problem, "auto", once=True), layer, num_threads)
+    decision.convolution.run(g_bchw, y_bchw, num_threads)
     return y
 
 

@@ -10,16 +10,23 @@ from convkit.ops.epilogue import PLAIN, Epilogue
 
 
 class Prepared:
-    """A native `Convolution`, and the multiply-adds of an output; runs from any number of threads."""
+    """A native `Convolution`, and the multiply-adds of an output; runs from any number of threads.
 
-    __slots__ = ("native", "products")
+    Whoever knows better how long an image takes sets `image_work`, in multiply-adds.
+    """
+
+    __slots__ = ("image_work", "native", "products")
 
     def __init__(self, native: Any, products: int) -> None:
         self.native, self.products = native, products
+        self.image_work: float | None = None
 
     def run(
         self, x_bchw: Array, y_bchw: Array, num_threads: int | None = None, epilogue: Epilogue = PLAIN
     ) -> None:
         """Write the convolution of the batch `x_bchw` to `y_bchw`, whose shapes are already checked."""
-        work = y_bchw.size * (self.products + OUTPUT_WORK) + x_bchw.size * INPUT_WORK
+        if self.image_work is None:
+            work: float = y_bchw.size * (self.products + OUTPUT_WORK) + x_bchw.size * INPUT_WORK
+        else:
+            work = self.image_work * len(y_bchw)
         self.native.run(x_bchw, y_bchw, threads_for(work, num_threads), *epilogue)

@@ -116,7 +116,8 @@ def work(problem: Problem, lanes: int) -> Work:
     pixels = min(run / abreast, whole(horizontal.output, lanes))
     under = (points - kernel_taps(vertical)) * vertical.stride + vertical.kernel  # rows, of a line of tiles
     packed_rows = problem.channels * rows * strips * phases * under
-    sums, of_three = rows * outputs * pixels * points, kernel_taps(vertical) == 3  # rows: a loop of known length
+    sums = rows * outputs * pixels * points
+    of_three = kernel_taps(vertical) == 3  # rows: a loop of known length
     packed = packed_rows * (horizontal.output / strips + reach)
     return {
         "plan": 1,

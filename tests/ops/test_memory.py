@@ -36,7 +36,7 @@ def test_scratch_of_a_thread(isa):
     taken = set()
     for _ in range(DRAWS):
         problem, threads, once = draw(rng), int(rng.choice([1, 2, 3, 8, 64])), bool(rng.integers(2))
-        algorithm = choose(conv.ask(problem, "auto", once))
+        algorithm = choose(conv.ask(problem, "auto", once)).algorithm
         taken.add(algorithm)
         for name in {algorithm, "gemm"} - {"fft"}:
             size = ALGORITHMS[name].workspace(problem, threads)
