@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import convkit as ck
-from convkit import _dispatch, shapes
+from convkit import _dispatch, _threads, shapes
 from convkit.ops import choice, costs
-from convkit.ops.problem import Problem
+from convkit.ops.problem import Layer, Problem
 
 X, WEIGHT = np.ones((2, 16, 20, 20), np.float32), np.ones((32, 16, 3, 3), np.float32)
 
@@ -112,6 +112,17 @@ def test_auto_gives_the_bits_of_what_it_takes(isa):
 
 
 # ---- what the costs say --------------------------------------------------------------------------------
+
+
+def test_a_second_thread_for_what_is_predicted_to_take_long(times):
+    """As often as the batch has images; of an algorithm that was asked for too."""
+    layer = Layer(WEIGHT[None], None, "constant", 0.0)
+    times(gemm=(5.0, 0.01))
+    for asked, images in (("auto", 1), ("gemm", 1), ("auto", 2)):
+        question = choice.Question(problem(images=images), asked, False, False, "baseline")
+        work = choice.decide(question, layer, None).convolution.image_work
+        assert work == pytest.approx(0.01 / images * choice.WORK_OF_MILLISECOND)
+        assert (work < _threads.SMALL_WORK) == (0.01 / images < 0.014)
 
 
 @pytest.mark.parametrize("name", choice.ALGORITHMS)
