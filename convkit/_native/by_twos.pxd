@@ -19,7 +19,7 @@ cdef struct Map:                # of one channel
     Py_ssize_t before_h, before_w
     real* y
     Py_ssize_t columns, y_row
-    const real* weights         # [kernel column][kernel row]
+    const real* weights         # [kernel row][kernel column]
     real bias
     real cval
     const real* outside         # a row of constants
@@ -57,17 +57,17 @@ cdef inline void sum_tile(const int EDGES, const Map* map, const Tile* tile, Py_
         b = vec_load_lanes(line + 1 + VL, inside[3], cval) if EDGES == 2 else vec_load(line + 1 + VL)
         middle, right = vec_even_mixed(a, b), vec_odd_mixed(a, b)
         if n >= 2 and n % 2 == 0:
-            last = sum + w[2] * left
-            last = last + w[5] * middle
+            last = sum + w[6] * left
+            last = last + w[7] * middle
             last = vec_unmixed(last + w[8] * right)
             if EDGES < 2 or n // 2 <= tile.rows:
                 vec_store(y, last)
             y += map.y_row
         if n % 2 == 0:
             sum = vec_set(map.bias)
-        sum = sum + w[n % 2] * left
-        sum = sum + w[3 + n % 2] * middle
-        sum = sum + w[6 + n % 2] * right
+        sum = sum + w[n % 2 * 3] * left
+        sum = sum + w[n % 2 * 3 + 1] * middle
+        sum = sum + w[n % 2 * 3 + 2] * right
 
 
 cdef inline void find_lines(const Map* map, Py_ssize_t row, const real** lines) noexcept nogil:

@@ -10,14 +10,15 @@ them at a time in registers, every tap by shifted loads:
 * 4 outputs or 8: some vectors anywhere in the strip. A loaded vector feeds every output.
 
 A depthwise 3×3 kernel of stride 2 reads the input where it lies, and sums its taps row by row (`by_twos`); so does one
-of stride 1, of up to 7 rows, on machines that load some lanes of a register as fast as all (`depthwise_rows`). Under
-another border than constants or zeros, or between columns that lie apart, they are like the others.
+of stride 1, of 2 to 5 or 7 rows, on machines that load some lanes of a register as fast as all (`depthwise_rows`). Under
+another border than constants or zeros, between columns that lie apart, or where a residual is added in place, they are
+like the others, and give the same bits.
 
 A strip's rows are PITCH apart, so that their addresses are constants. With a horizontal stride s its columns are
 split into s planes, column c in plane c % s: what a tap brings to neighbouring outputs lies side by side.
 
-One output sums its bias, then (chunk by chunk of) kernel rows, channel by channel, the taps column by column, in
-one chain of multiply-adds, wherever its strip, tile or vector starts.
+One output sums its bias, then (chunk by chunk of) kernel rows, channel by channel, the taps column by column (of a 3×3
+kernel of stride 2 row by row), in one chain of multiply-adds, wherever its strip, tile or vector starts.
 
 Depthwise layers wait for memory. While the tiles of a strip are summed they ask for the input of the next strip, and
 for the output lines of the next tiles.
@@ -153,6 +154,8 @@ cpdef int kernel_chunk(Py_ssize_t outputs, Py_ssize_t channels, Py_ssize_t kerne
     """Kernel rows that are summed together where one or two of `outputs` outputs are: the others are left over."""
     cdef Py_ssize_t shared = common_divisor(stride_h, dilation_h)
     cdef int chunk
+    if outputs == channels == 1 and kernel_h == 3 and stride_h == 2 and dilation_h == 1:
+        return 1                # the order of `by_twos`, in which the others of its kind are summed too
     if stride_h // shared > 3 or dilation_h // shared > (MOST_APART if channels <= FEW_CHANNELS else 1):
         return 1
     for chunk in (7, 5, 4, 3, 2):

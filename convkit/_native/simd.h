@@ -208,9 +208,7 @@ INLINE half_vec half_pin(half_vec v) {
   return v;
 }
 INLINE void half_store_part(real *p, half_vec v, ptrdiff_t n) {
-#if defined(__AVX512VL__) && defined(CONVKIT_FLOAT64)
-  _mm256_mask_storeu_pd(p, (__mmask8)((1u << n) - 1), (__m256d)v);
-#elif defined(__AVX512VL__)
+#if defined(__AVX512VL__) && !defined(CONVKIT_FLOAT64)
   _mm256_mask_storeu_ps(p, (__mmask8)((1u << n) - 1), (__m256)v);
 #else
   memcpy(p, &v, n * sizeof(real));
@@ -293,9 +291,7 @@ INLINE vec vec_load_lanes(const real *p, vec_lanes lanes, vec other) {
 
 /* The same of half a register, and zeros. */
 INLINE half_vec half_load_lanes(const real *p, vec_lanes lanes) {
-#if defined(__AVX512VL__) && defined(CONVKIT_FLOAT64)
-  return (half_vec)_mm256_maskz_loadu_pd((__mmask8)lanes, p);
-#elif defined(__AVX512VL__)
+#if defined(__AVX512VL__) && !defined(CONVKIT_FLOAT64)
   return (half_vec)_mm256_maskz_loadu_ps((__mmask8)lanes, p);
 #else
   half_vec v = {0};

@@ -10,7 +10,7 @@ multiplies, for each of the n·n positions, weight panels [output][channel] with
 stride 2, sums of those of up to four positions) back into output tiles. Units that are left when each thread has as
 many as the next are shared by all: each multiplies a chunk of the output channels, and transforms the input for
 itself, which takes no longer than reading what another core has just written. Borders, strides, dilation and the ends
-of rows are resolved once for each unit (`locate`), into lists of copies that hold for every channel.
+of rows are resolved once for each unit (`locate`), into loads or copies that hold for every channel.
 
 A dilation of d is d·d convolutions without, of every d-th row and column: just more images. It has no stride.
 """
@@ -554,6 +554,7 @@ cdef class Convolution:
         conv.weights, conv.bias = &self.weights[0], &self.bias[0]
         conv.epilogue = make_epilogue(activation, slope, residual, conv.y, conv.y_column * conv.dilation_w)
         set_up(&conv, self.m, self.stride, x_bchw.shape[0], num_threads)
+        num_threads = <int>min(<Py_ssize_t>num_threads, max(conv.alone, conv.shared * conv.chunks))
         thread_bytes = scratch_elements(&conv) * sizeof(real)
         scratch = <char*>scratch_alloc(num_threads * thread_bytes)
         if scratch == NULL:

@@ -1,5 +1,5 @@
-# Where tiles come from and go to: borders, strides, dilation and the ends of rows as lists of copies, which hold for
-# every channel.
+# Where tiles come from and go to: borders, strides, dilation and the ends of rows as loads of some lanes or lists of
+# copies, which hold for every channel.
 from libc.string cimport memset
 
 from convkit._native.arith cimport ceil_div

@@ -13,7 +13,7 @@
 # last element, F(4, 2) at ±√½, ±√2 and ∞, and of the odd ones with the element between. The latter is evaluated at the
 # finite points only, where it is added to the products of the former: 5·5 sums of the 9·9 transformed pixels' products
 # restore 4·4 outputs. The transform of weights has the odd convolution's where that without stride has the point 0.
-from convkit._native.simd cimport (VL, real, vec, vec_choose, vec_even, vec_in_lanes, vec_lanes, vec_load, vec_load_even,
+from convkit._native.simd cimport (VL, real, vec, vec_choose, vec_even, vec_in_lanes, vec_load, vec_load_even,
                                    vec_load_lanes, vec_odd, vec_set, vec_set_lanes, vec_shift_last, vec_shift_last_but_one,
                                    vec_store, vec_zip_high, vec_zip_low)
 from convkit._native.winograd_conv cimport GATHERED, MOST_LANES, PIECED, SPREAD, Behind, Kind, Lanes, Piece

@@ -74,6 +74,9 @@ class FrozenConv2d(Module):
             self._plans = {**plans, shape: plan}  # in one step: other threads see either
         return Tensor(plan(x))
 
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self) | {"_plans": {}}  # they hold weights packed for this machine
+
     def _computes_otherwise(self, dtype: np.dtype[Any]) -> bool:
         return dtype != self._weight.dtype
 

@@ -165,6 +165,17 @@ class Conv2dPlan:
         """
         return explain(self._question, self.algorithm, self._measured, self._num_threads)
 
+    def __copy__(self) -> Conv2dPlan:
+        return self  # nothing in it changes
+
+    def __deepcopy__(self, memo: object) -> Conv2dPlan:
+        return self
+
+    def __reduce__(self) -> str:
+        raise TypeError(
+            "a plan holds weights packed for this machine; pickle the weights, and call ck.conv2d_plan"
+        )
+
     def __repr__(self) -> str:
         activation = f", {self.activation}" if self.activation else ""
         sizes = f"{self.input_shape} -> {self.output_shape}"
@@ -375,8 +386,8 @@ def conv2d_plan(
     weight, bias, stride, padding, dilation, groups, padding_mode, cval
         As in `conv2d`; `weight`'s dtype is the plan's.
     activation, negative_slope, algorithm, num_threads
-        As in `conv2d`. `algorithm` is chosen for the batch of `input_shape`, without the preparation of the
-        weights.
+        As in `conv2d`. `algorithm`, and the size of Winograd's tiles, are chosen for the batch of
+        `input_shape`, without the preparation of the weights.
     input_shape : tuple of int
         BCHW or CHW.
 

@@ -58,13 +58,14 @@ def work(problem: Problem, lanes: int) -> Work:
     kernels = _dispatch.native().family("depthwise", f"f{problem.itemsize}")
     kind = problem.outputs, problem.channels, vertical.kernel, vertical.stride, vertical.dilation
     apart = kernels.rows_apart(*kind)
+    rows, columns = kernels.packed(*problem.arrays(), problem.groups, *geometry(problem.axes))
     in_chunks = kernels.kernel_chunk(*kind) > 1 and vertical.stride * apart <= 2 * vertical.dilation
+    in_chunks |= columns == 0  # what is read where it lies
     strip = problem.channels * horizontal.stride * (8 * apart * vertical.stride + vertical.extent)
     single_rows, tiles_down = whole(vertical.output, 4 * apart), -(-vertical.output // (8 * apart)) * apart
     rows_read = vertical.output * (in_fours / 4 + singly)
     whole_columns = whole(horizontal.output, lanes)
-    columns_summed = whole(horizontal.output, kernels.PART_LANES)
-    rows, columns = kernels.packed(*problem.arrays(), problem.groups, *geometry(problem.axes))
+    columns_summed = whole(horizontal.output, kernels.PART_LANES if singly == 1 else lanes)
     return {
         "plan": 1,
         "weights": problem.weights,

@@ -1,6 +1,7 @@
 """Modules: what they are made of, states, modes, hooks, refusals; layers by themselves."""
 
 import copy
+import pickle
 import threading
 
 import numpy as np
@@ -385,3 +386,12 @@ def test_frozen_parts_of_a_custom_module():
         frozen(nn.Tensor(x, requires_grad=True))
     with pytest.raises(ValueError, match="never called"):
         nn.LazyConv2d(3, 3).freeze()
+
+
+def test_frozen_models_are_copied_and_pickled():
+    """After calls too, whose plans are made anew."""
+    x = normal(2, 3, 8, 8)
+    frozen = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU()).eval().freeze()
+    y = frozen(x)
+    for twin in (copy.deepcopy(frozen), pickle.loads(pickle.dumps(frozen))):
+        np.testing.assert_array_equal(twin(x), y)

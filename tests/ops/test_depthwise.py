@@ -93,6 +93,7 @@ def test_the_input_read_where_it_lies_or_copied(isa, threads, data):
     """Columns that lie apart are copied first: the same bits. No NaN beside a view is seen."""
     pick = data.draw
     kernel, padding = pick(st.tuples(*[st.integers(1, 8)] * 2)), pick(st.tuples(*[st.integers(0, 9)] * 4))
+    kernel, stride = pick(st.sampled_from([(kernel, 1), (kernel, 2), ((3, 3), 2), ((3, 3), 2)]))
     height, width = pick(st.integers(1, 40)), pick(st.integers(1, 80) | st.integers(400, 450))
     room = np.full((2, 5, height + 2, width + 40), np.nan, pick(st.sampled_from([np.float32, np.float64])))
     x, rng = room[:, 1:4, 1:-1, 20:-20], np.random.default_rng(kernel[0])
@@ -100,10 +101,15 @@ def test_the_input_read_where_it_lies_or_copied(isa, threads, data):
     if height + sum(padding[:2]) < kernel[0] or width + sum(padding[2:]) < kernel[1]:
         return
     weight, bias = (rng.standard_normal(s).astype(x.dtype) for s in ((3, 1, *kernel), 3))
-    arguments = {"padding": padding, "groups": 3, "num_threads": threads}
+    arguments = {"padding": padding, "stride": stride, "groups": 3, "num_threads": threads}
     y = conv(x, weight, bias, **arguments)
     np.testing.assert_array_equal(conv(np.asfortranarray(x), weight, bias, **arguments), y)
     np.testing.assert_array_equal(conv(x.copy(), weight, bias, **arguments), y)
+    apart = np.empty((*y.shape, 2), x.dtype)[..., 0]
+    np.testing.assert_array_equal(conv(x, weight, bias, **arguments, out=apart), y)
+    residual = rng.standard_normal(y.shape).astype(x.dtype)
+    added = conv(x, weight, bias, **arguments, residual=residual)
+    np.testing.assert_array_equal(conv(x, weight, bias, **arguments, residual=residual, out=residual), added)
 
 
 @pytest.mark.parametrize("border", [{}, {"padding_mode": "constant", "cval": -2.0}])

@@ -1,5 +1,7 @@
 """Plans: the bits of the eager call, fixed weights, any thread."""
 
+import copy
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 
 import configurations
@@ -156,3 +158,11 @@ def test_refuses_bad_input_shapes(shape, error):
 def test_a_plan_of_any_size_takes_no_memory():
     plan = make(input_shape=(2**20, 4, 2**15, 2**15))
     assert plan.output_shape == (2**20, 6, 2**15 - 2, 2**15 - 2)
+
+
+def test_copies_are_the_plan_itself():
+    """Nothing in it changes; it belongs to this machine."""
+    plan = ck.conv2d_plan(np.ones((2, 3, 3, 3), np.float32), input_shape=(1, 3, 8, 8))
+    assert copy.copy(plan) is copy.deepcopy(plan) is plan
+    with pytest.raises(TypeError, match="pickle the weights"):
+        pickle.dumps(plan)
