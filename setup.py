@@ -278,8 +278,10 @@ class BuildExt(build_ext):
         )
         if not flag:
             self.warn("this compiler has no OpenMP: building single-threaded kernels")
+        is_clang = "clang" in told.stdout
         for extension in self.extensions:
-            extension.extra_compile_args += CLANG_FLAGS if "clang" in told.stdout else extension.gcc_flags
+            given = [f for f in extension.extra_compile_args if not (is_clang and f in BRIEF)]
+            extension.extra_compile_args = [*given, *(CLANG_FLAGS if is_clang else extension.gcc_flags)]
             extension.extra_compile_args += [f for f in flag.split() if not f.startswith("-l")]
             extension.extra_link_args += flag.split()
         super().build_extensions()

@@ -247,8 +247,18 @@ INLINE vec vec_load_part(const real *p, ptrdiff_t n) {
 #endif
 }
 
-/* VL elements of the two registers, from `by` on. */
-#if SLIDES && defined(CONVKIT_FLOAT64)
+/* VL elements of the two registers, from `by` on. clang wants a constant before it has unrolled the loop. */
+#if SLIDES && defined(__clang__) && defined(CONVKIT_FLOAT64)
+INLINE vec vec_slide(vec a, vec b, const int by) {
+  const vec_bits lanes = (vec_bits){0, 1, 2, 3, 4, 5, 6, 7} + (real_bits)by;
+  return (vec)_mm512_permutex2var_pd((__m512d)a, (__m512i)lanes, (__m512d)b);
+}
+#elif SLIDES && defined(__clang__)
+INLINE vec vec_slide(vec a, vec b, const int by) {
+  const vec_bits lanes = (vec_bits){0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15} + (real_bits)by;
+  return (vec)_mm512_permutex2var_ps((__m512)a, (__m512i)lanes, (__m512)b);
+}
+#elif SLIDES && defined(CONVKIT_FLOAT64)
 INLINE vec vec_slide(vec a, vec b, const int by) { return (vec)_mm512_alignr_epi64((__m512i)b, (__m512i)a, by); }
 #elif SLIDES
 INLINE vec vec_slide(vec a, vec b, const int by) { return (vec)_mm512_alignr_epi32((__m512i)b, (__m512i)a, by); }
