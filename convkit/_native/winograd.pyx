@@ -23,7 +23,7 @@ from convkit._native.epilogue cimport add_residual, make_epilogue
 from convkit._native.shares cimport run_units
 from convkit._native.simd cimport (GEMM_MR, GEMM_NV, LINE, VL, prefetch, prefetch_far, real, scratch_alloc, scratch_free,
                                    vec, vec_load_part, vec_set)
-from convkit._native.winograd_conv cimport (GATHERED, PIECED, SPREAD, WHOLE, Conv, Copy, Lanes, Part, Step)
+from convkit._native.winograd_conv cimport GATHERED, PIECED, SPREAD, WHOLE, Conv, Copy, Lanes, Part, Step
 from convkit._native.winograd_partition cimport partition, set_scheme
 from convkit._native.winograd_places cimport locate, locate_output
 from convkit._native.winograd_products cimport Products, multiply_few, multiply_panels

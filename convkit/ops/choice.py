@@ -16,14 +16,12 @@ from convkit._threads import threads_for
 from convkit.ops import broadcast, depthwise, fft, taps, winograd, winograd_1d
 from convkit.ops.costs import Work, predicted
 from convkit.ops.epilogue import PLAIN, Epilogue
+from convkit.ops.prepared import Prepared
 from convkit.ops.problem import Layer, Problem
 
 
 class Convolution(Protocol):
     """Weights prepared for an algorithm."""
-
-    image_work: float | None
-    """Multiply-adds that take as long as an image, if that is known."""
 
     def run(
         self, x_bchw: Array, y_bchw: Array, num_threads: int | None = None, epilogue: Epilogue = PLAIN
@@ -192,7 +190,8 @@ def decide(question: Question, layer: Layer, num_threads: int | None) -> Decisio
         question = question._replace(asked=fastest(measured))
     name, call = choose(question)
     convolution = ALGORITHMS[name].prepare(question.problem, layer, num_threads)
-    convolution.image_work = call / question.problem.images * WORK_OF_MILLISECOND
+    if isinstance(convolution, Prepared):  # Fourier transforms take longer than any thread's start
+        convolution.image_work = call / question.problem.images * WORK_OF_MILLISECOND
     return Decision(name, convolution, measured)
 
 

@@ -249,7 +249,7 @@ Place = tuple[int, int, int]  # of a tile: its image, and its numbers down and a
 class FftConv:
     """Weights transformed once; `run` convolves a batch, from any number of threads."""
 
-    __slots__ = ("bias", "border", "cuts", "cval", "group", "image_work", "products")
+    __slots__ = ("bias", "border", "cuts", "cval", "group", "products")
 
     def __init__(
         self,
@@ -259,7 +259,6 @@ class FftConv:
         border: str = "constant",
         cval: float = 0.0,
     ) -> None:
-        self.image_work: float | None = None  # more than that of many threads' start, always
         groups, outputs, channels = weight_gockk.shape[:3]
         self.group, self.border, self.cval = (outputs, channels), border, cval
         self.bias = np.zeros(groups * outputs, weight_gockk.dtype) if bias is None else bias.copy()
