@@ -26,7 +26,7 @@ from convkit._native.conv_weights cimport Weights, find_weights, pack_panel
 from convkit._native.epilogue cimport finish_rows, make_epilogue
 from convkit._native.gemm cimport Tile, multiply
 from convkit._native.planes cimport pack_planes
-from convkit._native.shares cimport run_units
+from convkit._native.shares cimport run_prepared
 from convkit._native.simd cimport (GEMM_MR, GEMM_NV, GEMM_WIDE, VL, prefetch_far, real, scratch_alloc, scratch_free,
                                    vec_load, vec_load_part, vec_store, vec_store_part)
 
@@ -298,13 +298,13 @@ cdef void multiply_and_finish(const Conv* conv, Py_ssize_t outputs, Py_ssize_t p
         outputs -= rows
 
 
-cdef inline void ask_for_output(const Conv* conv, const Unit* unit, bint next_tile, bint this_tile, Py_ssize_t pixel,
-                                Py_ssize_t pixels, Tile* tile) noexcept nogil:
-    # The tile multiplies while the lines of the output that are stored next come from memory: those of the next tile,
-    # or, where sums are stored after all tiles, its own.
-    if next_tile:
-        tile.later = tile.y + pixels
-    elif this_tile and conv.y_column == 1:
+cdef inline void ask_for_output(const Conv* conv, const Unit* unit, bint in_place, bint last, Py_ssize_t pixel,
+                                Tile* tile) noexcept nogil:
+    # A panel multiplies while the lines of the output that are stored next come from memory, or the second cache: those
+    # of the next panel, or, where sums are stored after all tiles, its own.
+    if in_place:
+        tile.later = tile.y + GEMM_MR * conv.y_channel
+    elif last and conv.y_column == 1:
         tile.later = unit.y + pixel // unit.pitch * conv.y_row + pixel % unit.pitch
     else:                       # nothing: what is read now anyway
         tile.later, tile.later_offset, tile.later_step = tile.pixels, tile.offset, 0
@@ -326,7 +326,7 @@ cdef void multiply_tile(const Conv* conv, const Unit* unit, const real* weights,
     tile.weights = weights
     tile.y = unit.y + pixel if in_place else unit.sums if conv.in_place else unit.sums + pixel
     tile.y_row = conv.y_channel if in_place else conv.sums_row
-    ask_for_output(conv, unit, in_place and first, not in_place and last, pixel, pixels, &tile)
+    ask_for_output(conv, unit, in_place, last, pixel, &tile)
     tile.addend = unit.bias if first else tile.y
     tile.addend_row = VL if first else tile.y_row
     tile.addend_vector = 0 if first else VL
@@ -470,9 +470,11 @@ cdef inline bint is_pointwise(const Conv* conv) noexcept nogil:
             and conv.y_row == conv.columns * conv.y_column)
 
 
-cdef void clear(const Conv* conv, real* scratch) noexcept nogil:
+cdef void clear(const void* work, char* own) noexcept nogil:
     # Tiles multiply what lies behind the last row too. It is never stored, but it must be numbers: the processor is
     # slow on the tiny ones that other people's pointers look like.
+    cdef const Conv* conv = <const Conv*>work
+    cdef real* scratch = <real*>own
     cdef Py_ssize_t _, phase, used = conv.planes.slots * conv.planes.pitch, gap
     for _ in range(0 if conv.direct else conv.block_channels):
         for phase in range(conv.planes.phases):
@@ -552,7 +554,7 @@ cdef class Convolution:
         cdef Py_ssize_t units = set_up(&conv, x_bchw, y_bchw, self.tap_rows, self.tap_columns, self.stride_h,
                                        self.stride_w, self.groups, self.border, num_threads, activation, slope, residual)
         cdef Py_ssize_t* table = make_tables(&conv)
-        cdef Py_ssize_t u, thread_scratch = scratch_elements(&conv)
+        cdef Py_ssize_t thread_scratch = scratch_elements(&conv)
         cdef real* scratch
         num_threads = <int>min(<Py_ssize_t>num_threads, units)
         conv.weights, conv.bias, conv.planes.cval = &self.weights[0], &self.bias[0], self.cval
@@ -561,9 +563,7 @@ cdef class Convolution:
             scratch_free(table)
             raise MemoryError("no memory for the scratch of a convolution")
         with nogil:
-            for u in range(num_threads):
-                clear(&conv, scratch + u * thread_scratch)
-            run_units(run_unit, &conv, units, num_threads, <char*>scratch, thread_scratch * sizeof(real))
+            run_prepared(clear, run_unit, &conv, units, num_threads, <char*>scratch, thread_scratch * sizeof(real))
             scratch_free(table)
             scratch_free(scratch)
 

@@ -6,9 +6,10 @@ from convkit._native.planes cimport Planes
 from convkit._native.simd cimport GEMM_DEPTH, GEMM_MR, GEMM_NV, GEMM_WIDE, VL, real
 
 cdef enum:
-    # Channels of a block of K that is read where it lies, each in a page of its own: as many as the first translation
-    # buffer holds. Where few outputs share what is read, small tiles wait for it, and the processor foresees fewer streams.
-    DIRECT_CHANNELS = 96
+    # Channels of a block of K that is read where it lies, each in a page of its own: more than first translation buffers
+    # hold, but adding to sums in memory takes longer than the second one. Where few outputs share what is read, small
+    # tiles wait for it, and the processor foresees fewer streams.
+    DIRECT_CHANNELS = 128
     FEW_DIRECT_CHANNELS = 32
     MEMORY_BYTES = 8 << 20      # of an input from which on no cache near this core keeps it
     OUTPUT_BYTES = 2 << 20      # of an output that did not stay in the second cache since the last one like it

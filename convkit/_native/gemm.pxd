@@ -74,7 +74,7 @@ cdef inline void multiply(const int MR, const int NV, const bint FAR, const Tile
             pixels = tile_pixels + tile.offset[k]
             if GEMM_MR > 4:     # small tiles are 3 to 7 % faster where the processor alone foresees the weights
                 prefetch(weights + (k + AHEAD) * MR)
-                prefetch_far(later + tile.later_offset[k])
+                prefetch(later + tile.later_offset[k])
             if FAR and GEMM_MR > 4:
                 prefetch_far(pixels + far)
             elif FAR:

@@ -16,6 +16,7 @@ cdef enum:
     PADDING = 14            # numbers between two shares: processors fetch cache lines in pairs
 
 ctypedef void (*RunUnit)(const void* work, Py_ssize_t unit, char* scratch) noexcept nogil
+ctypedef void (*Prepare)(const void* work, char* scratch) noexcept nogil
 
 cdef struct Share:
     Py_ssize_t next, end
@@ -31,11 +32,14 @@ cdef inline Py_ssize_t take(Share* share) noexcept nogil:
     return unit if unit < share.end else -1
 
 
-cdef inline void run_shares(RunUnit run, const void* work, Share* shares, int count, int own, char* scratch) noexcept nogil:
+cdef inline void run_shares(Prepare prepare, RunUnit run, const void* work, Share* shares, int count, int own,
+                            char* scratch) noexcept nogil:
     # All units that are left, from those of the own share on.
     cdef Share* share
     cdef Py_ssize_t unit
     cdef int i
+    if prepare != NULL:
+        prepare(work, scratch)
     for i in range(count):
         share = shares + (own + i) % count
         unit = take(share)
@@ -47,6 +51,12 @@ cdef inline void run_shares(RunUnit run, const void* work, Share* shares, int co
 cdef inline void run_units(RunUnit run, const void* work, Py_ssize_t units, int threads, char* scratch,
                            Py_ssize_t scratch_bytes) noexcept nogil:
     """Call `run(work, unit, scratch)` for all units, each thread with `scratch_bytes` of its own."""
+    run_prepared(NULL, run, work, units, threads, scratch, scratch_bytes)
+
+
+cdef inline void run_prepared(Prepare prepare, RunUnit run, const void* work, Py_ssize_t units, int threads,
+                              char* scratch, Py_ssize_t scratch_bytes) noexcept nogil:
+    """The same after `prepare(work, scratch)` by each thread: what another one wrote takes it long to fetch."""
     cdef Share shares[MOST_SHARES]
     cdef Share* first = shares
     cdef Py_ssize_t unit
@@ -54,10 +64,12 @@ cdef inline void run_units(RunUnit run, const void* work, Py_ssize_t units, int 
     threads = <int>min(<Py_ssize_t>threads, units)
     count = min(threads, <int>MOST_SHARES)
     if threads <= 1:    # no team: also what a forked child must do
+        if prepare != NULL:
+            prepare(work, scratch)
         for unit in range(units):
             run(work, unit, scratch)
         return
     for thread in range(count):
         shares[thread].next, shares[thread].end = units * thread // count, units * (thread + 1) // count
     for thread in prange(threads, num_threads=threads, schedule="static"):
-        run_shares(run, work, first, count, thread % count, scratch + thread * scratch_bytes)
+        run_shares(prepare, run, work, first, count, thread % count, scratch + thread * scratch_bytes)

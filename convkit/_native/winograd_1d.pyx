@@ -23,7 +23,7 @@ from convkit._native.conv_partition cimport begins_plane, find_reach
 from convkit._native.epilogue cimport make_epilogue
 from convkit._native.gemm cimport Tile, multiply
 from convkit._native.planes cimport pack_planes
-from convkit._native.shares cimport run_units
+from convkit._native.shares cimport run_prepared
 from convkit._native.simd cimport (GEMM_MR, GEMM_NV, LINE, SUMS_BYTES, VL, prefetch_far, real, scratch_alloc, scratch_free,
                                    vec, vec_load, vec_set, vec_store)
 from convkit._native.winograd_1d_lines cimport (MOST_PAIRS, MOST_POINTS, Scheme, add_pairs, forward, inverse,
@@ -360,9 +360,11 @@ cdef void locate(const Work* work, Py_ssize_t index, real* scratch, Unit* unit) 
     unit.none = unit.rows + work.scheme.m * rows_row(work)
 
 
-cdef void clear(const Work* work, real* scratch) noexcept nogil:
+cdef void clear(const void* given, char* own) noexcept nogil:
     # Tiles multiply what lies behind the last line too. It is never stored, but it must be numbers: the processor is
     # slow on the tiny ones that other people's pointers look like.
+    cdef const Work* work = <const Work*>given
+    cdef real* scratch = <real*>own
     cdef Unit unit
     locate(work, 0, scratch, &unit)
     memset(scratch, 0, (unit.sums - scratch) * sizeof(real))
@@ -531,7 +533,7 @@ cdef class Convolution:
         cdef Py_ssize_t units = set_up(&work, x_bchw, y_bchw, self.points, self.kernel_rows, self.top, self.tap_columns,
                                        self.stride_h, self.stride_w, self.dilation, self.groups, self.border, num_threads)
         cdef Py_ssize_t* table = make_tables(&work)
-        cdef Py_ssize_t u, thread_scratch = scratch_elements(&work)
+        cdef Py_ssize_t thread_scratch = scratch_elements(&work)
         cdef real* scratch
         num_threads = <int>min(<Py_ssize_t>num_threads, units)
         work.conv.weights, work.conv.bias, work.conv.planes.cval = &self.weights[0], &self.bias[0], self.cval
@@ -541,9 +543,7 @@ cdef class Convolution:
             scratch_free(table)
             raise MemoryError("no memory for the scratch of a convolution")
         with nogil:
-            for u in range(num_threads):
-                clear(&work, scratch + u * thread_scratch)
-            run_units(run_unit, &work, units, num_threads, <char*>scratch, thread_scratch * sizeof(real))
+            run_prepared(clear, run_unit, &work, units, num_threads, <char*>scratch, thread_scratch * sizeof(real))
             scratch_free(table)
             scratch_free(scratch)
 
