@@ -72,27 +72,37 @@ cdef inline void pack_ends(const Planes* planes, const real* row, const Span* sp
         pack_border(planes, row, span.first + end * planes.stride_w, planes.pitch - end, to + end)
 
 
+cdef inline vec load_some(const real* x, Py_ssize_t n) noexcept nogil:
+    # As many of n elements as a vector has.
+    return vec_load_part(x, min(max(n, <Py_ssize_t>0), <Py_ssize_t>VL))
+
+
 cdef inline void pack_inside(const real* x, Py_ssize_t step, Py_ssize_t n, real* to) noexcept nogil:
-    # n elements `step` apart.
-    cdef Py_ssize_t i = 0
+    # n elements `step` apart, at least one.
+    cdef Py_ssize_t i = 0, rest
     if step == 1:
         while i + VL <= n:
             vec_store(to + i, vec_load(x + i))
             i += VL
         if i < n:
             vec_store(to + i, vec_load_part(x + i, n - i))
+    elif step == 2:                 # strictly: whole vectors read one element past the last that they need
+        while i + VL < n:
+            vec_store(to + i, vec_load_even(x + 2 * i))
+            i += VL
+        rest = 2 * (n - i) - 1
+        vec_store(to + i, vec_even(load_some(x + 2 * i, rest), load_some(x + 2 * i + VL, rest - VL)))
+    elif step == 3:                 # two elements past it
+        while i + VL < n:
+            vec_store(to + i, vec_load_third(x + 3 * i))
+            i += VL
+        rest = 3 * (n - i) - 2
+        x += 3 * i
+        vec_store(to + i, vec_third_0(load_some(x, rest), load_some(x + VL, rest - VL),
+                                      load_some(x + 2 * VL, rest - 2 * VL)))
     else:
-        if step == 2:               # strictly: it reads one element past the last that it needs
-            while i + VL < n:
-                vec_store(to + i, vec_load_even(x + 2 * i))
-                i += VL
-        elif step == 3:             # two elements past it
-            while i + VL < n:
-                vec_store(to + i, vec_load_third(x + 3 * i))
-                i += VL
-        while i < n:
+        for i in range(n):
             to[i] = x[i * step]
-            i += 1
 
 
 cdef inline void store_apart(const int STRIDE, const vec* v, real* to, Py_ssize_t plane) noexcept nogil:
