@@ -20,7 +20,7 @@ from benchmarks.timing import interleaved
 from convkit import _dispatch, shapes
 from convkit.ops import problem
 from convkit.ops.choice import ALGORITHMS
-from convkit.ops.costs import COSTS, PREPARING, Work
+from convkit.ops.costs import COSTS, MACHINES, PREPARING, Work, machine
 
 OTHERS = 12 << 20
 """Bytes that are touched before weights are prepared."""
@@ -176,12 +176,12 @@ def regret(samples: list[dict[str, Sample]], table: dict[str, dict[str, float]])
 
 
 def show(isa: str, table: dict[str, dict[str, float]]) -> None:
-    """Print the table as the source has it, with one instruction set's numbers replaced."""
-    column = _dispatch.ISAS.index(isa)
+    """Print the table as the source has it, with the numbers of this machine with `isa` replaced."""
+    column = MACHINES.index(machine(isa))
     for name, steps in table.items():
         print(f'    "{name}": {{')
         for step, number in steps.items():
-            numbers = list(COSTS.get(name, {}).get(step, (0, 0, 0)))
+            numbers = list(COSTS.get(name, {}).get(step, (0,) * len(MACHINES)))
             numbers[column] = number
             print(f'        "{step}": ({", ".join(f"{n:g}" for n in numbers)}),')
         print("    },")

@@ -2,7 +2,7 @@
 from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_FromStringAndSize
 from numpy import ndarray
 
-from convkit._native.simd cimport VECTOR_BYTES, cpu_level
+from convkit._native.simd cimport VECTOR_BYTES, cpu_level, cpu_multiplies_twice
 
 cdef extern from *:
     """
@@ -24,6 +24,11 @@ cdef extern from *:
 def machine_level():
     """0: the baseline of the architecture; 1: x86-64-v3 (AVX2 and FMA); 2: x86-64-v4 (AVX-512)."""
     return cpu_level()
+
+
+def multiplies_twice():
+    """Whether it multiplies and adds two of AVX-512's registers a cycle."""
+    return cpu_multiplies_twice() != 0
 
 
 def past_line(const unsigned char[::1] buffer not None):

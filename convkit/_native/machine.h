@@ -118,6 +118,14 @@ static inline int cpu_level(void) {
   if (!__get_cpuid(0x80000001, &a, &b, &c, &d) || !(c & 1u << 5)) return 0; /* LZCNT */
   return (wide & v4_7b) == v4_7b && (lo & 0xe6) == 0xe6 ? 2 : 1;
 }
+/* Whether it multiplies and adds two registers of 64 bytes a cycle: Intel's servers do, AMD's from family 26 (Zen 5) on,
+ * whose earlier ones take them in halves. */
+static inline int cpu_multiplies_twice(void) {
+  unsigned most, b, c, d, signature;
+  if (!__get_cpuid(0, &most, &b, &c, &d) || !__get_cpuid(1, &signature, &most, &c, &d)) return 0;
+  return b == signature_INTEL_ebx || (b == signature_AMD_ebx && (signature >> 8 & 15) + (signature >> 20 & 255) >= 26);
+}
 #else
 static inline int cpu_level(void) { return 0; }
+static inline int cpu_multiplies_twice(void) { return 0; }
 #endif

@@ -128,3 +128,4 @@ cdef extern from "simd.h" nogil:
     counts counts_widen(const unsigned char* p)
     int counts_up_to(counts v, int limit)
     int cpu_level()
+    int cpu_multiplies_twice()

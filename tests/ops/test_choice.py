@@ -130,8 +130,17 @@ def test_every_step_has_a_cost(name):
     counted = choice.ALGORITHMS[name].work(problem(), 16)
     assert set(counted) == set(costs.COSTS[name])
     for numbers in costs.COSTS[name].values():
-        assert len(numbers) == len(_dispatch.ISAS)
+        assert len(numbers) == len(costs.MACHINES)
         assert all(number >= 0 for number in numbers)
+
+
+@pytest.mark.parametrize("twice", [False, True])
+def test_costs_are_those_of_a_machine_like_this_one(twice, monkeypatch):
+    monkeypatch.setattr(_dispatch.cpu(), "multiplies_twice", lambda: twice)
+    assert costs.machine("avx512") == ("avx512 twice" if twice else "avx512")
+    assert costs.machine("avx2") == "avx2"
+    milliseconds = costs.predicted({"call": 1e6}, "gemm", "avx512", 4)[1]
+    assert milliseconds == costs.COSTS["gemm"]["call"][costs.MACHINES.index(costs.machine("avx512"))]
 
 
 @pytest.mark.parametrize("name", choice.ALGORITHMS)

@@ -1,6 +1,7 @@
 """What is taken as an array: sequences, images, and other libraries' arrays."""
 
 import array
+import sys
 
 import numpy as np
 import pytest
@@ -209,3 +210,30 @@ def test_cval_that_float32_does_not_hold():
     x, weight = np.zeros((1, 1, 1), np.float32), np.ones((1, 1, 1, 1), np.float32)
     with pytest.raises(ValueError, match="cval is 1e\\+300, more than float32 holds"):
         ck.conv2d(x, weight, padding=1, padding_mode="constant", cval=1e300)
+
+
+BEHIND = """
+import ctypes, itertools, mmap
+import numpy as np, convkit as ck
+libc, page = ctypes.CDLL(None), mmap.PAGESIZE
+memory = mmap.mmap(-1, 2 * page)
+start = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+assert libc.mprotect(ctypes.c_void_p(start + page), page, 0) == 0  # whoever reads here dies
+for width, stride, kernel in itertools.product((*range(1, 20), 33, 50), (1, 2, 3, 4), (1, 3, 5)):
+    x = np.frombuffer(memory, np.float32, 2 * 3 * width, page - 24 * width).reshape(1, 2, 3, width)
+    for groups, outputs in ((1, 5), (1, 24), (2, 2), (2, 8)):
+        w = np.ones((outputs, 2 // groups, kernel, kernel), np.float32)
+        for algorithm in ("auto", "gemm", "broadcast", "depthwise", "winograd", "winograd_1d"):
+            try:
+                plan = ck.conv2d_plan(w, input_shape=x.shape, stride=stride, padding=kernel // 2,
+                                      groups=groups, algorithm=algorithm)
+            except ValueError:  # not with this kernel and stride
+                continue
+            assert (plan(x) == 0).all()
+print("alive")
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="pages are closed by Linux's mprotect")
+def test_nothing_behind_the_input_is_read(run_python, isa):
+    assert run_python(BEHIND, CONVKIT_ISA=isa) == "alive"
