@@ -61,7 +61,12 @@ class Family(NamedTuple):
 
 # The loops over a large tile of registers are unrolled only where the compiler may write so much; what is
 # left a loop is kept in memory. gcc is told for the families that need it.
-CLANG_FLAGS = ("-mllvm", "-unroll-threshold=10000")
+# clang would load what all branches of a kernel begin with ahead of them, and keep it on the stack for the
+# branch that has the fewest registers to spare.
+CLANG_FLAGS = ("-mllvm", "-unroll-threshold=10000", "-mllvm", "-hoist-common-insts=false")
+# Ordering instructions from both ends, clang gathers an unrolled loop's loads at its top, more than there are
+# registers; from the top alone, they stay about where the source has them. clang 20 knows the second name.
+CLANG_TOP_DOWN = ("-mllvm -misched-topdown", "-mllvm -misched-prera-direction=topdown")
 LANES_16 = ("-DCONVKIT_INT16",)
 # In functions of thousands of lines gcc looks for common values longer than it compiles them, and finds none.
 NO_GCSE = ("-fno-gcse",)
@@ -258,6 +263,9 @@ def extensions() -> list[Extension]:
     return found
 
 
+OPENMP = ("-fopenmp", "-Xpreprocessor -fopenmp -lomp")
+ASKS_OPENMP = "#include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }\n"
+ASKS_NOTHING = "int main(void) { return 0; }\n"
 # Commands that ask for the names of files, for which nothing need be translated.
 METADATA = {"egg_info", "dist_info", "sdist"}
 
@@ -273,24 +281,27 @@ class BuildExt(build_ext):
 
     def build_extensions(self) -> None:
         told = subprocess.run([*self.compiler.compiler_so, "--version"], capture_output=True, text=True)
-        flag = next(
-            (f for f in ("-fopenmp", "-Xpreprocessor -fopenmp -lomp") if self.links_with(f.split())), ""
-        )
-        if not flag:
+        openmp = self.first_that_links(OPENMP, ASKS_OPENMP)
+        if not openmp:
             self.warn("this compiler has no OpenMP: building single-threaded kernels")
         is_clang = "clang" in told.stdout
+        clang_flags = [*CLANG_FLAGS, *self.first_that_links(CLANG_TOP_DOWN, ASKS_NOTHING)] if is_clang else []
         for extension in self.extensions:
             given = [f for f in extension.extra_compile_args if not (is_clang and f in BRIEF)]
-            extension.extra_compile_args = [*given, *(CLANG_FLAGS if is_clang else extension.gcc_flags)]
-            extension.extra_compile_args += [f for f in flag.split() if not f.startswith("-l")]
-            extension.extra_link_args += flag.split()
+            extension.extra_compile_args = [*given, *(clang_flags or extension.gcc_flags)]
+            extension.extra_compile_args += [f for f in openmp if not f.startswith("-l")]
+            extension.extra_link_args += openmp
         super().build_extensions()
 
-    def links_with(self, flags: list[str]) -> bool:
-        """Whether a program that asks OpenMP for its thread limit compiles and links with `flags`."""
+    def first_that_links(self, choices: tuple[str, ...], program: str) -> list[str]:
+        """The first flags with which `program` compiles and links; none, where it does with none of them."""
+        return next((flags.split() for flags in choices if self.links_with(flags.split(), program)), [])
+
+    def links_with(self, flags: list[str], program: str) -> bool:
+        """Whether `program` compiles and links with `flags`."""
         with tempfile.TemporaryDirectory() as folder:
             source = Path(folder, "probe.c")
-            source.write_text("#include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }\n")
+            source.write_text(program)
             compile_flags = [f for f in flags if not f.startswith("-l")]
             try:
                 objects = self.compiler.compile(
