@@ -24,7 +24,7 @@ from typing import NamedTuple
 INSTRUCTION = re.compile(r"^\s+([0-9a-f]+):\s+(.*)$")
 SYMBOL = re.compile(r"^[0-9a-f]+ <(.+)>:$")
 JUMP = re.compile(r"^(?:j\w+|b\.\w+|cbn?z\s+\w+,)\s+([0-9a-f]+)")
-MULTIPLY_ADD = re.compile(r"^(vfn?madd|mulp[sd]|fmla)")
+MULTIPLY_ADD = re.compile(r"^(vfn?madd\d+p[sd]|mulp[sd]|fmla)")  # of vectors: those of numbers plan a call
 ON_STACK = re.compile(r"\(%rsp|-0x[0-9a-f]+\(%rbp\)|\[sp|\[x29")
 STORE = re.compile(r"^(?:v?mov\w+\s+%[xyz]mm\d+,|st[rp]\s)")
 VECTOR = re.compile(r"%[xyz]mm|\bq\d+\b")

@@ -52,10 +52,17 @@ LISTING = """
     3009:	dec    %rcx
     300c:	jne    3000 <copying>
     300e:	ret
+
+0000000000004000 <planning>:
+    4000:	vfnmadd213sd %xmm3,%xmm1,%xmm2
+    4005:	vmovsd %xmm2,0x8(%rsp,%rcx,8)
+    400b:	dec    %rcx
+    400e:	jne    4000 <planning>
+    4010:	ret
 """
 
 
-def test_finds_the_loops_that_multiply(spills):
+def test_finds_the_loops_that_multiply_vectors(spills):
     tidy, spilling = spills.find_loops(LISTING)
     assert tidy == spills.Loop("tidy", instructions=7, multiply_adds=1, spills=0, reloads=0)
     assert spilling == spills.Loop("spilling", instructions=5, multiply_adds=1, spills=1, reloads=1)
@@ -96,8 +103,9 @@ def test_no_loop_down_the_columns_spills(spills, isa):
 @pytest.mark.parametrize("dtype", ["", "_f64"])
 def test_the_tiles_of_the_gemm_leave_the_stack_alone(spills, dtype, isa):
     loops = built_loops(spills, "_kernels", dtype, isa)
-    assert max(loop.multiply_adds for loop in loops) >= 12
-    assert not [loop for loop in loops if loop.spills or loop.reloads]
+    tiles = [loop for loop in loops if "epilogue" not in loop.function]  # it has many constants
+    assert max(loop.multiply_adds for loop in tiles) >= 12
+    assert not [loop for loop in tiles if loop.spills or loop.reloads]
 
 
 def test_weights_are_prepared_once_and_may_spill(spills):
