@@ -103,9 +103,10 @@ def test_no_loop_down_the_columns_spills(spills, isa):
 @pytest.mark.parametrize("dtype", ["", "_f64"])
 def test_the_tiles_of_the_gemm_leave_the_stack_alone(spills, dtype, isa):
     loops = built_loops(spills, "_kernels", dtype, isa)
-    tiles = [loop for loop in loops if "epilogue" not in loop.function]  # it has many constants
-    assert max(loop.multiply_adds for loop in tiles) >= 12
-    assert not [loop for loop in tiles if loop.spills or loop.reloads]
+    assert max(loop.multiply_adds for loop in loops) >= 12
+    assert not [loop for loop in loops if loop.spills]
+    tiles = [loop for loop in loops if "epilogue" not in loop.function]  # which has more constants than registers
+    assert not [loop for loop in tiles if loop.reloads]
 
 
 def test_weights_are_prepared_once_and_may_spill(spills):

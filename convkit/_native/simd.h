@@ -88,13 +88,6 @@ INLINE double rounded(double v) {
 #endif
 }
 
-/* Nothing is read early past this place. gcc does not; clang does, until the registers are too few. */
-INLINE void in_order(void) {
-#if defined(__clang__)
-  __asm__ volatile("" : : : "memory");
-#endif
-}
-
 /* n elements, fewer than VL: two overlapping copies of the largest power of two that fits, no loop. */
 INLINE void copy_part(real *to, const real *from, ptrdiff_t n) {
 #define CONVKIT_COPY_PART(k)                        \

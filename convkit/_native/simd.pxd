@@ -47,7 +47,6 @@ cdef extern from "simd.h" nogil:
     void half_store_part(real* p, half_vec v, Py_ssize_t n)
     double rounded(double v)
     vec vec_slide(vec a, vec b, int by)
-    void in_order()
     vec vec_load_even(const real* p)
     vec vec_load_third(const real* p)
     vec vec_even(vec a, vec b)
