@@ -24,9 +24,10 @@ from typing import NamedTuple
 INSTRUCTION = re.compile(r"^\s+([0-9a-f]+):\s+(.*)$")
 SYMBOL = re.compile(r"^[0-9a-f]+ <(.+)>:$")
 JUMP = re.compile(r"^(?:j\w+|b\.\w+|cbn?z\s+\w+,)\s+([0-9a-f]+)")
-MULTIPLY_ADD = re.compile(r"^(vfn?madd\d+p[sd]|mulp[sd]|fmla)")  # of vectors: those of numbers plan a call
+MULTIPLY_ADD = re.compile(r"^(vfn?madd|mulp[sd]|fmla)")
 ON_STACK = re.compile(r"\(%rsp|-0x[0-9a-f]+\(%rbp\)|\[sp|\[x29")
 STORE = re.compile(r"^(?:v?mov\w+\s+%[xyz]mm\d+,|st[rp]\s)")
+ELEMENT = re.compile(r"^v?movs[sd]\s.*\(%rsp,")  # of an array of numbers: a spilled register has one place
 VECTOR = re.compile(r"%[xyz]mm|\bq\d+\b")
 PLAN_TIME = ("transform_some",)
 """Functions that prepare weights: a plan runs them once."""
@@ -79,7 +80,7 @@ def find_loops(listing: str) -> list[Loop]:
         body = [instruction for _, instruction, _ in code[inner_start : end + 1]]
         sums = sum(bool(MULTIPLY_ADD.match(instruction)) for instruction in body)
         if sums:
-            on_stack = [i for i in body if ON_STACK.search(i) and VECTOR.search(i)]
+            on_stack = [i for i in body if ON_STACK.search(i) and VECTOR.search(i) and not ELEMENT.match(i)]
             spills = sum(bool(STORE.match(i)) for i in on_stack)
             found.append(Loop(name, len(body), sums, spills, len(on_stack) - spills))
     return found

@@ -62,10 +62,11 @@ LISTING = """
 """
 
 
-def test_finds_the_loops_that_multiply_vectors(spills):
-    tidy, spilling = spills.find_loops(LISTING)
+def test_finds_the_loops_that_multiply(spills):
+    tidy, spilling, planning = spills.find_loops(LISTING)
     assert tidy == spills.Loop("tidy", instructions=7, multiply_adds=1, spills=0, reloads=0)
     assert spilling == spills.Loop("spilling", instructions=5, multiply_adds=1, spills=1, reloads=1)
+    assert planning == spills.Loop("planning", instructions=4, multiply_adds=1, spills=0, reloads=0)
 
 
 def test_a_module_that_is_not_built(spills):
@@ -105,7 +106,7 @@ def test_the_tiles_of_the_gemm_leave_the_stack_alone(spills, dtype, isa):
     loops = built_loops(spills, "_kernels", dtype, isa)
     assert max(loop.multiply_adds for loop in loops) >= 12
     assert not [loop for loop in loops if loop.spills]
-    tiles = [loop for loop in loops if "epilogue" not in loop.function]  # which has more constants than registers
+    tiles = [loop for loop in loops if "epilogue" not in loop.function]  # that one has many constants
     assert not [loop for loop in tiles if loop.reloads]
 
 

@@ -6,11 +6,13 @@ from convkit._native.planes cimport Planes
 from convkit._native.simd cimport GEMM_DEPTH, GEMM_MR, GEMM_NV, GEMM_WIDE, VL, real
 
 cdef enum:
-    # Channels of a block of K that is read where it lies, each in a page of its own: more than first translation buffers
-    # hold, but adding to sums in memory takes longer than the second one. Where few outputs share what is read, small
-    # tiles wait for it, and the processor foresees fewer streams.
-    DIRECT_CHANNELS = 128
+    # Channels of a block of K that is read where it lies, each in a page of its own: as many as the first translation
+    # buffer holds. Where few outputs share what is read, small tiles wait for it, and the processor foresees fewer
+    # streams; where many do, tiles are packed, and only the L1 cache limits them.
+    DIRECT_CHANNELS = 96
     FEW_DIRECT_CHANNELS = 32
+    PACKED_CHANNELS = 128
+    GATHERED_ROWS = 128         # more output channels than these repay a packed tile
     MEMORY_BYTES = 8 << 20      # of an input from which on no cache near this core keeps it
     OUTPUT_BYTES = 2 << 20      # of an output that did not stay in the second cache since the last one like it
 
@@ -62,7 +64,9 @@ cdef inline void read_arrays(Conv* conv, const real[:, :, :, :] x_bchw, real[:, 
 cdef inline Py_ssize_t channel_block(Py_ssize_t taps, Py_ssize_t channels, Py_ssize_t outputs) noexcept nogil:
     # Channels of a block of K: all taps of some, about GEMM_DEPTH products. A tile's pixels of it stay in the L1 cache
     # while all panels pass over them; partial sums keep rounding errors small.
-    cdef Py_ssize_t direct = FEW_DIRECT_CHANNELS if GEMM_MR == 4 and outputs <= 2 * GEMM_MR else DIRECT_CHANNELS
+    cdef Py_ssize_t direct = PACKED_CHANNELS if outputs > GATHERED_ROWS else DIRECT_CHANNELS
+    if GEMM_MR == 4 and outputs <= 2 * GEMM_MR:
+        direct = FEW_DIRECT_CHANNELS
     return even_parts(channels, max(<Py_ssize_t>1, GEMM_DEPTH // taps) if taps > 1 else direct)
 
 

@@ -1,7 +1,7 @@
 # The core convolution cut into units of work, for the threads and the caches.
 from convkit._native.arith cimport ceil_div, even_parts
 from convkit._native.border cimport BORDER_CONSTANT
-from convkit._native.conv cimport Conv, widest
+from convkit._native.conv cimport GATHERED_ROWS, Conv, widest
 from convkit._native.epilogue cimport adds_in_place
 from convkit._native.planes cimport Span, find_span
 from convkit._native.simd cimport GEMM_MR, GEMM_NV, PLANES_BYTES, SUMS_BYTES, VL, real
@@ -10,9 +10,8 @@ cdef enum:
     CHUNK_ROWS = 512            # output channels of a unit, at most
     BAND_TILES = 9              # of a unit, at least: their weights are read once from L2
     MOST_COLUMNS = 512          # of a strip
-    GATHERED_ROWS = 128         # more output channels than these repay a packed tile
-    CROWDED_ROWS = 32           # ... of channels that a multiple of so many bytes lies between: they share 8 sets of
-    CROWDED_BYTES = 512         # the L1 cache, and a tile that is not packed does not stay there
+    CROWDED_ROWS = 32           # output channels that repay packing where a multiple of so many bytes lies between
+    CROWDED_BYTES = 512         # channels: they share 8 sets of the L1 cache, and a tile does not stay there
     LINE_CHANNELS = 48          # of an input that is read where it lies, and along which panels go
     NEAR_BYTES = 40 * 1024      # of the pixels under a row of the output, or under several along which a panel goes at once
     FEW_PRODUCTS = 32           # of an output, which take less time than memory: rows without gaps are one long line
@@ -84,9 +83,9 @@ cdef inline double unit_cost(const Conv* conv, Py_ssize_t reach) noexcept nogil:
 
 
 cdef inline bint repays_packing(const Conv* conv) noexcept nogil:
-    # Where tiles may be read from the input itself.
+    # Where tiles may be read from the input itself; blocks of K for many outputs are made for it, however these are cut.
     cdef bint crowded = conv.planes.x_channel * <Py_ssize_t>sizeof(real) % CROWDED_BYTES == 0
-    return conv.chunk_panels > (CROWDED_ROWS if crowded else GATHERED_ROWS) // GEMM_MR
+    return conv.outputs > GATHERED_ROWS or (crowded and conv.chunk_panels > CROWDED_ROWS // GEMM_MR)
 
 
 cdef inline void cut_lines(Conv* conv) noexcept nogil:
