@@ -26,9 +26,12 @@ def machine_level():
     return cpu_level()
 
 
+cdef bint twice = cpu_multiplies_twice()    # asked once: under a hypervisor each answer takes microseconds
+
+
 def multiplies_twice():
     """Whether it multiplies and adds two of AVX-512's registers a cycle."""
-    return cpu_multiplies_twice() != 0
+    return twice
 
 
 def past_line(const unsigned char[::1] buffer not None):

@@ -33,8 +33,8 @@ from convkit._native.depthwise_rows cimport Map as RowsMap, sum_rows
 from convkit._native.depthwise_strip cimport pack_strip
 from convkit._native.depthwise_sums cimport Ahead, Panel, Tile, Vectors, ask, sum_panel, sum_tiles
 from convkit._native.epilogue cimport adds_in_place, finish_rows, make_epilogue
-from convkit._native.shares cimport run_units
-from convkit._native.simd cimport (HALVES, LINE, MASKS, STRIP_CHUNK, STRIP_ROWS, STRIP_ROWS_PAIR, STRIP_VECTORS_4,
+from convkit._native.shares cimport run_prepared
+from convkit._native.simd cimport (HALVES, MASKS, STRIP_CHUNK, STRIP_ROWS, STRIP_ROWS_PAIR, STRIP_VECTORS_4,
                                    STRIP_VECTORS_8, VL, lanes_between, real, scratch_alloc, scratch_free, vec_lanes,
                                    vec_set, vec_store)
 
@@ -365,16 +365,13 @@ cdef void run_unit(const void* work, Py_ssize_t index, char* own) noexcept nogil
     cdef Py_ssize_t row = unit.row
     cdef Py_ssize_t at, column
     cdef Strip strip
-    strip.apart, strip.input = scratch + LINE, scratch + LINE + APART
+    strip.apart, strip.input = scratch, scratch + APART
     if conv.by_twos:
         run_by_twos(conv, &unit, strip.apart)
         return
     if MASKS and conv.by_rows:
         run_by_rows(conv, &unit, next.x + next.row * conv.x_row, strip.apart)
         return
-    if scratch[0] == 0:         # this thread's first
-        clear(conv, scratch + LINE + APART)
-        scratch[0] = 1
     while row < unit.end:
         strip.rows = min(conv.strip_rows, unit.end - row)
         strip.ahead.at = unit.x + (row + strip.rows) * conv.stride_h * conv.x_row
@@ -386,15 +383,19 @@ cdef void run_unit(const void* work, Py_ssize_t index, char* own) noexcept nogil
             column = at * conv.strip_columns
             strip.columns = min(conv.strip_columns, conv.columns - column)
             strip.y = unit.y + row * conv.y_row + column * conv.y_column
-            pack_strip(conv, unit.x, row, strip.rows, at, strip.columns, scratch + LINE + APART)
+            pack_strip(conv, unit.x, row, strip.rows, at, strip.columns, strip.input)
             sum_strip(conv, unit.group, &strip)
         row += strip.rows
 
 
-cdef void clear(const Conv* conv, real* scratch) noexcept nogil:
+cdef void clear(const void* work, char* own) noexcept nogil:
     # Tiles multiply what lies behind a strip's rows and columns too: it is never stored, but it must be numbers, as
     # the processor is slow on the tiny ones that other people's pointers look like.
+    cdef const Conv* conv = <const Conv*>work
+    cdef real* scratch = <real*>own + APART
     cdef Py_ssize_t row, i
+    if conv.by_twos or (MASKS and conv.by_rows):    # no strips
+        return
     if conv.columns % VL == 0 and (conv.outputs % 4 == 0
                                    or (conv.rows == whole_tiles(conv, conv.rows)
                                        and conv.band_rows == whole_tiles(conv, conv.band_rows))):
@@ -544,7 +545,7 @@ cdef void set_up(Conv* conv, const real[:, :, :, :] x_bchw, real[:, :, :, :] y_b
 
 cdef Py_ssize_t scratch_elements(const Conv* conv) noexcept nogil:
     # Of one thread.
-    return LINE + APART + conv.channels * conv.channel
+    return APART + conv.channels * conv.channel
 
 
 cdef class Convolution:
@@ -572,8 +573,8 @@ cdef class Convolution:
         set_up(&conv, x_bchw, y_bchw, self.groups, self.kernel, self.stride, self.dilation, self.before, self.border,
                num_threads, activation, slope, residual)
         conv.by_rows = conv.by_rows and self.cval == 0
-        cdef Py_ssize_t u, columns = max(conv.strips * conv.vectors * conv.stride_w,
-                                         ceil_div(conv.columns, VL) * conv.kernel_w)
+        cdef Py_ssize_t columns = max(conv.strips * conv.vectors * conv.stride_w,
+                                      ceil_div(conv.columns, VL) * conv.kernel_w)
         cdef Py_ssize_t thread_scratch = scratch_elements(&conv)
         cdef Py_ssize_t* tables
         cdef real* scratch
@@ -599,9 +600,7 @@ cdef class Convolution:
         else:
             find_columns(&conv, tables + conv.taps + conv.products, <vec_lanes*>conv.lanes)
         with nogil:
-            for u in range(num_threads):
-                scratch[u * thread_scratch] = 0
-            run_units(run_unit, &conv, conv.units, num_threads, <char*>scratch, thread_scratch * sizeof(real))
+            run_prepared(clear, run_unit, &conv, conv.units, num_threads, <char*>scratch, thread_scratch * sizeof(real))
         scratch_free(tables)
         scratch_free(scratch)
 

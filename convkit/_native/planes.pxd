@@ -123,9 +123,7 @@ cdef inline void pack_apart(const int STRIDE, const real* x, Py_ssize_t n, real*
     cdef int k
     if n < VL:
         for k in range(STRIDE):
-            v[k] = vec_set(0)
-            if elements > k * VL:
-                v[k] = vec_load_part(x + k * VL, min(elements - k * VL, <Py_ssize_t>VL))
+            v[k] = load_some(x + k * VL, elements - k * VL)
         store_apart(STRIDE, v, to, plane)
         return
     while i < n:
