@@ -105,9 +105,7 @@ def test_no_loop_down_the_columns_spills(spills, isa):
 def test_the_tiles_of_the_gemm_leave_the_stack_alone(spills, dtype, isa):
     loops = built_loops(spills, "_kernels", dtype, isa)
     assert max(loop.multiply_adds for loop in loops) >= 12
-    assert not [loop for loop in loops if loop.spills]
-    tiles = [loop for loop in loops if "epilogue" not in loop.function]  # that one has many constants
-    assert not [loop for loop in tiles if loop.reloads]
+    assert not [loop for loop in loops if loop.spills or loop.reloads]
 
 
 def test_weights_are_prepared_once_and_may_spill(spills):
