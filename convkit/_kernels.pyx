@@ -19,13 +19,13 @@ from libc.string cimport memset
 from convkit._native.arith cimport ceil_div
 from convkit._native.border cimport BORDER_CONSTANT, BORDER_REFLECT
 from convkit._native.conv cimport (MEMORY_BYTES, OUTPUT_BYTES, Conv, channel_block, finish_run, planes_elements,
-                                   read_arrays, tile_elements, widest)
+                                   padded_elements, read_arrays, tile_elements, widest)
 from convkit._native.conv_offsets cimport Tables, fill_tables, lay_out_tables
 from convkit._native.conv_partition cimport partition
 from convkit._native.conv_weights cimport Weights, find_weights, pack_panel
 from convkit._native.epilogue cimport finish_rows, make_epilogue
 from convkit._native.gemm cimport Tile, multiply
-from convkit._native.planes cimport pack_planes
+from convkit._native.planes cimport pack_planes, take_apart
 from convkit._native.shares cimport run_prepared
 from convkit._native.simd cimport (GEMM_MR, GEMM_NV, GEMM_WIDE, VL, prefetch_far, real, scratch_alloc, scratch_free,
                                    vec_load, vec_load_part, vec_store, vec_store_part)
@@ -87,74 +87,78 @@ cdef void pack_unit(const Weights* weights, Py_ssize_t index) noexcept nogil:
 
 cdef void multiply_8(int vectors, const Tile* tile) noexcept nogil:
     if vectors == GEMM_NV:
-        multiply(8, GEMM_NV, False, tile)
+        multiply(8, GEMM_NV, 0, tile)
     elif GEMM_MR == 8 and GEMM_NV > 2 and vectors == 2:
-        multiply(8, 2, False, tile)
+        multiply(8, 2, 0, tile)
     else:
-        multiply(8, 1, False, tile)
+        multiply(8, 1, 0, tile)
 
 
 cdef void multiply_7(int vectors, const Tile* tile) noexcept nogil:
     if vectors == GEMM_NV:
-        multiply(7, GEMM_NV, False, tile)
+        multiply(7, GEMM_NV, 0, tile)
     else:
-        multiply(7, 1, False, tile)
+        multiply(7, 1, 0, tile)
 
 
 cdef void multiply_6(int vectors, const Tile* tile) noexcept nogil:
     if vectors == GEMM_NV:
-        multiply(6, GEMM_NV, False, tile)
+        multiply(6, GEMM_NV, 0, tile)
     else:
-        multiply(6, 1, False, tile)
+        multiply(6, 1, 0, tile)
 
 
 cdef void multiply_5(int vectors, const Tile* tile) noexcept nogil:
     if vectors == GEMM_NV:
-        multiply(5, GEMM_NV, False, tile)
+        multiply(5, GEMM_NV, 0, tile)
     else:
-        multiply(5, 1, False, tile)
+        multiply(5, 1, 0, tile)
 
 
 cdef void multiply_4(int vectors, const Tile* tile) noexcept nogil:
     if GEMM_WIDE(4) > GEMM_NV and vectors == GEMM_WIDE(4):
-        multiply(4, GEMM_WIDE(4), False, tile)
+        multiply(4, GEMM_WIDE(4), 0, tile)
     elif vectors == GEMM_NV:
-        multiply(4, GEMM_NV, False, tile)
+        multiply(4, GEMM_NV, 0, tile)
     elif GEMM_MR == 4 and GEMM_NV > 2 and vectors == 2:
-        multiply(4, 2, False, tile)
+        multiply(4, 2, 0, tile)
     else:
-        multiply(4, 1, False, tile)
+        multiply(4, 1, 0, tile)
 
 
 cdef void multiply_3(int vectors, const Tile* tile) noexcept nogil:
     if GEMM_WIDE(3) > GEMM_NV and vectors == GEMM_WIDE(3):
-        multiply(3, GEMM_WIDE(3), False, tile)
+        multiply(3, GEMM_WIDE(3), 0, tile)
     elif vectors == GEMM_NV:
-        multiply(3, GEMM_NV, False, tile)
+        multiply(3, GEMM_NV, 0, tile)
     else:
-        multiply(3, 1, False, tile)
+        multiply(3, 1, 0, tile)
 
 
 cdef void multiply_2(int vectors, const Tile* tile) noexcept nogil:
     if GEMM_WIDE(2) > GEMM_NV and vectors == GEMM_WIDE(2):
-        multiply(2, GEMM_WIDE(2), False, tile)
+        multiply(2, GEMM_WIDE(2), 0, tile)
     elif vectors == GEMM_NV:
-        multiply(2, GEMM_NV, False, tile)
+        multiply(2, GEMM_NV, 0, tile)
     else:
-        multiply(2, 1, False, tile)
+        multiply(2, 1, 0, tile)
 
 
 cdef void multiply_1(int vectors, const Tile* tile) noexcept nogil:
     if GEMM_WIDE(1) > GEMM_NV and vectors == GEMM_WIDE(1):
-        multiply(1, GEMM_WIDE(1), False, tile)
+        multiply(1, GEMM_WIDE(1), 0, tile)
     elif vectors == GEMM_NV:
-        multiply(1, GEMM_NV, False, tile)
+        multiply(1, GEMM_NV, 0, tile)
     else:
-        multiply(1, 1, False, tile)
+        multiply(1, 1, 0, tile)
 
 
 cdef void multiply_far(const Tile* tile) noexcept nogil:
-    multiply(GEMM_MR, GEMM_NV, True, tile)
+    # A panel that nobody follows asks for the whole of a tile.
+    if GEMM_MR > 4 and tile.count == 1:
+        multiply(GEMM_MR, GEMM_NV, GEMM_NV, tile)
+    else:
+        multiply(GEMM_MR, GEMM_NV, 1, tile)
 
 
 cdef inline void multiply_panels(Py_ssize_t rows, int vectors, const Tile* tile) noexcept nogil:
@@ -206,6 +210,7 @@ cdef struct Unit:
     Py_ssize_t pitch, pixels    # outputs are numbered along rows of `pitch`
     const real* block     # of the block of K: the planes, or the input itself
     real* planes                # scratch
+    real* padded                # scratch: a channel's rows, before they are taken apart
     real* tile                  # scratch: the tile without gaps
     real* sums                  # scratch, [output][pixel]: of all tiles, or of the last where the others are in place
 
@@ -231,7 +236,8 @@ cdef void locate(const Conv* conv, Py_ssize_t index, real* scratch, Unit* unit) 
     unit.weights = conv.weights + group * conv.outputs * conv.tap_rows * conv.tap_columns * conv.channels
     unit.bias = conv.bias + (group * conv.outputs + first) * VL
     unit.planes = scratch
-    unit.tile = unit.planes + planes_elements(conv)
+    unit.padded = unit.planes + planes_elements(conv)
+    unit.tile = unit.padded + padded_elements(conv)
     unit.sums = unit.tile + tile_elements(conv)
 
 
@@ -412,6 +418,17 @@ cdef inline Py_ssize_t last_tile(const Conv* conv, Py_ssize_t pixels) noexcept n
     return last + VL if conv.tile_vectors == 3 and 0 < last <= VL < pixels else last
 
 
+cdef void pack_block(const Conv* conv, const Unit* unit, const real* x, Py_ssize_t channels) noexcept nogil:
+    cdef Py_ssize_t c
+    if not conv.by_channel:
+        pack_planes(&conv.planes, x, channels, unit.row, unit.column, unit.planes)
+        return
+    for c in range(channels):
+        pack_planes(&conv.padded, x + c * conv.planes.x_channel, 1, unit.row, unit.column * conv.planes.stride_w,
+                    unit.padded)
+        take_apart(&conv.planes, unit.padded, unit.planes + c * conv.planes.channel)
+
+
 cdef void multiply_block(const Conv* conv, Unit* unit, Py_ssize_t c0, Py_ssize_t channels) noexcept nogil:
     # Adds one block of K to every output of the unit.
     cdef Py_ssize_t taps = conv.tap_rows * conv.tap_columns, depth = channels * taps, pixel = 0, pixels
@@ -421,7 +438,7 @@ cdef void multiply_block(const Conv* conv, Unit* unit, Py_ssize_t c0, Py_ssize_t
         unit.block = x + unit.column
     else:
         unit.block = unit.planes
-        pack_planes(&conv.planes, x, channels, unit.row, unit.column, unit.planes)
+        pack_block(conv, unit, x, channels)
     if in_lines(conv, unit):
         multiply_by_lines(conv, unit, depth)
         return
@@ -482,7 +499,7 @@ cdef void clear(const void* work, char* own) noexcept nogil:
             memset(scratch + phase * conv.planes.plane + used, 0, (gap - used) * sizeof(real))
         scratch += conv.planes.channel
     gap = 0 if conv.direct else conv.tile_vectors * VL + VL
-    memset(scratch, 0, (gap + tile_elements(conv)) * sizeof(real))
+    memset(scratch, 0, (gap + padded_elements(conv) + tile_elements(conv)) * sizeof(real))
 
 
 cdef Py_ssize_t set_up(Conv* conv, const real[:, :, :, :] x_bchw, real[:, :, :, :] y_bchw, const Py_ssize_t[::1] tap_rows,
@@ -526,7 +543,7 @@ cdef Py_ssize_t scratch_elements(const Conv* conv) noexcept nogil:
     # Of one thread, in cache lines of its own.
     cdef Py_ssize_t line = 64 // <Py_ssize_t>sizeof(real)
     cdef Py_ssize_t sums = conv.sums_row * min(conv.chunk_panels * GEMM_MR, conv.outputs)
-    return ceil_div(planes_elements(conv) + tile_elements(conv) + sums, line) * line
+    return ceil_div(planes_elements(conv) + padded_elements(conv) + tile_elements(conv) + sums, line) * line
 
 
 cdef class Convolution:
@@ -553,11 +570,13 @@ cdef class Convolution:
         cdef Conv conv
         cdef Py_ssize_t units = set_up(&conv, x_bchw, y_bchw, self.tap_rows, self.tap_columns, self.stride_h,
                                        self.stride_w, self.groups, self.border, num_threads, activation, slope, residual)
-        cdef Py_ssize_t* table = make_tables(&conv)
-        cdef Py_ssize_t thread_scratch = scratch_elements(&conv)
+        cdef Py_ssize_t* table
+        cdef Py_ssize_t thread_scratch
         cdef real* scratch
-        num_threads = <int>min(<Py_ssize_t>num_threads, units)
         conv.weights, conv.bias, conv.planes.cval = &self.weights[0], &self.bias[0], self.cval
+        table = make_tables(&conv)
+        thread_scratch = scratch_elements(&conv)
+        num_threads = <int>min(<Py_ssize_t>num_threads, units)
         scratch = <real*>scratch_alloc(num_threads * thread_scratch * sizeof(real))
         if scratch == NULL:
             scratch_free(table)

@@ -32,12 +32,12 @@ cdef struct Tile:
     Py_ssize_t later_step
 
 
-cdef inline void multiply(const int MR, const int NV, const bint FAR, const Tile* tile) noexcept nogil:
-    # All but `tile` are constants once inlined; MR and NV at most 8. Where offsets lie FAR apart, each time asks for a
-    # line of the next tile, or for both of the one after it from memory; of that one too where tiles are large. A small
-    # one asks for the lines that later ones store before it sums, as does one of few products into memory, a large one
-    # meanwhile. The outer loop lives in here because gcc unrolls the loops over `acc` early enough to keep it in
-    # registers only where they are nested in another.
+cdef inline void multiply(const int MR, const int NV, const int FAR, const Tile* tile) noexcept nogil:
+    # All but `tile` are constants once inlined; MR and NV at most 8. Where offsets lie far apart, each time asks for FAR
+    # lines of the tile after the next; where tiles are small for one of the next, or for both of the one after it from
+    # memory. A small one asks for the lines that later ones store before it sums, as does one of few products into
+    # memory, a large one meanwhile. The outer loop lives in here because gcc unrolls the loops over `acc` early enough
+    # to keep it in registers only where they are nested in another.
     cdef vec acc[24]
     cdef vec x[8]
     cdef vec w[8]
@@ -58,7 +58,7 @@ cdef inline void multiply(const int MR, const int NV, const bint FAR, const Tile
             for j in range(NV):
                 acc[i * NV + j] = vec_set(0)
         if GEMM_MR > 4:
-            far = (2 * NV + _ % NV) * VL
+            far = (2 * NV + _ % (NV + 1 - FAR)) * VL
             if tile.to_memory and tile.depth < MR * (NV + 1):
                 for i in range(MR):
                     for j in range(NV):
@@ -76,7 +76,8 @@ cdef inline void multiply(const int MR, const int NV, const bint FAR, const Tile
                 prefetch(weights + (k + AHEAD) * MR)
                 prefetch(later + tile.later_offset[k])
             if FAR and GEMM_MR > 4:
-                prefetch_far(pixels + far)
+                for j in range(FAR):
+                    prefetch_far(pixels + far + j * VL)
             elif FAR:
                 prefetch(pixels + far)
                 prefetch(pixels + farther)

@@ -11,6 +11,9 @@ from convkit._native.simd cimport (LINE, VL, prefetch_far, real, vec, vec_even, 
                                    vec_load_third, vec_odd, vec_set, vec_store, vec_third_0,
                                    vec_third_1, vec_third_2)
 
+cdef enum:
+    TOGETHER = 8        # planes of a channel that are packed at once, from each row
+
 
 cdef struct Planes:
     Py_ssize_t height, width                            # of the input
@@ -172,36 +175,27 @@ cdef inline void ask_for(const Planes* planes, const real* row) noexcept nogil:
         i += LINE
 
 
-cdef inline void pack_plane(const Planes* planes, const real* x, Py_ssize_t row, const Span* span, real* to) noexcept nogil:
-    cdef Py_ssize_t slot
+cdef inline void pack_channel(const int STRIDE, const Planes* planes, const real* x, Py_ssize_t row, const Span* spans,
+                              Py_ssize_t count, real* to) noexcept nogil:
+    # The rows of `count` planes of one channel, each row of the input while it is near; STRIDE: those planes, whose
+    # elements are neighbours in it, or 0.
+    cdef Py_ssize_t slot, phase
     cdef const real* source
     for slot in range(planes.slots):
         source = find_row(planes, x, row + planes.slot_row[slot])
         if source == <const real*>0:
-            pack_constant(to, vec_set(planes.cval), planes.pitch)
+            for phase in range(count):
+                pack_constant(to + phase * planes.plane, vec_set(planes.cval), planes.pitch)
         else:
             ask_for(planes, source)
-            pack_row(planes, source, span, to)
+            if STRIDE:
+                pack_row_apart(STRIDE, planes, source, spans, to)
+            else:
+                for phase in range(count):
+                    pack_row(planes, source, &spans[phase], to + phase * planes.plane)
         to += planes.pitch
-    pack_constant(to, vec_set(planes.cval), planes.shared)
-
-
-cdef inline void pack_planes_apart(const int STRIDE, const Planes* planes, const real* x, Py_ssize_t row,
-                                   const Span* spans, real* to) noexcept nogil:
-    cdef Py_ssize_t slot
-    cdef const real* source
-    cdef int k
-    for slot in range(planes.slots):
-        source = find_row(planes, x, row + planes.slot_row[slot])
-        if source == <const real*>0:
-            for k in range(STRIDE):
-                pack_constant(to + k * planes.plane, vec_set(planes.cval), planes.pitch)
-        else:
-            ask_for(planes, source)
-            pack_row_apart(STRIDE, planes, source, spans, to)
-        to += planes.pitch
-    for k in range(STRIDE):
-        pack_constant(to + k * planes.plane, vec_set(planes.cval), planes.shared)
+    for phase in range(count):
+        pack_constant(to + phase * planes.plane, vec_set(planes.cval), planes.shared)
 
 
 cdef inline bint are_neighbours(const Planes* planes) noexcept nogil:
@@ -215,24 +209,37 @@ cdef inline bint are_neighbours(const Planes* planes) noexcept nogil:
     return True
 
 
+cdef inline void take_apart(const Planes* planes, const real* padded, real* to) noexcept nogil:
+    # The planes of one channel, from all of its rows and borders one after another.
+    cdef Py_ssize_t phase, n = planes.slots * planes.pitch + planes.shared
+    if are_neighbours(planes) and planes.phases == 2:
+        pack_apart(2, padded, n, to, planes.plane)
+    elif are_neighbours(planes):
+        pack_apart(3, padded, n, to, planes.plane)
+    else:
+        for phase in range(planes.phases):
+            pack_inside(padded + planes.phase_column[phase] - planes.phase_column[0], planes.stride_w, n,
+                        to + phase * planes.plane)
+
+
 cdef inline void pack_planes(const Planes* planes, const real* x, Py_ssize_t channels, Py_ssize_t row,
                              Py_ssize_t column, real* to) noexcept nogil:
     # The planes of `channels` channels under the band and strip whose first output is (row, column).
-    cdef Py_ssize_t _, phase
-    cdef Span span
-    cdef Span spans[3]
+    cdef Py_ssize_t _, phase, first = 0, count
+    cdef Span spans[TOGETHER]
+    cdef bint neighbours = are_neighbours(planes)
     row *= planes.stride_h
     column *= planes.stride_w
-    if are_neighbours(planes):
-        for phase in range(planes.phases):
-            spans[phase] = find_span(planes, column + planes.phase_column[phase])
+    while first < planes.phases:
+        count = min(planes.phases - first, <Py_ssize_t>TOGETHER)
+        for phase in range(count):
+            spans[phase] = find_span(planes, column + planes.phase_column[first + phase])
         for _ in range(channels):
-            if planes.phases == 2:
-                pack_planes_apart(2, planes, x + _ * planes.x_channel, row, spans, to + _ * planes.channel)
+            if neighbours and count == 2:
+                pack_channel(2, planes, x + _ * planes.x_channel, row, spans, 2, to + _ * planes.channel)
+            elif neighbours:
+                pack_channel(3, planes, x + _ * planes.x_channel, row, spans, 3, to + _ * planes.channel)
             else:
-                pack_planes_apart(3, planes, x + _ * planes.x_channel, row, spans, to + _ * planes.channel)
-        return
-    for phase in range(planes.phases):
-        span = find_span(planes, column + planes.phase_column[phase])
-        for _ in range(channels):
-            pack_plane(planes, x + _ * planes.x_channel, row, &span, to + _ * planes.channel + phase * planes.plane)
+                pack_channel(0, planes, x + _ * planes.x_channel, row, spans, count,
+                             to + _ * planes.channel + first * planes.plane)
+        first += count

@@ -163,15 +163,15 @@ cdef void transform(const Work* work, const Unit* unit) noexcept nogil:
 # ---- products ------------------------------------------------------------------------------------------
 
 cdef void multiply_wide(const Tile* tile) noexcept nogil:
-    multiply(GEMM_MR, GEMM_NV, False, tile)
+    multiply(GEMM_MR, GEMM_NV, 0, tile)
 
 
 cdef void multiply_two(const Tile* tile) noexcept nogil:
-    multiply(GEMM_MR, 2, False, tile)
+    multiply(GEMM_MR, 2, 0, tile)
 
 
 cdef void multiply_one(const Tile* tile) noexcept nogil:
-    multiply(GEMM_MR, 1, False, tile)
+    multiply(GEMM_MR, 1, 0, tile)
 
 
 cdef inline void advance(Tile* tile, Py_ssize_t count, Py_ssize_t vectors) noexcept nogil:

@@ -174,13 +174,13 @@ def work(problem: Problem, lanes: int) -> Work:
     narrow = beside.reach * panels > 2 * horizontal.output  # pixels are packed again, for every tap
     pixels = vertical.output * (horizontal.output + (0 if narrow else beside.reach))
     in_place = problem.taps == horizontal.stride == 1 and horizontal.before == 0
-    rows = 0 if in_place else maps * problem.channels * above.lines * beside.phases
+    pitch, stride = horizontal.output + beside.reach, horizontal.stride
+    by_channel = beside.phases > 1 and horizontal.dilation == 1 and stride <= 3 and pitch <= lanes
+    rows = 0 if in_place else maps * problem.channels * above.lines * (1 if by_channel else beside.phases)
     depth = problem.channels * above.taps * beside.taps
     products = maps * problem.outputs * depth * whole(pixels, lanes)
     outputs = maps * problem.outputs * problem.pixels
-    slab = (
-        problem.itemsize * problem.channels * above.taps * beside.phases * (horizontal.output + beside.reach)
-    )
+    slab = problem.itemsize * problem.channels * above.taps * beside.phases * pitch
     by_lines = rows > 0 and depth <= 192 and horizontal.output >= 6 * lanes and slab <= LINE_BYTES
     gapless = beside.reach == 0 and problem.pixels >= 6 * lanes
     by_lines |= gapless and depth <= (LINE_CHANNELS if in_place else LINE_PRODUCTS)
@@ -192,7 +192,7 @@ def work(problem: Problem, lanes: int) -> Work:
         "thin products": products * (problem.outputs <= 2),
         "tiles": maps * panels * -(-pixels // (3 * lanes)) * (not by_lines),
         "rows": rows,
-        **packing(rows * (horizontal.output + beside.reach), horizontal.stride),
+        **(packing(rows * pitch * stride, 1) if by_channel else packing(rows * pitch, stride)),
         "repacked": maps * depth * pixels * narrow,
         "outputs": outputs * (not by_lines),
         "outputs by lines": outputs * by_lines,

@@ -38,6 +38,20 @@ def test_kernels_that_reach_far_beyond_the_map(mode, cval):
     np.testing.assert_array_equal(y, oracle)
 
 
+@pytest.mark.parametrize(("mode", "cval"), [("zeros", 0.0), ("constant", 2.0), ("reflect", 0.0)])
+@pytest.mark.parametrize("stride", [2, 3])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_rows_of_every_length_are_taken_apart(isa, dtype, stride, mode, cval):
+    rng = np.random.default_rng(2)
+    border = "constant" if mode == "zeros" else mode
+    for columns, kernel in product(range(3, 60, 4), (2, 3, 5)):
+        x, w = rng.integers(-9, 9, (1, 3, 7, columns)), rng.integers(-9, 9, (9, 3, 4, kernel))
+        settings = {"padding": (2, 1), "stride": stride, "padding_mode": mode, "cval": cval}
+        y = ck.conv2d(x.astype(dtype), w.astype(dtype), algorithm="gemm", **settings)
+        oracle = _reference.conv2d(x, w, None, (stride, stride), (2, 2, 1, 1), (1, 1), 1, border, cval)
+        np.testing.assert_array_equal(y, oracle)
+
+
 def test_padding_that_hides_the_whole_map():
     x, w = np.ones((1, 1, 1, 1), np.float32), np.ones((1, 1, 2, 2), np.float32)
     y = ck.conv2d(x, w, padding=2, stride=4, dilation=3)
