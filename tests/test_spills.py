@@ -108,6 +108,13 @@ def test_the_tiles_of_the_gemm_leave_the_stack_alone(spills, dtype, isa):
     assert not [loop for loop in loops if loop.spills or loop.reloads]
 
 
+@pytest.mark.parametrize("isa", ["avx2", "avx512"])
+def test_the_peak_is_of_as_many_operations_as_it_says(spills, isa):
+    (loop,) = built_loops(spills, "_native.peak", "", isa)
+    assert loop.multiply_adds == 12  # none is left out because its result is known
+    assert not (loop.spills or loop.reloads)
+
+
 def test_weights_are_prepared_once_and_may_spill(spills):
     loops = [spills.Loop(name, 20, 4, 1, 1) for name in ("transform_lanes", "winograd_avx2_transform_some")]
     assert spills.spilling(loops) == loops[:1]

@@ -16,7 +16,7 @@ def multiply_add(Py_ssize_t steps):
     cdef int i
     with nogil:
         for i in range(CHAINS):
-            sums[i] = vec_set(<real>i)
+            sums[i] = vec_set(<real>(i + 2))    # 1 would stay 1, and not be multiplied
         for _ in range(steps):
             for i in range(CHAINS):
                 sums[i] = sums[i] * x + y
