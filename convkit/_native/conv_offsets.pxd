@@ -1,7 +1,7 @@
 # Where the core convolution's planes come from, and where its taps lie in them.
 from convkit._native.arith cimport ceil_div
 from convkit._native.conv cimport Conv
-from convkit._native.conv_partition cimport follows
+from convkit._native.conv_partition cimport follows, see_all_phases
 from convkit._native.simd cimport GEMM_MR, LINE, VL, real
 
 cdef struct Tables:
@@ -73,6 +73,17 @@ cdef inline void pad_channels(Conv* conv) noexcept nogil:
     conv.padded.channel = ceil_div(conv.padded.slots * conv.padded.pitch + conv.padded.shared + 2 * VL, LINE) * LINE
 
 
+cdef inline void find_all_phases(Conv* conv, Tables* tables) noexcept nogil:
+    cdef Py_ssize_t i, stride = conv.planes.stride_w
+    for i in range(conv.tap_columns):
+        tables.phase[i] = (conv.tap_column[i] - conv.tap_column[0]) % stride
+        tables.shift[i] = (conv.tap_column[i] - conv.tap_column[0]) // stride
+    for i in range(stride):
+        tables.phase_column[i] = conv.tap_column[0] + i
+    conv.planes.phases = stride
+    conv.planes.phase_column = tables.phase_column
+
+
 cdef inline void find_phases(Conv* conv, Tables* tables) noexcept nogil:
     cdef Py_ssize_t i, j, last, phases = 0
     for i in range(conv.tap_columns):
@@ -94,7 +105,10 @@ cdef inline void find_phases(Conv* conv, Tables* tables) noexcept nogil:
 
 cdef inline void fill_tables(Conv* conv, Tables* tables) noexcept nogil:
     cdef Py_ssize_t c, i, j, k = 0
-    find_phases(conv, tables)
+    if see_all_phases(conv):
+        find_all_phases(conv, tables)
+    else:
+        find_phases(conv, tables)
     find_slots(conv, tables)
     if conv.direct:
         conv.planes.channel = conv.planes.x_channel

@@ -15,6 +15,7 @@ cdef enum:
     LINE_CHANNELS = 48          # of an input that is read where it lies, and along which panels go
     NEAR_BYTES = 40 * 1024      # of the pixels under a row of the output, or under several along which a panel goes at once
     FEW_PRODUCTS = 32           # of an output, which take less time than memory: rows without gaps are one long line
+    FEW_OUTPUTS = 64            # to which a row's packing matters more than a gap behind it
     WEIGHTS_COST = 2            # of reading a weight of each row of a panel from memory, in multiplications of a vector
 
 
@@ -25,9 +26,29 @@ cdef inline bint follows(const Conv* conv, Py_ssize_t last, Py_ssize_t tap) noex
     return apart % conv.planes.stride_w == 0 and apart // conv.planes.stride_w < conv.strip_columns
 
 
+cdef inline Py_ssize_t extent_columns(const Conv* conv) noexcept nogil:
+    # Strides between the first tap column and the last one.
+    return (conv.tap_column[conv.tap_columns - 1] - conv.tap_column[0]) // conv.planes.stride_w
+
+
+cdef inline bint see_all_phases(const Conv* conv) noexcept nogil:
+    # Whether the tap columns see every phase, each in one plane: then the planes begin at neighbours, and a row is taken
+    # apart in one pass. Where each is seen once, they would lie without gaps otherwise, which many outputs repay of long
+    # rows.
+    cdef Py_ssize_t i, seen = 0, stride = conv.planes.stride_w, extent = extent_columns(conv)
+    cdef bint cheap = conv.outputs <= FEW_OUTPUTS or conv.strip_columns + extent <= VL
+    if not (2 <= stride <= 3 and stride <= conv.tap_columns and extent < conv.strip_columns):
+        return False
+    for i in range(conv.tap_columns):
+        seen |= 1 << (conv.tap_column[i] - conv.tap_column[0]) % stride
+    return seen == (1 << stride) - 1 and (conv.tap_columns > stride or extent == 0 or cheap)
+
+
 cdef inline Py_ssize_t find_reach(const Conv* conv) noexcept nogil:
     # Elements of a plane's row beyond its outputs.
     cdef Py_ssize_t i, j, last, reach = 0
+    if see_all_phases(conv):
+        return extent_columns(conv)
     for i in range(conv.tap_columns):
         last = i
         for j in range(i + 1, conv.tap_columns):
@@ -50,11 +71,12 @@ cdef inline Py_ssize_t find_shared(const Conv* conv) noexcept nogil:
     # Constants that the rows of every plane both begin and end with: one row's end may be the next one's beginning.
     cdef Py_ssize_t i, shared = conv.planes.pitch - conv.columns
     cdef Span span
+    cdef bint all_phases = see_all_phases(conv)
     if conv.planes.border != BORDER_CONSTANT or conv.strips > 1:
         return 0
-    for i in range(conv.tap_columns):
-        if begins_plane(conv, i):
-            span = find_span(&conv.planes, conv.tap_column[i])
+    for i in range(conv.planes.stride_w if all_phases else conv.tap_columns):
+        if all_phases or begins_plane(conv, i):
+            span = find_span(&conv.planes, conv.tap_column[0] + i if all_phases else conv.tap_column[i])
             shared = min(shared, min(span.begin, conv.planes.pitch - span.end))
     return shared
 

@@ -146,13 +146,9 @@ cdef inline void pack_row(const Planes* planes, const real* row, const Span* spa
 
 
 cdef inline void pack_row_apart(const int STRIDE, const Planes* planes, const real* row, const Span* spans,
-                                real* to) noexcept nogil:
-    # Of STRIDE planes, whose elements are neighbours in the row.
-    cdef Py_ssize_t begin = 0, end = planes.pitch
+                                Py_ssize_t begin, Py_ssize_t end, real* to) noexcept nogil:
+    # Of STRIDE planes, whose elements are neighbours in the row; those of all of them lie inside from `begin` to `end`.
     cdef int k
-    for k in range(STRIDE):
-        begin, end = max(begin, spans[k].begin), min(end, spans[k].end)
-    end = max(begin, end)
     for k in range(STRIDE):
         pack_constant(to + k * planes.plane, vec_set(planes.cval), spans[k].begin)
     if begin < end:
@@ -179,8 +175,11 @@ cdef inline void pack_channel(const int STRIDE, const Planes* planes, const real
                               Py_ssize_t count, real* to) noexcept nogil:
     # The rows of `count` planes of one channel, each row of the input while it is near; STRIDE: those planes, whose
     # elements are neighbours in it, or 0.
-    cdef Py_ssize_t slot, phase
+    cdef Py_ssize_t slot, phase, begin = 0, end = planes.pitch
     cdef const real* source
+    for phase in range(STRIDE):
+        begin, end = max(begin, spans[phase].begin), min(end, spans[phase].end)
+    end = max(begin, end)
     for slot in range(planes.slots):
         source = find_row(planes, x, row + planes.slot_row[slot])
         if source == <const real*>0:
@@ -189,7 +188,7 @@ cdef inline void pack_channel(const int STRIDE, const Planes* planes, const real
         else:
             ask_for(planes, source)
             if STRIDE:
-                pack_row_apart(STRIDE, planes, source, spans, to)
+                pack_row_apart(STRIDE, planes, source, spans, begin, end, to)
             else:
                 for phase in range(count):
                     pack_row(planes, source, &spans[phase], to + phase * planes.plane)
