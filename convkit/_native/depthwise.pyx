@@ -32,7 +32,7 @@ from convkit._native.depthwise_conv cimport APART, PITCH, Conv
 from convkit._native.depthwise_rows cimport Map as RowsMap, sum_rows
 from convkit._native.depthwise_strip cimport pack_strip
 from convkit._native.depthwise_sums cimport Ahead, Panel, Tile, Vectors, ask, sum_panel, sum_tiles
-from convkit._native.epilogue cimport adds_in_place, finish_rows, make_epilogue
+from convkit._native.epilogue cimport Epilogue, adds_in_place, finish_rows, make_epilogue
 from convkit._native.shares cimport run_prepared
 from convkit._native.simd cimport (HALVES, MASKS, STRIP_CHUNK, STRIP_ROWS, STRIP_ROWS_PAIR, STRIP_VECTORS_4,
                                    STRIP_VECTORS_8, VL, lanes_between, real, scratch_alloc, scratch_free, vec_lanes,
@@ -338,24 +338,70 @@ cdef void run_by_twos(const Conv* conv, const Unit* unit, real* outside) noexcep
     sum_by_twos(&map, unit.row, unit.end, &conv.epilogue)
 
 
+cdef void rows_7(const RowsMap* map, Py_ssize_t row, Py_ssize_t end, const Epilogue* epilogue) noexcept nogil:
+    sum_rows(7, map, row, end, epilogue)
+
+
+cdef void rows_5(const RowsMap* map, Py_ssize_t row, Py_ssize_t end, const Epilogue* epilogue) noexcept nogil:
+    sum_rows(5, map, row, end, epilogue)
+
+
+cdef void rows_4(const RowsMap* map, Py_ssize_t row, Py_ssize_t end, const Epilogue* epilogue) noexcept nogil:
+    sum_rows(4, map, row, end, epilogue)
+
+
+cdef void rows_3(const RowsMap* map, Py_ssize_t row, Py_ssize_t end, const Epilogue* epilogue) noexcept nogil:
+    sum_rows(3, map, row, end, epilogue)
+
+
+cdef void rows_2(const RowsMap* map, Py_ssize_t row, Py_ssize_t end, const Epilogue* epilogue) noexcept nogil:
+    sum_rows(2, map, row, end, epilogue)
+
+
+ctypedef void (*RowSums)(const RowsMap*, Py_ssize_t, Py_ssize_t, const Epilogue*) noexcept nogil
+
+
+cdef inline RowSums row_sums(int chunk) noexcept nogil:
+    if chunk >= 5:
+        return rows_7 if chunk == 7 else rows_5
+    return rows_4 if chunk == 4 else rows_3 if chunk == 3 else rows_2
+
+
+cdef void run_apart(const Conv* conv, const Unit* unit, const RowsMap* whole) noexcept nogil:
+    # A tile's rows are a map of their own, of every `dilation_h`th row: its first row here is row 0 there, and the tiles
+    # between these rows come next.
+    cdef RowsMap map = whole[0]
+    cdef Py_ssize_t apart = conv.dilation_h, top = unit.row, block = apart * STRIP_ROWS, phase, row, first
+    map.x_row, map.y_row = apart * conv.x_row, apart * conv.y_row
+    while top < unit.end:
+        for phase in range(min(apart, unit.end - top)):
+            row = top + phase
+            first = row - conv.before_h
+            map.before_h = ceil_div(max(-first, <Py_ssize_t>0), apart)
+            first += map.before_h * apart
+            map.x, map.height = whole.x + first * conv.x_row, ceil_div(max(conv.height - first, <Py_ssize_t>0), apart)
+            map.y, map.later = whole.y + row * conv.y_row, phase * (STRIP_ROWS - 1) * conv.y_row
+            if top + block < unit.end:
+                map.next = whole.x + (top + block - conv.before_h + (conv.kernel_h - 1) * apart
+                                      + phase * STRIP_ROWS) * conv.x_row
+            row_sums(conv.chunk)(&map, 0, min(ceil_div(unit.end - row, apart), <Py_ssize_t>STRIP_ROWS), &conv.epilogue)
+        top += block
+
+
 cdef void run_by_rows(const Conv* conv, const Unit* unit, const real* next, real* zeros) noexcept nogil:
     cdef RowsMap map
     map.x, map.height, map.width, map.x_row = unit.x, conv.height, conv.width, conv.x_row
-    map.before_h, map.before_w, map.kernel_w = conv.before_h, conv.before_w, conv.kernel_w
+    map.before_h, map.before_w = conv.before_h, conv.before_w
+    map.kernel_w, map.dilation_w = conv.kernel_w, conv.dilation_w
     map.y, map.columns, map.y_row = unit.y, conv.columns, conv.y_row
     map.weights, map.bias = conv.weights + unit.group * conv.products, conv.bias[unit.group]
-    map.lanes, map.zeros, map.next, map.from_memory = conv.lanes, zeros, next, conv.from_memory
+    map.lanes, map.zeros, map.from_memory = conv.lanes, zeros, conv.from_memory
+    map.next, map.later = next, 0
     memset(zeros, 0, (conv.width + conv.before_w + conv.kernel_w) * sizeof(real))
-    if conv.chunk == 7:
-        sum_rows(7, &map, unit.row, unit.end, &conv.epilogue)
-    elif conv.chunk == 5:
-        sum_rows(5, &map, unit.row, unit.end, &conv.epilogue)
-    elif conv.chunk == 4:
-        sum_rows(4, &map, unit.row, unit.end, &conv.epilogue)
-    elif conv.chunk == 3:
-        sum_rows(3, &map, unit.row, unit.end, &conv.epilogue)
+    if conv.dilation_h > 1:
+        run_apart(conv, unit, &map)
     else:
-        sum_rows(2, &map, unit.row, unit.end, &conv.epilogue)
+        row_sums(conv.chunk)(&map, unit.row, unit.end, &conv.epilogue)
 
 
 cdef void run_unit(const void* work, Py_ssize_t index, char* own) noexcept nogil:
@@ -500,7 +546,7 @@ cdef void find_lanes(const Conv* conv, vec_lanes* lanes) noexcept nogil:
     cdef Py_ssize_t i, t, first
     for i in range(ceil_div(conv.columns, VL)):
         for t in range(conv.kernel_w):
-            first = i * VL + t - conv.before_w
+            first = i * VL + t * conv.dilation_w - conv.before_w
             lanes[i * conv.kernel_w + t] = lanes_between(-first, conv.width - first)
 
 
@@ -538,7 +584,7 @@ cdef void set_up(Conv* conv, const real[:, :, :, :] x_bchw, real[:, :, :, :] y_b
                     and kernel == (3, 3) and stride == (2, 2) and dilation == (1, 1)
                     and conv.x_column == 1 and conv.width <= APART and conv.columns >= VL)
     conv.by_rows = (MASKS and conv.in_place and conv.outputs == conv.channels == 1 and border == BORDER_CONSTANT
-                    and conv.kernel_h == conv.chunk > 1 and stride == (1, 1) and dilation == (1, 1)
+                    and conv.kernel_h == conv.chunk > 1 and stride == (1, 1)
                     and conv.x_column == 1 and conv.width + conv.before_w + conv.kernel_w <= APART)
     partition(conv, x_bchw.shape[0], num_threads)
 

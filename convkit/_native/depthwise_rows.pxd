@@ -1,5 +1,6 @@
 # A depthwise kernel of stride 1 between zeros, summed from the input where it lies: loads with masks leave out what lies
-# beside a row, and rows above and below the map are one row of zeros. Nothing is copied first.
+# beside a row, and rows above and below the map are one row of zeros. Nothing is copied first. Under a dilated kernel a
+# map is every so many rows of one.
 from convkit._native.depthwise_sums cimport ask_for_output, filled, register, store_sums
 from convkit._native.epilogue cimport Epilogue, finish_rows
 from convkit._native.simd cimport (HALVES, LINE, STRIP_ROWS, VL, half_load_lanes, half_pin, half_vec, prefetch, real, vec,
@@ -16,11 +17,12 @@ cdef struct Map:                # of one channel
     real* y
     Py_ssize_t columns, y_row
     const real* weights         # [kernel column][kernel row]
-    Py_ssize_t kernel_w
+    Py_ssize_t kernel_w, dilation_w
     real bias
     const vec_lanes* lanes      # [vector][kernel column]: those inside
     const real* zeros           # a row of them
     const real* next            # what is read after the map
+    Py_ssize_t later            # from the output rows under a tile to those that are asked for
     bint from_memory
 
 
@@ -38,20 +40,22 @@ cdef inline void sum_tile(const int KERNEL_H, const int ROWS, const Map* map, co
     cdef register x
     cdef const real* weights = map.weights
     cdef const vec_lanes* inside = map.lanes + column // VL * map.kernel_w
-    cdef Py_ssize_t t
+    cdef Py_ssize_t place = column, end = column + map.kernel_w * map.dilation_w
     cdef int i, k, line
     for i in range(ROWS):
         acc[i] = filled(map.bias, acc)
-    for t in range(map.kernel_w):
+    while place < end:
         for k in range(KERNEL_H):
             w[k] = filled(weights[k], acc)
         for line in range(ROWS - 1 + KERNEL_H):
-            x = loaded(lines[line] + column + t, inside[t], acc)
+            x = loaded(lines[line] + place, inside[0], acc)
             for i in range(ROWS - 1, -1, -1):
                 k = line - i
                 if k >= 0 and k < KERNEL_H:
                     acc[i] = acc[i] + w[k] * x
         weights += KERNEL_H
+        inside += 1
+        place += map.dilation_w
     store_sums(1, ROWS, y, 0, map.y_row, rows, columns, acc)
 
 
@@ -81,7 +85,7 @@ cdef inline void sum_lines(const int KERNEL_H, const int ROWS, const Map* map, P
     while column < map.columns:
         for i in range(ROWS * VL // LINE):
             prefetch(ahead + column * ROWS + i * LINE)
-        ask_for_output(1, ROWS, map.from_memory, y + ROWS * map.y_row + column * ROWS, 0)
+        ask_for_output(1, ROWS, map.from_memory, y + ROWS * map.y_row + map.later + column * ROWS, 0)
         if HALVES and map.columns - column <= VL // 2:
             sum_tile(KERNEL_H, ROWS, map, lines, column, min(end - row, <Py_ssize_t>ROWS), map.columns - column, y + column,
                      half)
