@@ -26,7 +26,9 @@ from convkit._native.simd cimport (GEMM_MR, GEMM_NV, GEMM_WIDE, LINE, PLANES_BYT
 VECTOR_LANES = VL
 
 cdef enum:
-    WEIGHT_BYTES = 18 * 1024    # of a panel's block of K, about: they stay in the L1 cache
+    WEIGHT_BYTES = 18 * 1024    # of a panel's block of K, about: they stay in the L1 cache,
+    MANY_WEIGHT_BYTES = 36 * 1024   # or in part, of so MANY_TAPS that few channels would be in a block, and few products
+    MANY_TAPS = 16                  # in a loop over one
     MOST_DEPTH = 192            # products of a block of K
     DIRECT_CHANNELS = 96        # of a block that is read where it lies, each channel in a page of its own
     WEIGHTS_COST = 8            # of reading a panel's weights for one product, in products of a pixel with them
@@ -48,7 +50,8 @@ cdef struct Unit:
 cdef inline Py_ssize_t channel_block(Py_ssize_t taps, Py_ssize_t channels, Py_ssize_t vectors) noexcept nogil:
     # Of K. A tap alone may read the input where it lies.
     cdef Py_ssize_t widest = min(vectors, <Py_ssize_t>GEMM_NV) if vectors != 4 else 2
-    cdef Py_ssize_t depth = min(<Py_ssize_t>MOST_DEPTH, WEIGHT_BYTES // (widest * VL * <Py_ssize_t>sizeof(real)))
+    cdef Py_ssize_t bytes = MANY_WEIGHT_BYTES if taps >= MANY_TAPS else WEIGHT_BYTES
+    cdef Py_ssize_t depth = min(<Py_ssize_t>MOST_DEPTH, bytes // (widest * VL * <Py_ssize_t>sizeof(real)))
     return even_parts(channels, max(<Py_ssize_t>1, depth // taps) if taps > 1 else <Py_ssize_t>DIRECT_CHANNELS)
 
 
