@@ -149,6 +149,9 @@ cdef inline void pack_row_apart(const int STRIDE, const Planes* planes, const re
                                 Py_ssize_t begin, Py_ssize_t end, real* to) noexcept nogil:
     # Of STRIDE planes, whose elements are neighbours in the row; those of all of them lie inside from `begin` to `end`.
     cdef int k
+    if begin == 0 and end == planes.pitch:      # as without padding
+        pack_apart(STRIDE, row + spans[0].first, end, to, planes.plane)
+        return
     for k in range(STRIDE):
         pack_constant(to + k * planes.plane, vec_set(planes.cval), spans[k].begin)
     if begin < end:
