@@ -4,6 +4,7 @@ from convkit._native.conv cimport Conv
 from convkit._native.conv_partition cimport follows, see_all_phases
 from convkit._native.simd cimport GEMM_MR, LINE, VL, real
 
+
 cdef struct Tables:
     Py_ssize_t* slot_row
     Py_ssize_t* slot            # of each tap row: where its slab begins
@@ -60,7 +61,7 @@ cdef inline void size_planes(Conv* conv) noexcept nogil:
 
 cdef inline void pad_channels(Conv* conv) noexcept nogil:
     # Short rows are copied as they are and all of a channel taken apart at once: a row's ends cost more than its inside.
-    # So are those whose pixels lie apart. Every plane begins less than a stride behind the first one.
+    # Every plane begins less than a stride behind the first one.
     cdef Py_ssize_t stride = conv.planes.stride_w, phase
     conv.by_channel = conv.planes.phases > 1 and 2 <= stride <= 3 and conv.planes.pitch <= VL
     for phase in range(conv.planes.phases):

@@ -11,6 +11,7 @@ from convkit._native.simd cimport (LINE, VL, prefetch_far, real, vec, vec_even, 
                                    vec_load_third, vec_odd, vec_set, vec_store, vec_third_0,
                                    vec_third_1, vec_third_2)
 
+
 cdef enum:
     TOGETHER = 8        # planes of a channel that are packed at once, from each row
 
