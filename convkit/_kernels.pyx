@@ -27,14 +27,17 @@ from convkit._native.epilogue cimport finish_rows, make_epilogue
 from convkit._native.gemm cimport Tile, multiply
 from convkit._native.planes cimport pack_planes, take_apart
 from convkit._native.shares cimport run_prepared
-from convkit._native.simd cimport (GEMM_MR, GEMM_NV, GEMM_WIDE, VL, prefetch_far, real, scratch_alloc, scratch_free,
-                                   vec_load, vec_load_part, vec_store, vec_store_part)
+from convkit._native.simd cimport (GEMM_MR, GEMM_NV, GEMM_WIDE, VL, cpu_second_cache, prefetch_far, real, scratch_alloc,
+                                   scratch_free, vec_load, vec_load_part, vec_store, vec_store_part)
 
 cdef enum:
     SOME_CHANNELS = 8           # whose weights are packed one after another: whole cache lines
+    ROOMY_BYTES = 2 << 20       # of a second cache
     FINISH_ROWS = 64            # output channels of a tile that are finished together: they stay in the L1 cache
 
 VECTOR_LANES = VL
+
+cdef bint roomy = cpu_second_cache() >= ROOMY_BYTES     # asked once: it takes microseconds under a hypervisor
 
 
 # ---- weights ------------------------------------------------------------------------------------------
@@ -515,6 +518,7 @@ cdef Py_ssize_t set_up(Conv* conv, const real[:, :, :, :] x_bchw, real[:, :, :, 
         MEMORY_BYTES // <Py_ssize_t>sizeof(real)
     conv.to_memory = y_bchw.shape[0] * y_bchw.shape[1] * y_bchw.shape[2] * y_bchw.shape[3] > \
         OUTPUT_BYTES // <Py_ssize_t>sizeof(real)
+    conv.roomy = roomy
     conv.block_channels = channel_block(conv.tap_rows * conv.tap_columns, conv.channels, conv.outputs)
     conv.planes.border = border
     conv.planes.stride_h = stride_h if conv.rows > 1 else 1     # the stride of one row may be any number

@@ -34,6 +34,7 @@ cdef struct Conv:
     Py_ssize_t* offset                                  # in the planes, of each k of a block
     Py_ssize_t tile_vectors                             # of the largest tile
     bint from_memory, to_memory                         # the input is larger than a cache; the output
+    bint roomy                                          # the second cache is large
     bint direct                                         # no planes: the taps' pixels lie so in the input itself
     Planes padded                                       # one, of a channel's rows as they are in the input
     bint by_channel                                     # the planes are taken apart from that one

@@ -8,7 +8,8 @@ from convkit._native.simd cimport GEMM_MR, GEMM_NV, PLANES_BYTES, SUMS_BYTES, VL
 
 cdef enum:
     CHUNK_ROWS = 512            # output channels of a unit, at most
-    BAND_TILES = 9              # of a unit, at least: their weights are read once from L2
+    BAND_TILES = 9              # of a unit, at least: their weights are read once from L2;
+    ROOMY_BAND_TILES = 17       # where it holds their sums too, and enough units are left for the threads
     MOST_COLUMNS = 512          # of a strip
     CROWDED_ROWS = 32           # output channels that repay packing where a multiple of so many bytes lies between
     CROWDED_BYTES = 512         # channels: they share 8 sets of the L1 cache, and a tile does not stay there
@@ -128,7 +129,7 @@ cdef inline void partition(Conv* conv, Py_ssize_t images, Py_ssize_t threads) no
     # The parts that are done first, by all threads, among those that the caches hold: several tiles of a band share
     # weights from the L2 cache, sums and planes stay in it. Of about equal ones the smallest: threads differ in speed.
     cdef Py_ssize_t panels = ceil_div(conv.outputs, GEMM_MR), most_panels, pixels, fewest, most, parts, chunk, units
-    cdef Py_ssize_t tile, slab, reach, best_parts, best_chunk
+    cdef Py_ssize_t tile, slab, reach, best_parts, best_chunk, least
     cdef double cost, best = -1
     conv.tile_vectors = widest(conv.outputs) if conv.outputs < GEMM_MR else GEMM_NV
     tile = conv.tile_vectors * VL
@@ -137,7 +138,8 @@ cdef inline void partition(Conv* conv, Py_ssize_t images, Py_ssize_t threads) no
     if not conv.direct:
         slab = conv.block_channels * min(conv.planes.stride_h, conv.tap_rows) * conv.planes.phases
         pixels = min(pixels, PLANES_BYTES // slab)
-    pixels = max(pixels // <Py_ssize_t>sizeof(real) // tile, <Py_ssize_t>BAND_TILES) * tile
+    least = ROOMY_BAND_TILES if conv.roomy and images * conv.groups >= threads else BAND_TILES
+    pixels = max(pixels // <Py_ssize_t>sizeof(real) // tile, least) * tile
     conv.band_rows, conv.strip_columns = 1, conv.columns
     if conv.columns > max(pixels, <Py_ssize_t>MOST_COLUMNS):
         conv.strip_columns = ceil_div(even_parts(conv.columns, max(pixels, <Py_ssize_t>MOST_COLUMNS)), tile) * tile

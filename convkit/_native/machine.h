@@ -125,7 +125,13 @@ static inline int cpu_multiplies_twice(void) {
   if (!__get_cpuid(0, &most, &b, &c, &d) || !__get_cpuid(1, &signature, &most, &c, &d)) return 0;
   return b == signature_INTEL_ebx || (b == signature_AMD_ebx && (signature >> 8 & 15) + (signature >> 20 & 255) >= 26);
 }
+/* Bytes of a core's second cache; 0 where they are not told. */
+static inline long cpu_second_cache(void) {
+  unsigned a, b, c, d;
+  return __get_cpuid(0x80000006, &a, &b, &c, &d) ? (long)(c >> 16) << 10 : 0;
+}
 #else
 static inline int cpu_level(void) { return 0; }
 static inline int cpu_multiplies_twice(void) { return 0; }
+static inline long cpu_second_cache(void) { return 0; }
 #endif

@@ -128,3 +128,4 @@ cdef extern from "simd.h" nogil:
     int counts_up_to(counts v, int limit)
     int cpu_level()
     int cpu_multiplies_twice()
+    long cpu_second_cache()
