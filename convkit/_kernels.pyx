@@ -18,14 +18,14 @@ from libc.string cimport memset
 
 from convkit._native.arith cimport ceil_div
 from convkit._native.border cimport BORDER_CONSTANT, BORDER_REFLECT
-from convkit._native.conv cimport (MEMORY_BYTES, OUTPUT_BYTES, Conv, channel_block, finish_run, padded_elements,
-                                   planes_elements, read_arrays, tile_elements, widest)
+from convkit._native.conv cimport (MEMORY_BYTES, OUTPUT_BYTES, Conv, channel_block, finish_run, planes_elements,
+                                   read_arrays, tile_elements, widest)
 from convkit._native.conv_offsets cimport Tables, fill_tables, lay_out_tables
 from convkit._native.conv_partition cimport partition
 from convkit._native.conv_weights cimport Weights, find_weights, pack_panel
 from convkit._native.epilogue cimport finish_rows, make_epilogue
 from convkit._native.gemm cimport Tile, multiply
-from convkit._native.planes cimport pack_planes, take_apart
+from convkit._native.planes cimport pack_planes
 from convkit._native.shares cimport run_prepared
 from convkit._native.simd cimport (GEMM_MR, GEMM_NV, GEMM_WIDE, VL, cpu_second_cache, prefetch_far, real, scratch_alloc,
                                    scratch_free, vec_load, vec_load_part, vec_store, vec_store_part)
@@ -213,7 +213,6 @@ cdef struct Unit:
     Py_ssize_t pitch, pixels    # outputs are numbered along rows of `pitch`
     const real* block     # of the block of K: the planes, or the input itself
     real* planes                # scratch
-    real* padded                # scratch: a channel's rows, before they are taken apart
     real* tile                  # scratch: the tile without gaps
     real* sums                  # scratch, [output][pixel]: of all tiles, or of the last where the others are in place
 
@@ -239,8 +238,7 @@ cdef void locate(const Conv* conv, Py_ssize_t index, real* scratch, Unit* unit) 
     unit.weights = conv.weights + group * conv.outputs * conv.tap_rows * conv.tap_columns * conv.channels
     unit.bias = conv.bias + (group * conv.outputs + first) * VL
     unit.planes = scratch
-    unit.padded = unit.planes + planes_elements(conv)
-    unit.tile = unit.padded + padded_elements(conv)
+    unit.tile = unit.planes + planes_elements(conv)
     unit.sums = unit.tile + tile_elements(conv)
 
 
@@ -421,17 +419,6 @@ cdef inline Py_ssize_t last_tile(const Conv* conv, Py_ssize_t pixels) noexcept n
     return last + VL if conv.tile_vectors == 3 and 0 < last <= VL < pixels else last
 
 
-cdef void pack_block(const Conv* conv, const Unit* unit, const real* x, Py_ssize_t channels) noexcept nogil:
-    cdef Py_ssize_t c
-    if not conv.by_channel:
-        pack_planes(&conv.planes, x, channels, unit.row, unit.column, unit.planes)
-        return
-    for c in range(channels):
-        pack_planes(&conv.padded, x + c * conv.planes.x_channel, 1, unit.row, unit.column * conv.planes.stride_w,
-                    unit.padded)
-        take_apart(&conv.planes, unit.padded, unit.planes + c * conv.planes.channel)
-
-
 cdef void multiply_block(const Conv* conv, Unit* unit, Py_ssize_t c0, Py_ssize_t channels) noexcept nogil:
     # Adds one block of K to every output of the unit.
     cdef Py_ssize_t taps = conv.tap_rows * conv.tap_columns, depth = channels * taps, pixel = 0, pixels
@@ -441,7 +428,7 @@ cdef void multiply_block(const Conv* conv, Unit* unit, Py_ssize_t c0, Py_ssize_t
         unit.block = x + unit.column
     else:
         unit.block = unit.planes
-        pack_block(conv, unit, x, channels)
+        pack_planes(&conv.planes, x, channels, unit.row, unit.column, unit.planes)
     if in_lines(conv, unit):
         multiply_by_lines(conv, unit, depth)
         return
@@ -502,7 +489,7 @@ cdef void clear(const void* work, char* own) noexcept nogil:
             memset(scratch + phase * conv.planes.plane + used, 0, (gap - used) * sizeof(real))
         scratch += conv.planes.channel
     gap = 0 if conv.direct else conv.tile_vectors * VL + VL
-    memset(scratch, 0, (gap + padded_elements(conv) + tile_elements(conv)) * sizeof(real))
+    memset(scratch, 0, (gap + tile_elements(conv)) * sizeof(real))
 
 
 cdef Py_ssize_t set_up(Conv* conv, const real[:, :, :, :] x_bchw, real[:, :, :, :] y_bchw, const Py_ssize_t[::1] tap_rows,
@@ -547,7 +534,7 @@ cdef Py_ssize_t scratch_elements(const Conv* conv) noexcept nogil:
     # Of one thread, in cache lines of its own.
     cdef Py_ssize_t line = 64 // <Py_ssize_t>sizeof(real)
     cdef Py_ssize_t sums = conv.sums_row * min(conv.chunk_panels * GEMM_MR, conv.outputs)
-    return ceil_div(planes_elements(conv) + padded_elements(conv) + tile_elements(conv) + sums, line) * line
+    return ceil_div(planes_elements(conv) + tile_elements(conv) + sums, line) * line
 
 
 cdef class Convolution:

@@ -36,8 +36,6 @@ cdef struct Conv:
     bint from_memory, to_memory                         # the input is larger than a cache; the output
     bint roomy                                          # the second cache is large
     bint direct                                         # no planes: the taps' pixels lie so in the input itself
-    Planes padded                                       # one, of a channel's rows as they are in the input
-    bint by_channel                                     # the planes are taken apart from that one
     bint narrow                                         # tiles are packed once more, without gaps
     bint gathered                                       # direct, but a tile is packed before many panels pass over it
     Py_ssize_t* later_offset                            # in the output, of a panel's and tile's lines, one for each k
@@ -81,10 +79,6 @@ cdef inline Py_ssize_t widest(Py_ssize_t rows) noexcept nogil:
 cdef inline Py_ssize_t planes_elements(const Conv* conv) noexcept nogil:
     # The last tile may lie beyond the last row's end.
     return 0 if conv.direct else conv.block_channels * conv.planes.channel + conv.tile_vectors * VL + VL
-
-
-cdef inline Py_ssize_t padded_elements(const Conv* conv) noexcept nogil:
-    return conv.padded.channel if conv.by_channel else 0
 
 
 cdef inline Py_ssize_t tile_elements(const Conv* conv) noexcept nogil:

@@ -2,7 +2,7 @@
 from convkit._native.arith cimport ceil_div
 from convkit._native.conv cimport Conv
 from convkit._native.conv_partition cimport follows, see_all_phases
-from convkit._native.simd cimport GEMM_MR, LINE, VL, real
+from convkit._native.simd cimport GEMM_MR, VL, real
 
 
 cdef struct Tables:
@@ -59,21 +59,6 @@ cdef inline void size_planes(Conv* conv) noexcept nogil:
     conv.planes.channel = (ceil_div(conv.planes.phases * conv.planes.plane, lines) | 1) * lines
 
 
-cdef inline void pad_channels(Conv* conv) noexcept nogil:
-    # Short rows are copied as they are and all of a channel taken apart at once: a row's ends cost more than its inside.
-    # Every plane begins less than a stride behind the first one.
-    cdef Py_ssize_t stride = conv.planes.stride_w, phase
-    conv.by_channel = conv.planes.phases > 1 and 2 <= stride <= 3 and conv.planes.pitch <= VL
-    for phase in range(conv.planes.phases):
-        if conv.planes.phase_column[phase] - conv.planes.phase_column[0] >= stride:
-            conv.by_channel = False
-    conv.padded = conv.planes
-    conv.padded.stride_w = conv.padded.phases = 1
-    conv.padded.pitch *= stride
-    conv.padded.shared *= stride
-    conv.padded.channel = ceil_div(conv.padded.slots * conv.padded.pitch + conv.padded.shared + 2 * VL, LINE) * LINE
-
-
 cdef inline void find_all_phases(Conv* conv, Tables* tables) noexcept nogil:
     cdef Py_ssize_t i, stride = conv.planes.stride_w
     for i in range(conv.tap_columns):
@@ -115,7 +100,6 @@ cdef inline void fill_tables(Conv* conv, Tables* tables) noexcept nogil:
         conv.planes.channel = conv.planes.x_channel
     else:
         size_planes(conv)
-        pad_channels(conv)
     for c in range(conv.block_channels):
         for i in range(conv.tap_rows):
             for j in range(conv.tap_columns):

@@ -3,9 +3,10 @@
 # Along an axis, tap t brings to output i the input element i·stride + t·dilation - before. A LINE lays the elements of
 # some outputs out so that those of one tap lie side by side: tap t's from place `start[t]` on. Taps whose offsets
 # differ by a multiple of the stride share a run of the line, where they overlap; others have runs of their own.
+from convkit._native.arith cimport ceil_div
 from convkit._native.border cimport BORDER_CONSTANT, border_index
-from convkit._native.planes cimport pack_constant, pack_inside
-from convkit._native.simd cimport real, vec_set
+from convkit._native.rows cimport every, fill, load_neighbours
+from convkit._native.simd cimport VL, real, vec, vec_set, vec_store
 
 
 cdef struct Run:
@@ -47,20 +48,39 @@ cdef inline void lay_line(Line* line, Py_ssize_t taps, Py_ssize_t dilation, Py_s
         line.runs += 1
 
 
+cdef inline void pack_vectors(const int STEP, const real* row, Py_ssize_t first, Py_ssize_t n, Py_ssize_t width,
+                              vec outside, real* to) noexcept nogil:
+    cdef Py_ssize_t i = 0
+    cdef vec v[3]
+    while i < n:
+        load_neighbours(STEP, row, first + STEP * i, width, outside, v)
+        vec_store(to + i, every(STEP, 0, v))
+        i += VL
+
+
+cdef inline void pack_elements(const real* row, Py_ssize_t first, Py_ssize_t step, Py_ssize_t begin, Py_ssize_t end,
+                               Py_ssize_t width, int border, real cval, real* to) noexcept nogil:
+    cdef Py_ssize_t i, inside
+    for i in range(begin, end):
+        inside = border_index(first + i * step, width, border)
+        to[i] = cval if inside < 0 else row[inside]
+
+
 cdef inline void pack_run(const real* row, Py_ssize_t first, Py_ssize_t step, Py_ssize_t n, Py_ssize_t width, int border,
                           real cval, real* to) noexcept nogil:
     # n elements of a row, `step` apart from column `first` on, wherever they lie.
-    cdef Py_ssize_t begin = min(n, (max(-first, <Py_ssize_t>0) + step - 1) // step)
-    cdef Py_ssize_t end = min(n, (max(width - first, <Py_ssize_t>0) + step - 1) // step), i, inside
-    end = max(begin, end)
-    for i in range(begin):
-        inside = border_index(first + i * step, width, border)
-        to[i] = cval if inside < 0 else row[inside]
-    if begin < end:
-        pack_inside(row + first + begin * step, step, end - begin, to + begin)
-    for i in range(end, n):
-        inside = border_index(first + i * step, width, border)
-        to[i] = cval if inside < 0 else row[inside]
+    if step == 1:
+        pack_vectors(1, row, first, n, width, vec_set(cval), to)
+    elif step == 2:
+        pack_vectors(2, row, first, n, width, vec_set(cval), to)
+    elif step == 3:
+        pack_vectors(3, row, first, n, width, vec_set(cval), to)
+    else:
+        pack_elements(row, first, step, 0, n, width, border, cval, to)
+    if border != BORDER_CONSTANT and step <= 3:
+        pack_elements(row, first, step, 0, min(n, ceil_div(max(-first, <Py_ssize_t>0), step)), width, border, cval, to)
+        pack_elements(row, first, step, min(n, ceil_div(max(width - first, <Py_ssize_t>0), step)), n, width, border, cval,
+                      to)
 
 
 cdef inline void pack_line(const Line* line, const real* row, Py_ssize_t output, Py_ssize_t width, int border, real cval,
@@ -69,7 +89,7 @@ cdef inline void pack_line(const Line* line, const real* row, Py_ssize_t output,
     # past the line's end, by less than a vector.
     cdef Py_ssize_t i
     if row == NULL:
-        pack_constant(to, vec_set(cval), line.length)
+        fill(to, vec_set(cval), line.length)
         return
     for i in range(line.runs):
         pack_run(row, output * line.stride + line.run[i].first, line.stride, line.run[i].length, width, border, cval,
