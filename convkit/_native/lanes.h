@@ -79,6 +79,3 @@ INLINE vec vec_shift_last_but_one(vec a, vec b) { return __builtin_shufflevector
 
 /* The VL elements p[0], p[2], p[4], ...; reads 2·VL elements. */
 INLINE vec vec_load_even(const real *p) { return vec_even(vec_load(p), vec_load(p + VL)); }
-
-/* The VL elements p[0], p[3], p[6], ...; reads 3·VL elements. */
-INLINE vec vec_load_third(const real *p) { return vec_third_0(vec_load(p), vec_load(p + VL), vec_load(p + 2 * VL)); }

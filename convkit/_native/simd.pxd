@@ -48,7 +48,6 @@ cdef extern from "simd.h" nogil:
     double rounded(double v)
     vec vec_slide(vec a, vec b, int by)
     vec vec_load_even(const real* p)
-    vec vec_load_third(const real* p)
     vec vec_even(vec a, vec b)
     vec vec_odd(vec a, vec b)
     vec vec_even_mixed(vec a, vec b)

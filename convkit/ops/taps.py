@@ -174,13 +174,13 @@ def work(problem: Problem, lanes: int) -> Work:
     narrow = beside.reach * panels > 2 * horizontal.output  # pixels are packed again, for every tap
     pixels = vertical.output * (horizontal.output + (0 if narrow else beside.reach))
     in_place = problem.taps == horizontal.stride == 1 and horizontal.before == 0
-    pitch, stride = horizontal.output + beside.reach, horizontal.stride
-    by_channel = beside.phases > 1 and horizontal.dilation == 1 and stride <= 3 and pitch <= lanes
-    rows = 0 if in_place else maps * problem.channels * above.lines * (1 if by_channel else beside.phases)
+    pitch = horizontal.output + beside.reach
+    rows = 0 if in_place else maps * problem.channels * above.lines
+    phases, stride = beside.phases, horizontal.stride
     depth = problem.channels * above.taps * beside.taps
     products = maps * problem.outputs * depth * whole(pixels, lanes)
     outputs = maps * problem.outputs * problem.pixels
-    slab = problem.itemsize * problem.channels * above.taps * beside.phases * pitch
+    slab = problem.itemsize * problem.channels * above.taps * phases * pitch
     by_lines = rows > 0 and depth <= 192 and horizontal.output >= 6 * lanes and slab <= LINE_BYTES
     gapless = beside.reach == 0 and problem.pixels >= 6 * lanes
     by_lines |= gapless and depth <= (LINE_CHANNELS if in_place else LINE_PRODUCTS)
@@ -191,8 +191,8 @@ def work(problem: Problem, lanes: int) -> Work:
         "products": products * (problem.outputs > 2),
         "thin products": products * (problem.outputs <= 2),
         "tiles": maps * panels * -(-pixels // (3 * lanes)) * (not by_lines),
-        "rows": rows,
-        **(packing(rows * pitch * stride, 1) if by_channel else packing(rows * pitch, stride)),
+        "rows": rows * (1 if phases == stride <= 3 else phases),  # neighbouring phases in one pass
+        **packing(rows * phases * pitch, stride),
         "repacked": maps * depth * pixels * narrow,
         "outputs": outputs * (not by_lines),
         "outputs by lines": outputs * by_lines,
@@ -202,7 +202,7 @@ def work(problem: Problem, lanes: int) -> Work:
 
 
 def packing(pixels: float, stride: int) -> Work:
-    """The steps of packing so many pixels: rows as they are, by pairs, or pixel by pixel."""
+    """The steps of packing so many pixels: rows as they are, by pairs, or otherwise."""
     return {
         "packed": pixels * (stride == 1),
         "packed by pairs": pixels * (stride == 2),
