@@ -2,7 +2,14 @@ from convkit._checks import Array
 
 VECTOR_LANES: int
 
-def pack_weights(weight_goppckk: Array, kernel_index: Array, packed: Array, num_threads: int) -> None: ...
+def pack_weights(
+    weight_goppckk: Array,
+    kernel_index: Array,
+    tap_rows: Array,
+    stride_h: int,
+    packed: Array,
+    num_threads: int,
+) -> None: ...
 
 class Convolution:
     def __init__(

@@ -19,7 +19,7 @@ from libc.string cimport memset
 from convkit._native.arith cimport ceil_div
 from convkit._native.border cimport BORDER_CONSTANT, BORDER_REFLECT
 from convkit._native.conv cimport (MEMORY_BYTES, OUTPUT_BYTES, Conv, channel_block, finish_run, planes_elements,
-                                   read_arrays, tile_elements, widest)
+                                   read_arrays, stays_near, tile_elements, widest)
 from convkit._native.conv_offsets cimport Tables, fill_tables, lay_out_tables
 from convkit._native.conv_partition cimport partition
 from convkit._native.conv_weights cimport Weights, find_weights, pack_panel
@@ -43,17 +43,20 @@ cdef bint roomy = cpu_second_cache() >= ROOMY_BYTES     # asked once: it takes m
 # ---- weights ------------------------------------------------------------------------------------------
 
 def pack_weights(const real[:, :, :, :, :, :, :] weight_goppckk not None,
-                 const Py_ssize_t[:, ::1] kernel_index not None, real[::1] packed not None, int num_threads):
+                 const Py_ssize_t[:, ::1] kernel_index not None, const Py_ssize_t[::1] tap_rows not None,
+                 Py_ssize_t stride_h, real[::1] packed not None, int num_threads):
     """Fill `packed` with panels of output channels.
 
-    There is one for each of the second to fourth axis; `kernel_index[:, t]` is tap t's place in the last two.
+    There is one for each of the second to fourth axis; `kernel_index[:, t]` is tap t's place in the last two, and
+    `tap_rows` and `stride_h` are those of the `Convolution`.
     """
     cdef Weights weights
     cdef Py_ssize_t u, units = weight_goppckk.shape[0]
     weights.first, weights.packed = &weight_goppckk[0, 0, 0, 0, 0, 0, 0], &packed[0]
     weights.outputs = weight_goppckk.shape[1] * weight_goppckk.shape[2] * weight_goppckk.shape[3]
     weights.channels, weights.taps = weight_goppckk.shape[4], kernel_index.shape[1]
-    weights.block_channels = channel_block(weights.taps, weights.channels, weights.outputs)
+    weights.block_channels = channel_block(weights.taps, weights.channels, weights.outputs, stays_near(
+        weights.taps, weights.channels, weights.outputs, tap_rows, stride_h))
     weights.panels = ceil_div(weights.outputs, GEMM_MR)
     weights.row = <Py_ssize_t*>scratch_alloc((weights.outputs + weights.taps) * sizeof(Py_ssize_t))
     if weights.row == NULL:
@@ -162,6 +165,24 @@ cdef void multiply_far(const Tile* tile) noexcept nogil:
         multiply(GEMM_MR, GEMM_NV, GEMM_NV, tile)
     else:
         multiply(GEMM_MR, GEMM_NV, 1, tile)
+
+
+cdef void multiply_few_far(Py_ssize_t rows, const Tile* tile) noexcept nogil:
+    # The same where there is no panel but one of few rows.
+    if rows == 7:
+        multiply(7, GEMM_NV, GEMM_NV, tile)
+    elif rows == 6:
+        multiply(6, GEMM_NV, GEMM_NV, tile)
+    elif rows == 5:
+        multiply(5, GEMM_NV, GEMM_NV, tile)
+    elif rows == 4:
+        multiply(4, GEMM_WIDE(4), GEMM_WIDE(4), tile)
+    elif rows == 3:
+        multiply(3, GEMM_WIDE(3), GEMM_WIDE(3), tile)
+    elif rows == 2:
+        multiply(2, GEMM_WIDE(2), GEMM_WIDE(2), tile)
+    else:
+        multiply(1, GEMM_WIDE(1), GEMM_WIDE(1), tile)
 
 
 cdef inline void multiply_panels(Py_ssize_t rows, int vectors, const Tile* tile) noexcept nogil:
@@ -282,7 +303,10 @@ cdef void multiply_outputs(Py_ssize_t outputs, Py_ssize_t vectors, bint far, Til
         multiply_far(&tile)
     elif tile.count:
         multiply_vectors(GEMM_MR, vectors, &tile)
-    if rest:
+    if GEMM_MR > 4 and far and tile.count == 0 and vectors == widest(rest):
+        tile.count = 1
+        multiply_few_far(rest, &tile)
+    elif rest:
         tile.weights += tile.count * tile.weights_step
         tile.y += tile.count * tile.y_step
         tile.later += tile.count * tile.later_step
@@ -506,8 +530,10 @@ cdef Py_ssize_t set_up(Conv* conv, const real[:, :, :, :] x_bchw, real[:, :, :, 
     conv.to_memory = y_bchw.shape[0] * y_bchw.shape[1] * y_bchw.shape[2] * y_bchw.shape[3] > \
         OUTPUT_BYTES // <Py_ssize_t>sizeof(real)
     conv.roomy = roomy
-    conv.block_channels = channel_block(conv.tap_rows * conv.tap_columns, conv.channels, conv.outputs)
+    conv.near = stays_near(conv.tap_rows * conv.tap_columns, conv.channels, conv.outputs, tap_rows, stride_h)
+    conv.block_channels = channel_block(conv.tap_rows * conv.tap_columns, conv.channels, conv.outputs, conv.near)
     conv.planes.border = border
+    conv.planes.foreseen = roomy and GEMM_MR > 4 and not conv.near      # as measured: small bands gain by asking
     conv.planes.stride_h = stride_h if conv.rows > 1 else 1     # the stride of one row may be any number
     conv.planes.stride_w = stride_w if conv.columns > 1 else 1
     conv.planes.phases = min(conv.planes.stride_w, conv.tap_columns)

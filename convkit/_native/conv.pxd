@@ -13,6 +13,8 @@ cdef enum:
     FEW_DIRECT_CHANNELS = 32
     PACKED_CHANNELS = 128
     GATHERED_ROWS = 128         # more output channels than these repay a packed tile
+    NEAR_OUTPUTS = 16           # for which packing takes as long as multiplying: what is packed stays in the L1 cache,
+    NEAR_DEPTH = 64             # in smaller blocks of K
     MEMORY_BYTES = 8 << 20      # of an input from which on no cache near this core keeps it
     OUTPUT_BYTES = 2 << 20      # of an output that did not stay in the second cache since the last one like it
 
@@ -36,6 +38,7 @@ cdef struct Conv:
     bint from_memory, to_memory                         # the input is larger than a cache; the output
     bint roomy                                          # the second cache is large
     bint direct                                         # no planes: the taps' pixels lie so in the input itself
+    bint near                                           # blocks of K, and bands, are small
     bint narrow                                         # tiles are packed once more, without gaps
     bint gathered                                       # direct, but a tile is packed before many panels pass over it
     Py_ssize_t* later_offset                            # in the output, of a panel's and tile's lines, one for each k
@@ -62,13 +65,22 @@ cdef inline void read_arrays(Conv* conv, const real[:, :, :, :] x_bchw, real[:, 
     conv.planes.x_row, conv.planes.x_column = elements(x_bchw.strides[2]), elements(x_bchw.strides[3])
 
 
-cdef inline Py_ssize_t channel_block(Py_ssize_t taps, Py_ssize_t channels, Py_ssize_t outputs) noexcept nogil:
+cdef inline bint stays_near(Py_ssize_t taps, Py_ssize_t channels, Py_ssize_t outputs, const Py_ssize_t[::1] tap_rows,
+                            Py_ssize_t stride) noexcept nogil:
+    # Whether a block is packed into the L1 cache: only where bands share no rows, which each would pack. Small tiles
+    # gain nothing.
+    cdef bint shares = tap_rows[tap_rows.shape[0] - 1] - tap_rows[0] >= stride
+    return GEMM_MR > 4 and outputs <= NEAR_OUTPUTS and taps > 1 and channels * taps > GEMM_DEPTH and not shares
+
+
+cdef inline Py_ssize_t channel_block(Py_ssize_t taps, Py_ssize_t channels, Py_ssize_t outputs, bint near) noexcept nogil:
     # Channels of a block of K: all taps of some, about GEMM_DEPTH products. A tile's pixels of it stay in the L1 cache
     # while all panels pass over them; partial sums keep rounding errors small.
     cdef Py_ssize_t direct = PACKED_CHANNELS if outputs > GATHERED_ROWS else DIRECT_CHANNELS
+    cdef Py_ssize_t depth = NEAR_DEPTH if near else GEMM_DEPTH
     if GEMM_MR == 4 and outputs <= 2 * GEMM_MR:
         direct = FEW_DIRECT_CHANNELS
-    return even_parts(channels, max(<Py_ssize_t>1, GEMM_DEPTH // taps) if taps > 1 else direct)
+    return even_parts(channels, max(<Py_ssize_t>1, depth // taps) if taps > 1 else direct)
 
 
 cdef inline Py_ssize_t widest(Py_ssize_t rows) noexcept nogil:

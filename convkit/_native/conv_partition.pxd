@@ -11,6 +11,9 @@ cdef enum:
     BAND_TILES = 9              # of a unit, at least: their weights are read once from L2;
     ROOMY_BAND_TILES = 17       # where it holds their sums too, and enough units are left for the threads
     MOST_COLUMNS = 512          # of a strip
+    NEAR_PLANES_BYTES = 40 * 1024   # where few outputs pass over them;
+    SHORT_PLANES_BYTES = 128 * 1024     # of short rows, of which more memory in one run is read faster
+    SHORT_COLUMNS = 24
     CROWDED_ROWS = 32           # output channels that repay packing where a multiple of so many bytes lies between
     CROWDED_BYTES = 512         # channels: they share 8 sets of the L1 cache, and a tile does not stay there
     LINE_CHANNELS = 48          # of an input that is read where it lies, and along which panels go
@@ -129,7 +132,7 @@ cdef inline void partition(Conv* conv, Py_ssize_t images, Py_ssize_t threads) no
     # The parts that are done first, by all threads, among those that the caches hold: several tiles of a band share
     # weights from the L2 cache, sums and planes stay in it. Of about equal ones the smallest: threads differ in speed.
     cdef Py_ssize_t panels = ceil_div(conv.outputs, GEMM_MR), most_panels, pixels, fewest, most, parts, chunk, units
-    cdef Py_ssize_t tile, slab, reach, best_parts, best_chunk, least
+    cdef Py_ssize_t tile, slab, bytes, reach, best_parts, best_chunk, least
     cdef double cost, best = -1
     conv.tile_vectors = widest(conv.outputs) if conv.outputs < GEMM_MR else GEMM_NV
     tile = conv.tile_vectors * VL
@@ -137,8 +140,11 @@ cdef inline void partition(Conv* conv, Py_ssize_t images, Py_ssize_t threads) no
     pixels = SUMS_BYTES // (most_panels * GEMM_MR)
     if not conv.direct:
         slab = conv.block_channels * min(conv.planes.stride_h, conv.tap_rows) * conv.planes.phases
-        pixels = min(pixels, PLANES_BYTES // slab)
-    least = ROOMY_BAND_TILES if conv.roomy and images * conv.groups >= threads else BAND_TILES
+        bytes = PLANES_BYTES
+        if conv.near:
+            bytes = SHORT_PLANES_BYTES if conv.columns < SHORT_COLUMNS else NEAR_PLANES_BYTES
+        pixels = min(pixels, bytes // slab)
+    least = 1 if conv.near else ROOMY_BAND_TILES if conv.roomy and images * conv.groups >= threads else BAND_TILES
     pixels = max(pixels // <Py_ssize_t>sizeof(real) // tile, least) * tile
     conv.band_rows, conv.strip_columns = 1, conv.columns
     if conv.columns > max(pixels, <Py_ssize_t>MOST_COLUMNS):

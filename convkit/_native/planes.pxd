@@ -26,6 +26,7 @@ cdef struct Planes:
     Py_ssize_t phases                                   # planes
     const Py_ssize_t* phase_column                      # the input column of each one's first element, under output 0
     Py_ssize_t pitch, plane, channel                    # elements of a row, of a plane, of a channel
+    bint foreseen                                       # by the processor: from one channel to the next
     Py_ssize_t shared                                   # constants at a row's end that the next row begins with
 
 
@@ -97,7 +98,7 @@ cdef inline const real* find_row(const Planes* planes, const real* x, Py_ssize_t
 
 
 cdef inline void ask_for(const Planes* planes, const real* row) noexcept nogil:
-    # The next channel's row, which lies too far for the processor to foresee it.
+    # The next channel's row.
     cdef Py_ssize_t i = 0
     while i < planes.width:
         prefetch_far(row + planes.x_channel + i)
@@ -115,7 +116,8 @@ cdef inline void pack_channel(const int STEP, const int PLANES, const Planes* pl
             for phase in range(count):
                 fill(to + phase * planes.plane, vec_set(planes.cval), planes.pitch)
         else:
-            ask_for(planes, source)
+            if not planes.foreseen:
+                ask_for(planes, source)
             pack_row(STEP, PLANES, planes, source, spans, count, to)
         to += planes.pitch
     for phase in range(count):

@@ -141,7 +141,7 @@ class TapConv(Prepared):
         products = channels * taps.places.shape[1]
         self.taps, self.weights = taps, empty((groups * outputs * products,), dtype)
         threads = threads_for(PACKING * self.weights.size, num_threads)
-        kernels.pack_weights(weight_goppckk, taps.places, self.weights, threads)
+        kernels.pack_weights(weight_goppckk, taps.places, taps.rows, stride[0], self.weights, threads)
         vectors = np.zeros((groups * outputs, kernels.VECTOR_LANES), dtype)
         if bias is not None:
             vectors[:] = bias.reshape(-1, 1)
