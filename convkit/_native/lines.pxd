@@ -5,8 +5,8 @@
 # differ by a multiple of the stride share a run of the line, where they overlap; others have runs of their own.
 from convkit._native.arith cimport ceil_div
 from convkit._native.border cimport BORDER_CONSTANT, border_index
-from convkit._native.rows cimport every, fill, load_neighbours
-from convkit._native.simd cimport VL, real, vec, vec_set, vec_store
+from convkit._native.rows cimport fill, pack_vectors
+from convkit._native.simd cimport real, vec_set
 
 
 cdef struct Run:
@@ -48,16 +48,6 @@ cdef inline void lay_line(Line* line, Py_ssize_t taps, Py_ssize_t dilation, Py_s
         line.runs += 1
 
 
-cdef inline void pack_vectors(const int STEP, const real* row, Py_ssize_t first, Py_ssize_t n, Py_ssize_t width,
-                              vec outside, real* to) noexcept nogil:
-    cdef Py_ssize_t i = 0
-    cdef vec v[3]
-    while i < n:
-        load_neighbours(STEP, row, first + STEP * i, width, outside, v)
-        vec_store(to + i, every(STEP, 0, v))
-        i += VL
-
-
 cdef inline void pack_elements(const real* row, Py_ssize_t first, Py_ssize_t step, Py_ssize_t begin, Py_ssize_t end,
                                Py_ssize_t width, int border, real cval, real* to) noexcept nogil:
     cdef Py_ssize_t i, inside
@@ -70,11 +60,11 @@ cdef inline void pack_run(const real* row, Py_ssize_t first, Py_ssize_t step, Py
                           real cval, real* to) noexcept nogil:
     # n elements of a row, `step` apart from column `first` on, wherever they lie.
     if step == 1:
-        pack_vectors(1, row, first, n, width, vec_set(cval), to)
+        pack_vectors(1, 1, row, first, n, width, vec_set(cval), to, 0)
     elif step == 2:
-        pack_vectors(2, row, first, n, width, vec_set(cval), to)
+        pack_vectors(2, 1, row, first, n, width, vec_set(cval), to, 0)
     elif step == 3:
-        pack_vectors(3, row, first, n, width, vec_set(cval), to)
+        pack_vectors(3, 1, row, first, n, width, vec_set(cval), to, 0)
     else:
         pack_elements(row, first, step, 0, n, width, border, cval, to)
     if border != BORDER_CONSTANT and step <= 3:

@@ -7,8 +7,8 @@
 # all planes are `pitch` apart: an output pixel has one place in the band, and a tap one offset from it.
 from convkit._native.arith cimport ceil_div
 from convkit._native.border cimport BORDER_CONSTANT, border_index
-from convkit._native.rows cimport every, fill, load_neighbours
-from convkit._native.simd cimport LINE, VL, prefetch_far, real, vec, vec_set, vec_store
+from convkit._native.rows cimport fill, pack_vectors
+from convkit._native.simd cimport LINE, prefetch_far, real, vec_set
 
 
 cdef enum:
@@ -44,22 +44,6 @@ cdef inline Span find_span(const Planes* planes, Py_ssize_t first) noexcept nogi
     return span
 
 
-cdef inline void pack_vectors(const int STEP, const int PLANES, const Planes* planes, const real* row, Py_ssize_t first,
-                              real* to) noexcept nogil:
-    # A row of one plane, or of STEP, whose elements are neighbours in the input.
-    cdef vec cval = vec_set(planes.cval)
-    cdef vec v[3]
-    cdef Py_ssize_t i = 0
-    while i < planes.pitch:
-        load_neighbours(STEP, row, first + STEP * i, planes.width, cval, v)
-        vec_store(to + i, every(STEP, 0, v))
-        if PLANES > 1:
-            vec_store(to + i + planes.plane, every(STEP, 1, v))
-        if PLANES > 2:
-            vec_store(to + i + 2 * planes.plane, every(STEP, 2, v))
-        i += VL
-
-
 cdef inline void pack_singly(const Planes* planes, const real* row, const Span* span, real* to) noexcept nogil:
     cdef Py_ssize_t i
     fill(to, vec_set(planes.cval), span.begin)
@@ -82,7 +66,8 @@ cdef inline void pack_row(const int STEP, const int PLANES, const Planes* planes
     cdef Py_ssize_t phase
     for phase in range(1 if PLANES > 1 else count):
         if STEP:
-            pack_vectors(STEP, PLANES, planes, row, spans[phase].first, to + phase * planes.plane)
+            pack_vectors(STEP, PLANES, row, spans[phase].first, planes.pitch, planes.width, vec_set(planes.cval),
+                         to + phase * planes.plane, planes.plane)
         else:
             pack_singly(planes, row, &spans[phase], to + phase * planes.plane)
     if planes.border != BORDER_CONSTANT:

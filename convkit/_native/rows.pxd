@@ -32,3 +32,18 @@ cdef inline void fill(real* to, vec value, Py_ssize_t n) noexcept nogil:
     while i < n:
         vec_store(to + i, value)
         i += VL
+
+
+cdef inline void pack_vectors(const int STEP, const int PLANES, const real* row, Py_ssize_t first, Py_ssize_t n,
+                              Py_ssize_t width, vec outside, real* to, Py_ssize_t plane) noexcept nogil:
+    # n elements of a row, STEP apart from column `first` on; the next ones of PLANES go to planes behind them.
+    cdef vec v[3]
+    cdef Py_ssize_t i = 0
+    while i < n:
+        load_neighbours(STEP, row, first + STEP * i, width, outside, v)
+        vec_store(to + i, every(STEP, 0, v))
+        if PLANES > 1:
+            vec_store(to + i + plane, every(STEP, 1, v))
+        if PLANES > 2:
+            vec_store(to + i + 2 * plane, every(STEP, 2, v))
+        i += VL
